@@ -1,0 +1,63 @@
+/** Makes src/generated/ from openapi.yaml and prisma/schema.prisma: types, the table of handlers, a client per database. */
+import { execFile } from 'node:child_process';
+import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import openapiTypescript, { astToString } from 'openapi-typescript';
+import { loadContract } from '../src/contract.js';
+import { PROVIDERS, type Provider } from '../src/migrations.js';
+import { schemaFor } from './schema.js';
+
+const root = new URL('../', import.meta.url);
+const generated = new URL('src/generated/', root);
+
+await rm(generated, { recursive: true, force: true });
+await mkdir(generated, { recursive: true });
+await Promise.all([generateTypes(), generateHandlers(), ...PROVIDERS.map(generateClient)]);
+
+async function generateTypes() {
+  const types = await openapiTypescript(new URL('openapi.yaml', root));
+  await writeFile(new URL('contract.ts', generated), astToString(types));
+}
+
+/** One import for each operation that has a handler of ours; an operation without one, or the reverse, stops here. */
+async function generateHandlers() {
+  const ids = loadContract()
+    .operations.filter((operation) => !operation.servedBy)
+    .map((operation) => operation.id);
+  const files = (await readdir(new URL('src/operations/', root))).map((file) => file.replace(/\.ts$/, ''));
+  const faults = [
+    ...ids
+      .filter((id) => !files.includes(id))
+      .map((id) => `operation ${id} has no handler: src/operations/${id}.ts is missing`),
+    ...files
+      .filter((file) => !ids.includes(file))
+      .map((file) => `src/operations/${file}.ts handles no operation: openapi.yaml has no operationId ${file}`),
+  ];
+  if (faults.length > 0) {
+    for (const fault of faults) console.error(fault);
+    process.exit(1);
+  }
+  await writeFile(
+    new URL('handlers.ts', generated),
+    [
+      "import type { Handler, OperationId } from '../operation.js';",
+      ...ids.map((id) => `import { ${id} } from '../operations/${id}.js';`),
+      '',
+      `export const handlers = { ${ids.join(', ')} } satisfies { [Id in OperationId]?: Handler<Id> };`,
+      '',
+    ].join('\n'),
+  );
+}
+
+/** `/bin/true` stands in for the schema engine, which Prisma would download and which `generate` does not need. */
+async function generateClient(provider: Provider) {
+  const models = await readFile(new URL('prisma/schema.prisma', root), 'utf8');
+  const schema = fileURLToPath(new URL(`${provider}.prisma`, generated));
+  await writeFile(schema, schemaFor(provider, models));
+  const prisma = fileURLToPath(import.meta.resolve('prisma/build/index.js'));
+  await promisify(execFile)(process.execPath, [prisma, 'generate', '--schema', schema], {
+    cwd: root,
+    env: { ...process.env, PRISMA_SCHEMA_ENGINE_BINARY: '/bin/true', CHECKPOINT_DISABLE: '1' },
+  });
+}

@@ -1,0 +1,133 @@
+import { isIP } from 'node:net';
+import { fileURLToPath } from 'node:url';
+import { cleanEnv, EnvError, makeExactValidator } from 'envalid';
+import type { Hashing } from './passwords.js';
+
+export type DatabaseUrl = { provider: 'sqlite'; file: string } | { provider: 'postgresql'; href: string };
+
+export type Config = {
+  host: string;
+  port: number;
+  databaseUrl: DatabaseUrl;
+  /** Undefined on SQLite where none is set: one is made and kept beside the database. */
+  jwtSecret: string | undefined;
+  tokenTtlSeconds: number;
+  hashing: Hashing;
+  logLevel: (typeof LOG_LEVELS)[number];
+  /** As Fastify's `trustProxy`. */
+  trustProxy: boolean | number | string[];
+};
+
+/** Something in the environment is wrong. `faults` has a line for each variable, which never holds a secret. */
+export class ConfigError extends Error {
+  constructor(readonly faults: string[]) {
+    super(['the environment is not right:', ...faults.map((fault) => `  ${fault}`)].join('\n'));
+  }
+}
+
+const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
+const HASHINGS = ['argon2id', 'bcrypt'] as const;
+
+/** RFC 7518, section 3.2: a key at least as long as the hash that HS256 makes. */
+const JWT_SECRET_MIN_BYTES = 32;
+/** Ten years: a longer life is a mistake, such as milliseconds for seconds. */
+const TOKEN_TTL_MAX_SECONDS = 315_360_000;
+
+/**
+ * Reads the configuration from environment variables; an empty one counts as unset.
+ *
+ * @param issuesTokens - whether the command needs JWT_SECRET
+ * @throws ConfigError with all that is wrong at once
+ */
+export function readConfig(env: NodeJS.ProcessEnv, { issuesTokens }: { issuesTokens: boolean }): Config {
+  const set = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== ''));
+  const values = cleanEnv(
+    set,
+    {
+      HOST: text({ default: '127.0.0.1' }),
+      PORT: integer(0, 65_535)({ default: 3000 }),
+      DATABASE_URL: databaseUrl({ default: parseDatabaseUrl('file:./data/sessions.db') }),
+      JWT_SECRET: jwtSecret({
+        default: undefined,
+        desc: 'has to be set when DATABASE_URL is PostgreSQL, so that all instances sign with the same secret',
+        requiredWhen: ({ DATABASE_URL }) =>
+          issuesTokens && (DATABASE_URL as DatabaseUrl | undefined)?.provider === 'postgresql',
+      }),
+      TOKEN_TTL_SECONDS: integer(1, TOKEN_TTL_MAX_SECONDS)({ default: 86_400 }),
+      PASSWORD_HASHING: oneOf(HASHINGS)({ default: 'argon2id' }),
+      BCRYPT_COST: integer(4, 31)({ default: 12 }),
+      LOG_LEVEL: oneOf(LOG_LEVELS)({ default: 'info' }),
+      TRUST_PROXY: trustProxy({ default: false }),
+    },
+    { reporter: throwFaults },
+  );
+  return {
+    host: values.HOST,
+    port: values.PORT,
+    databaseUrl: values.DATABASE_URL,
+    jwtSecret: values.JWT_SECRET,
+    tokenTtlSeconds: values.TOKEN_TTL_SECONDS,
+    hashing:
+      values.PASSWORD_HASHING === 'bcrypt'
+        ? { algorithm: 'bcrypt', cost: values.BCRYPT_COST }
+        : { algorithm: 'argon2id' },
+    logLevel: values.LOG_LEVEL,
+    trustProxy: values.TRUST_PROXY,
+  };
+}
+
+function throwFaults({ errors }: { errors: Partial<Record<string, Error>> }): void {
+  const faults = Object.entries(errors).map(([name, error]) => `${name} ${error?.message}`);
+  if (faults.length > 0) throw new ConfigError(faults);
+}
+
+// The validators of envalid put the value into their messages; a value may be a secret, so these do not.
+
+const text = makeExactValidator((value) => value);
+
+const integer = (least: number, most: number) =>
+  makeExactValidator((value) => {
+    const number = /^\d+$/.test(value) ? Number(value) : Number.NaN;
+    if (number >= least && number <= most) return number;
+    throw new EnvError(`has to be a whole number from ${least} to ${most}`);
+  });
+
+const oneOf = <const Choice extends string>(choices: readonly Choice[]) =>
+  makeExactValidator((value) => {
+    const choice = choices.find((candidate) => candidate === value);
+    if (choice) return choice;
+    throw new EnvError(`has to be one of ${choices.join(', ')}`);
+  });
+
+const jwtSecret = makeExactValidator((value) => {
+  if (Buffer.byteLength(value) >= JWT_SECRET_MIN_BYTES) return value;
+  throw new EnvError(`has to have at least ${JWT_SECRET_MIN_BYTES} bytes`);
+});
+
+const databaseUrl = makeExactValidator(parseDatabaseUrl);
+
+function parseDatabaseUrl(value: string): DatabaseUrl {
+  if (value.startsWith('file://') && URL.canParse(value)) {
+    return { provider: 'sqlite', file: fileURLToPath(value) };
+  }
+  if (/^file:.*[^/]$/.test(value) && !value.includes(':memory:')) {
+    return { provider: 'sqlite', file: value.slice('file:'.length) };
+  }
+  if (/^postgres(ql)?:\/\//.test(value) && URL.canParse(value)) return { provider: 'postgresql', href: value };
+  throw new EnvError('has to be file:PATH or postgresql://USER:PASSWORD@HOST:PORT/DATABASE');
+}
+
+const trustProxy = makeExactValidator<boolean | number | string[]>((value) => {
+  if (value === 'true' || value === 'false') return value === 'true';
+  if (/^\d+$/.test(value)) return Number(value);
+  const addresses = value.split(',').map((address) => address.trim());
+  if (addresses.every(isAddressOrSubnet)) return addresses;
+  throw new EnvError('has to be true, false, a number of proxies, or a list of addresses and subnets');
+});
+
+function isAddressOrSubnet(value: string): boolean {
+  const [address = '', bits, ...more] = value.split('/');
+  const version = isIP(address);
+  if (version === 0 || more.length > 0) return false;
+  return bits === undefined || (/^\d+$/.test(bits) && Number(bits) <= (version === 4 ? 32 : 128));
+}

@@ -1,0 +1,7 @@
+import type { Handler } from '../operation.js';
+
+/** A database that does not answer is thrown, and answered with 503, as it is everywhere. */
+export const getReadiness: Handler<'getReadiness'> = async (_input, { database }) => {
+  await database.ping();
+  return { status: 200, body: { status: 'ok' } };
+};

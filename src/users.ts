@@ -1,0 +1,39 @@
+import type { PrismaClient } from './generated/sqlite/client.js';
+
+export type User = { id: number; passwordDigest: string; disabledAt: Date | null };
+
+export type Users = {
+  /** Finds a user by email, without regard to case and surrounding space. */
+  findByEmail(email: string): Promise<User | undefined>;
+  /** Adds a user, and returns the id; undefined where the email is taken. */
+  add(email: string, passwordDigest: string): Promise<number | undefined>;
+};
+
+/** Prisma's code for a broken unique constraint. */
+const UNIQUE_CONSTRAINT_FAILED = 'P2002';
+
+export function createUsers(client: PrismaClient): Users {
+  return {
+    async findByEmail(email) {
+      const user = await client.user.findUnique({
+        where: { email: normalizeEmail(email) },
+        select: { id: true, passwordDigest: true, disabledAt: true },
+      });
+      return user ?? undefined;
+    },
+    async add(email, passwordDigest) {
+      try {
+        const data = { email: normalizeEmail(email), passwordDigest };
+        const { id } = await client.user.create({ data, select: { id: true } });
+        return id;
+      } catch (error) {
+        if (error instanceof Error && 'code' in error && error.code === UNIQUE_CONSTRAINT_FAILED) return undefined;
+        throw error;
+      }
+    },
+  };
+}
+
+function normalizeEmail(email: string): string {
+  return email.trim().toLowerCase();
+}

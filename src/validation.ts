@@ -1,0 +1,55 @@
+import addFormats from 'ajv-formats';
+import { Ajv2020, type ErrorObject, type Options } from 'ajv/dist/2020.js';
+import type { Schema } from './contract.js';
+
+export type FieldError = { field: string; message: string };
+
+/** Returns what is wrong with a value, at most one error a field; nothing where it is valid. */
+export type Validate = (value: unknown) => FieldError[];
+
+/** Compiles a schema of the contract. All errors are collected: the length of a request is bounded. */
+export function compileSchema(schema: Schema, options: Options = {}): Validate {
+  const ajv = new Ajv2020({ allErrors: true, ...options });
+  addFormats.default(ajv);
+  ajv.addVocabulary(['example', 'x-pattern-message']);
+  const validate = ajv.compile(schema);
+  return (value) => {
+    if (validate(value)) return [];
+    const byField = new Map<string, FieldError>();
+    for (const error of validate.errors ?? []) {
+      const field = fieldOf(error);
+      if (!byField.has(field)) byField.set(field, { field, message: messageOf(error, schema) });
+    }
+    return [...byField.values()];
+  };
+}
+
+function fieldOf({ instancePath, keyword, params }: ErrorObject): string {
+  const path = instancePath.split('/').slice(1);
+  return (keyword === 'required' ? [...path, params.missingProperty] : path).join('.');
+}
+
+function messageOf({ keyword, params, message, schemaPath }: ErrorObject, schema: Schema): string {
+  switch (keyword) {
+    case 'required':
+      return 'is required';
+    case 'type':
+      return `must be one ${params.type}`;
+    case 'minLength':
+      return params.limit === 1 ? 'must not be empty' : `must have at least ${params.limit} characters`;
+    case 'maxLength':
+      return `must have at most ${params.limit} characters`;
+    case 'pattern':
+      return patternMessage(schema, schemaPath) ?? 'is malformed';
+    default:
+      return message ?? 'is not valid';
+  }
+}
+
+/** A regular expression is no message for a person, so the contract may say beside it what it asks for. */
+function patternMessage(schema: Schema, schemaPath: string): string | undefined {
+  const keys = schemaPath.split('/').slice(1, -1);
+  const owner = keys.reduce<unknown>((parent, key) => (parent as Schema | undefined)?.[key], schema);
+  const message = (owner as Schema | undefined)?.['x-pattern-message'];
+  return typeof message === 'string' ? message : undefined;
+}

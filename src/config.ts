@@ -5,6 +5,9 @@ import type { Hashing } from './passwords.js';
 
 export type DatabaseUrl = { provider: 'sqlite'; file: string } | { provider: 'postgresql'; href: string };
 
+/** As Fastify's option of this name: which addresses, told with their distance in hops, are proxies of ours. */
+export type TrustProxy = boolean | string[] | ((address: string, hop: number) => boolean);
+
 export type Config = {
   host: string;
   port: number;
@@ -14,8 +17,7 @@ export type Config = {
   tokenTtlSeconds: number;
   hashing: Hashing;
   logLevel: (typeof LOG_LEVELS)[number];
-  /** As Fastify's `trustProxy`. */
-  trustProxy: boolean | number | string[];
+  trustProxy: TrustProxy;
 };
 
 /** Something in the environment is wrong. `faults` has a line for each variable, which never holds a secret. */
@@ -117,9 +119,9 @@ function parseDatabaseUrl(value: string): DatabaseUrl {
   throw new EnvError('has to be file:PATH or postgresql://USER:PASSWORD@HOST:PORT/DATABASE');
 }
 
-const trustProxy = makeExactValidator<boolean | number | string[]>((value) => {
+const trustProxy = makeExactValidator<TrustProxy>((value) => {
   if (value === 'true' || value === 'false') return value === 'true';
-  if (/^\d+$/.test(value)) return Number(value);
+  if (/^\d+$/.test(value)) return (_address, hop) => hop < Number(value);
   const addresses = value.split(',').map((address) => address.trim());
   if (addresses.every(isAddressOrSubnet)) return addresses;
   throw new EnvError('has to be true, false, a number of proxies, or a list of addresses and subnets');

@@ -14,6 +14,8 @@ export type ReplySpec = {
   message: string | undefined;
 };
 
+export type BodySpec = { schema: Schema; examples: { summary: string; value: Record<string, string> }[] };
+
 export type Operation = {
   id: string;
   method: string;
@@ -23,8 +25,8 @@ export type Operation = {
   /** The package that answers this operation in place of a handler of ours. */
   servedBy: string | undefined;
   parameters: { path: Schema; query: Schema };
-  /** The body's schema by media type, in the contract's order. Empty where the operation takes no body. */
-  bodies: Map<string, Schema>;
+  /** By media type, in the contract's order. Empty where the operation takes no body. */
+  bodies: Map<string, BodySpec>;
   /** Bytes. */
   maxContentLength: number | undefined;
   replies: Map<number, ReplySpec>;
@@ -69,6 +71,13 @@ export function loadContract(url: URL = new URL('../openapi.yaml', import.meta.u
   };
 }
 
+/** @throws Error where the contract has no such operation */
+export function operationNamed(contract: Contract, id: string): Operation {
+  const operation = contract.operations.find((candidate) => candidate.id === id);
+  if (!operation) throw new Error(`openapi.yaml: there is no operation ${id}`);
+  return operation;
+}
+
 /** The reply that the contract declares for a status of an operation, or of a request that reached none. */
 export function findReply(
   contract: Contract,
@@ -97,9 +106,10 @@ type ResolvedOperation = {
   operationId: string;
   'x-served-by'?: string;
   parameters?: ResolvedParameter[];
-  requestBody?: { 'x-max-content-length'?: number; content: Record<string, { schema: Schema }> };
+  requestBody?: { 'x-max-content-length'?: number; content: Record<string, ResolvedBody> };
   responses: Record<string, ResolvedReply>;
 };
+type ResolvedBody = { schema: Schema; examples?: Record<string, BodySpec['examples'][number]> };
 type ResolvedParameter = { name: string; in: string; required?: boolean; schema: Schema };
 type ResolvedReply = {
   headers?: Record<string, { schema: Schema }>;
@@ -128,7 +138,12 @@ function readOperation(
     pathPattern: new RegExp(`^${path.replaceAll('.', '\\.').replaceAll(/\{[^}]+\}/g, '[^/]+')}$`),
     servedBy: operation['x-served-by'],
     parameters: { path: parametersSchema(parameters, 'path'), query: parametersSchema(parameters, 'query') },
-    bodies: new Map(Object.entries(requestBody?.content ?? {}).map(([type, { schema }]) => [type, schema])),
+    bodies: new Map(
+      Object.entries(requestBody?.content ?? {}).map(([mediaType, { schema, examples = {} }]) => [
+        mediaType,
+        { schema, examples: Object.values(examples) },
+      ]),
+    ),
     maxContentLength: requestBody?.['x-max-content-length'],
     replies,
   };

@@ -59,7 +59,8 @@ export async function openDatabase(url: DatabaseUrl): Promise<Database> {
 
 async function openSqlite(file: string): Promise<PrismaClient> {
   const { PrismaClient } = await import('./generated/sqlite/client.js');
-  const client = new PrismaClient({ adapter: new PrismaBetterSqlite3({ url: file, timeout: SQLITE_BUSY_TIMEOUT }) });
+  const adapter = new PrismaBetterSqlite3({ url: file, timeout: SQLITE_BUSY_TIMEOUT });
+  const client = new PrismaClient({ adapter, errorFormat: 'minimal' });
   // In WAL mode anything less than FULL may lose what was acknowledged when the power fails.
   await client.$queryRaw`PRAGMA synchronous = FULL`;
   await client.$queryRaw`PRAGMA foreign_keys = ON`;
@@ -69,15 +70,12 @@ async function openSqlite(file: string): Promise<PrismaClient> {
 async function openPostgresql(href: string): Promise<PrismaClient> {
   const { PrismaClient } = await import('./generated/postgresql/client.js');
   // Both clients are generated from the same models, so they differ in the SQL they send and not in what they offer.
-  return new PrismaClient({ adapter: postgresqlAdapter(href) }) as unknown as PrismaClient;
-}
-
-function postgresqlAdapter(href: string): PrismaPg {
-  return new PrismaPg({
+  const adapter = new PrismaPg({
     connectionString: href,
     connectionTimeoutMillis: POSTGRESQL_TIMEOUT,
     query_timeout: POSTGRESQL_TIMEOUT,
   });
+  return new PrismaClient({ adapter, errorFormat: 'minimal' }) as unknown as PrismaClient;
 }
 
 /**

@@ -56,6 +56,11 @@ export async function openSchemaEngine(
 // Once a process: the glue keeps views of the first instance's memory, and a second instance would write past them.
 let loading: ReturnType<typeof loadSchemaEngine> | undefined;
 
+// What we use of it; the types of Node 20 leave it out.
+declare const WebAssembly: {
+  instantiate(bytes: Uint8Array, imports: object): Promise<{ instance: { exports: object } }>;
+};
+
 /** The package's main entry imports its `.wasm` as a module, which Node does only behind a flag; so load it by hand. */
 async function loadSchemaEngine() {
   const engine = await import('@prisma/schema-engine-wasm/schema_engine_bg');

@@ -3,7 +3,7 @@ import type { Database } from './database.js';
 import type { operations } from './generated/contract.js';
 import type { Passwords } from './passwords.js';
 
-/** What a handler may need beside its input. */
+/** What handlers may need beside their input. */
 export type Services = {
   contract: Contract;
   database: Database;
@@ -11,6 +11,9 @@ export type Services = {
   /** Makes the JSON Web Token of a user. */
   issueToken(userId: number): string;
 };
+
+/** A database that does not answer is a 503; so an operation that does not declare one gets no database. */
+type ServicesOf<Id extends OperationId> = 503 extends keyof Responses<Id> ? Services : Omit<Services, 'database'>;
 
 type Operations = operations;
 export type OperationId = keyof Operations;
@@ -32,5 +35,5 @@ export type Reply<Id extends OperationId> = {
 
 export type Handler<Id extends OperationId> = (
   input: Input<Id>,
-  services: Services,
+  services: ServicesOf<Id>,
 ) => Reply<Id> | Promise<Reply<Id>>;

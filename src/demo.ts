@@ -1,0 +1,32 @@
+import { readConfig } from './config.js';
+import { loadContract, operationNamed } from './contract.js';
+import { migrate, openDatabase } from './database.js';
+import { createPasswords } from './passwords.js';
+import { serve } from './serve.js';
+
+/** A database of its own: a user whose password everybody knows belongs into no other. */
+const DATABASE_URL = 'file:./data/demo.db';
+
+/** Serves a database with one user, that of the contract's first example, and prints how to log in. */
+export async function demo(env: NodeJS.ProcessEnv): Promise<void> {
+  const config = readConfig({ LOG_LEVEL: 'warn', ...env, DATABASE_URL }, { issuesTokens: true });
+  const contract = loadContract();
+  const login = operationNamed(contract, 'createSession');
+  const [body] = login.bodies.values();
+  const { email = '', password = '' } = body?.examples[0]?.value ?? {};
+
+  await migrate(config.databaseUrl);
+  const database = await openDatabase(config.databaseUrl);
+  await database.users.add(email, await createPasswords(config.hashing).hash(password));
+  await database.close();
+
+  const url = await serve(config);
+  console.log(`
+Serving one user, ${email} with the password ${password}. Log in with
+
+  curl ${url}${login.path} -d '${new URLSearchParams({ email, password })}'
+
+or in Swagger UI: ${url}${operationNamed(contract, 'getDocumentation').path}
+Ctrl-C stops the service.
+`);
+}

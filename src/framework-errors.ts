@@ -1,0 +1,39 @@
+import { STATUS_CODES } from 'node:http';
+import type { Socket } from 'node:net';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { type Contract, findReply } from './contract.js';
+import { createRequestId } from './request-id.js';
+import { responseHeaders } from './response-headers.js';
+
+/** Statuses of the errors of Node's HTTP parser that are not a plain 400. */
+const STATUSES: { [code: string]: number } = {
+  ERR_HTTP_REQUEST_TIMEOUT: 408,
+  HPE_HEADER_OVERFLOW: 431,
+};
+
+/** Answers a request whose URL can't be decoded: Fastify runs neither hooks nor error handler for it. */
+export function answerBadUrl(contract: Contract, request: FastifyRequest, reply: FastifyReply): void {
+  const { headers, body } = replyOutsideOperations(contract, 400, request.id);
+  for (const [name, value] of headers) reply.header(name, value);
+  reply.code(400).send(body);
+}
+
+/** Answers what could not even be read as a request; then hangs up. */
+export function answerClientError(contract: Contract, error: NodeJS.ErrnoException, socket: Socket): void {
+  if (error.code === 'ECONNRESET' || !socket.writable) return;
+  const status = STATUSES[error.code ?? ''] ?? 400;
+  const { headers, body } = replyOutsideOperations(contract, status, createRequestId(undefined));
+  headers.push(['Content-Length', String(Buffer.byteLength(body))], ['Connection', 'close']);
+  const lines = headers.map(([name, value]) => `${name}: ${value}\r\n`).join('');
+  socket.end(`HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n${lines}\r\n${body}`);
+}
+
+function replyOutsideOperations(contract: Contract, status: number, requestId: string) {
+  const spec = findReply(contract, undefined, status);
+  if (!spec) throw new Error(`openapi.yaml: x-replies-outside-operations has to declare status ${status}`);
+  const body = JSON.stringify({ message: spec.message });
+  const facts = { body, requestId, elapsedMilliseconds: 0, methods: [], mediaTypes: [] };
+  const headers = responseHeaders(spec, facts);
+  headers.push(['Content-Type', `${spec.mediaType}; charset=utf-8`]);
+  return { headers, body };
+}

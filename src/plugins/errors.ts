@@ -1,0 +1,57 @@
+import type { FastifyError } from 'fastify';
+import fp from 'fastify-plugin';
+import { type Contract, findReply } from '../contract.js';
+import { DatabaseUnavailable } from '../database.js';
+import { HttpError } from '../http-error.js';
+
+/** Answers what failed with a status and a body that the contract declares; what nobody expected with 500. */
+export const errorsPlugin = fp<{ contract: Contract }>(
+  async (app, { contract }) => {
+    // Before the body is read: nothing at this path will ever use it.
+    app.addHook('onRequest', async (request) => {
+      if (request.is404) throw new HttpError(request.operation ? 405 : 404);
+    });
+
+    // Where a route that exists has no such file.
+    app.setNotFoundHandler((request) => {
+      request.operation = undefined;
+      throw new HttpError(404);
+    });
+
+    app.setErrorHandler((error: FastifyError, request, reply) => {
+      let failure = expectedFailure(error);
+      let spec = failure && findReply(contract, request.operation, failure.statusCode);
+      if (failure && !spec) {
+        const owner = request.operation?.id ?? 'x-replies-outside-operations';
+        request.log.error(`openapi.yaml: ${owner} does not declare status ${failure.statusCode}`);
+      }
+      if (!failure || !spec || failure.statusCode === 503) request.log.error({ err: error }, error.message);
+      if (!failure || !spec) {
+        failure = new HttpError(500);
+        spec = findReply(contract, request.operation, failure.statusCode);
+      }
+      return reply
+        .code(failure.statusCode)
+        .type('application/json; charset=utf-8')
+        .send({
+          message: failure.message || spec?.message,
+          ...(failure.errors && { errors: failure.errors }),
+        });
+    });
+  },
+  { name: 'errors', dependencies: ['response-headers'] },
+);
+
+/** Fastify's own messages may quote the body, and so a password; these do not. */
+const MESSAGES: { [code: string]: string } = {
+  FST_ERR_CTP_INVALID_JSON_BODY: 'The body is not valid JSON',
+  FST_ERR_CTP_EMPTY_JSON_BODY: 'The body is empty',
+  FST_ERR_CTP_INVALID_CONTENT_LENGTH: 'The body is not as long as Content-Length says',
+};
+
+function expectedFailure(error: FastifyError): HttpError | undefined {
+  if (error instanceof HttpError) return error;
+  if (error instanceof DatabaseUnavailable) return new HttpError(503);
+  const { statusCode = 500, code } = error;
+  return statusCode < 500 ? new HttpError(statusCode, MESSAGES[code]) : undefined;
+}

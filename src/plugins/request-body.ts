@@ -1,0 +1,116 @@
+import { Readable } from 'node:stream';
+import formbody from '@fastify/formbody';
+import type { FastifyRequest } from 'fastify';
+import fp from 'fastify-plugin';
+import { HttpError } from '../http-error.js';
+import type { FieldError } from '../validation.js';
+
+/** Finds what a parser would pass over in silence. */
+type Check = (body: string) => FieldError[];
+
+const CHECKS: { [mediaType: string]: Check } = {
+  'application/x-www-form-urlencoded': checkForm,
+  'application/json': checkJson,
+};
+
+/** Lets through only bodies of a media type that the operation lists, whose text is whole; then the parsers read them. */
+export const requestBodyPlugin = fp(
+  async (app) => {
+    await app.register(formbody);
+    app.removeContentTypeParser('text/plain');
+
+    app.addHook('onRequest', async (request) => {
+      const [firstMediaType] = request.operation?.bodies.keys() ?? [];
+      if (firstMediaType === undefined) return;
+      // Fastify would hand a request without a body to the handler as it is; as an empty form it is validated.
+      if (!hasBody(request) && request.headers['content-type'] === undefined) {
+        request.headers['content-type'] = firstMediaType;
+      }
+      const mediaType = mediaTypeOf(request);
+      const encoding = request.headers['content-encoding']?.trim().toLowerCase() ?? 'identity';
+      if (!request.operation?.bodies.has(mediaType) || encoding !== 'identity') throw new HttpError(415);
+    });
+
+    app.addHook('preParsing', async (request, _reply, payload) => {
+      const check = request.operation && CHECKS[mediaTypeOf(request)];
+      return check ? Readable.from(checkText(payload, check)) : payload;
+    });
+  },
+  { name: 'request-body', dependencies: ['errors'] },
+);
+
+function hasBody({ headers }: FastifyRequest): boolean {
+  return headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0;
+}
+
+/** RFC 9110, section 8.3.1: the type without its parameters, in any case. */
+function mediaTypeOf({ headers }: FastifyRequest): string {
+  return (headers['content-type'] ?? '').split(';', 1)[0]?.trim().toLowerCase() ?? '';
+}
+
+/** Passes a body on, and ends it with an error where its text is not whole. The parser that reads it limits its length. */
+async function* checkText(body: AsyncIterable<Buffer>, check: Check) {
+  const chunks: Buffer[] = [];
+  for await (const chunk of body) {
+    chunks.push(chunk);
+    yield chunk;
+  }
+  const errors = check(decodeUtf8(Buffer.concat(chunks)));
+  if (errors.length > 0) throw new HttpError(400, '', errors);
+}
+
+function decodeUtf8(bytes: Buffer): string {
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+  } catch {
+    throw new HttpError(400, 'The body is not valid UTF-8');
+  }
+}
+
+/** Finds the fields whose percent-encoding does not stand for UTF-8 text. */
+function checkForm(body: string): FieldError[] {
+  return body.split('&').flatMap((pair) => {
+    const [name = '', ...value] = pair.split('=');
+    if (isPercentEncoded(name) && isPercentEncoded(value.join('='))) return [];
+    const field = isPercentEncoded(name) ? decodeURIComponent(name) : name;
+    return [{ field, message: 'must be percent-encoded UTF-8' }];
+  });
+}
+
+function isPercentEncoded(text: string): boolean {
+  try {
+    decodeURIComponent(text);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** Finds the fields that are given twice, of which `JSON.parse` would keep the last, and those with half a character. */
+function checkJson(body: string): FieldError[] {
+  let fields: unknown;
+  try {
+    fields = JSON.parse(body);
+  } catch {
+    return []; // Fastify's parser says so.
+  }
+  const names = topLevelNames(body);
+  const repeated = names.filter((name, index) => names.indexOf(name) !== index);
+  const broken = Object.entries(fields ?? {}).filter(([, value]) => typeof value === 'string' && !value.isWellFormed());
+  return [
+    ...[...new Set(repeated)].map((field) => ({ field, message: 'must be given once' })),
+    ...broken.map(([field]) => ({ field, message: 'must be valid Unicode' })),
+  ];
+}
+
+/** The names of the members of a JSON object, as often as they are given. */
+function topLevelNames(json: string): string[] {
+  const names: string[] = [];
+  let depth = 0;
+  for (const [token] of json.matchAll(/"(?:[^"\\]|\\.)*"(?:\s*:)?|[{}[\]]/g)) {
+    if (token === '{' || token === '[') depth += 1;
+    else if (token === '}' || token === ']') depth -= 1;
+    else if (depth === 1 && token.endsWith(':')) names.push(JSON.parse(token.slice(0, -1)));
+  }
+  return names;
+}

@@ -1,0 +1,43 @@
+import fp from 'fastify-plugin';
+import { type Contract, findReply, type Operation, operationsAt } from '../contract.js';
+import { factsOfPath, responseHeaders } from '../response-headers.js';
+
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** The operation of the contract that the route answers. */
+    operation?: Operation;
+  }
+  interface FastifyRequest {
+    /** The operation that the request reached; for a wrong method, one at the same path; else undefined. */
+    operation: Operation | undefined;
+  }
+}
+
+/** Puts the headers that the contract declares on every reply. */
+export const responseHeadersPlugin = fp<{ contract: Contract }>(
+  async (app, { contract }) => {
+    app.decorateRequest('operation', undefined);
+
+    app.addHook('onRequest', async (request) => {
+      request.operation = request.is404 ? operationsAt(contract, request.url)[0] : request.routeOptions.config.operation;
+    });
+
+    app.addHook<unknown>('onSend', async (request, reply, payload) => {
+      const { operation } = request;
+      // The files that a package serves below its operation's path are sent as that operation's page is.
+      const spec =
+        findReply(contract, operation, reply.statusCode) ?? (operation?.servedBy && operation.replies.get(200));
+      if (!spec) return;
+      const facts = {
+        ...factsOfPath(operationsAt(contract, request.url)),
+        body: typeof payload === 'string' || Buffer.isBuffer(payload) ? payload : undefined,
+        requestId: request.id,
+        elapsedMilliseconds: reply.elapsedTime,
+      };
+      for (const [name, value] of responseHeaders(spec, facts, (header) => reply.hasHeader(header))) {
+        reply.header(name, value);
+      }
+    });
+  },
+  { name: 'response-headers' },
+);

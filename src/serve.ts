@@ -1,0 +1,58 @@
+import closeWithGrace from 'close-with-grace';
+import type { FastifyInstance } from 'fastify';
+import { buildApp } from './app.js';
+import type { Config } from './config.js';
+import { loadContract } from './contract.js';
+import { type Database, migrate, openDatabase } from './database.js';
+import { readJwtSecret } from './jwt-secret.js';
+
+/** Milliseconds for the requests in flight, once the service is told to stop. */
+const STOP_TIMEOUT = 20_000;
+/** Milliseconds in which two SIGINT under npm are one: the terminal sends it to node, and npm sends it on. */
+const SAME_SIGINT = 100;
+
+/** The address to listen at can't be had. */
+export class CannotListen extends Error {}
+
+/**
+ * Brings the database up to date and serves it until SIGTERM or SIGINT. Resolves when it listens.
+ *
+ * @returns the URL that it answers at
+ * @throws DatabaseUnavailable, CannotListen
+ */
+export async function serve(config: Config): Promise<string> {
+  const contract = loadContract();
+  const applied = await migrate(config.databaseUrl);
+  const jwtSecret = await readJwtSecret(config);
+  const database = await openDatabase(config.databaseUrl);
+  const app = await buildApp({ contract, config, database, jwtSecret, logger: { level: config.logLevel } });
+  for (const name of applied) app.log.info(`applied migration ${name}`);
+  try {
+    const url = await app.listen({ host: config.host, port: config.port });
+    stopOnSignal(app, database);
+    return url;
+  } catch (error) {
+    await app.close();
+    await database.close();
+    if (error instanceof Error && 'syscall' in error) throw new CannotListen(`HOST and PORT: ${error.message}`);
+    throw error;
+  }
+}
+
+function stopOnSignal(app: FastifyInstance, database: Database): void {
+  const underNpm = process.env.npm_lifecycle_event !== undefined;
+  let lastSigint = Number.NEGATIVE_INFINITY;
+  process.on('SIGINT', () => {
+    const now = performance.now();
+    if (underNpm && now - lastSigint < SAME_SIGINT) return;
+    lastSigint = now;
+    process.emit('SIGTERM', 'SIGTERM');
+  });
+  const options = { delay: STOP_TIMEOUT, logger: app.log, skip: ['SIGINT' as const] };
+  closeWithGrace(options, async ({ signal, err }) => {
+    if (err) app.log.fatal({ err }, err.message);
+    if (signal) app.log.info('stopping: finishing the requests in flight');
+    await app.close();
+    await database.close();
+  });
+}

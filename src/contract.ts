@@ -79,11 +79,7 @@ export function operationNamed(contract: Contract, id: string): Operation {
 }
 
 /** The reply that the contract declares for a status of an operation, or of a request that reached none. */
-export function findReply(
-  contract: Contract,
-  operation: Operation | undefined,
-  status: number,
-): ReplySpec | undefined {
+export function findReply(contract: Contract, operation: Operation | undefined, status: number): ReplySpec | undefined {
   return (operation ? operation.replies : contract.repliesOutsideOperations).get(status);
 }
 

@@ -12,9 +12,10 @@ export const errorsPlugin = fp<{ contract: Contract }>(
       if (request.is404) throw new HttpError(request.operation ? 405 : 404);
     });
 
-    // Where a route that exists has no such file.
-    app.setNotFoundHandler((request) => {
+    // Where a route that exists has no such file; the headers that it set belong to its own replies.
+    app.setNotFoundHandler((request, reply) => {
       request.operation = undefined;
+      for (const name of Object.keys(reply.getHeaders())) reply.removeHeader(name);
       throw new HttpError(404);
     });
 

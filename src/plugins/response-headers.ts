@@ -19,7 +19,9 @@ export const responseHeadersPlugin = fp<{ contract: Contract }>(
     app.decorateRequest('operation', undefined);
 
     app.addHook('onRequest', async (request) => {
-      request.operation = request.is404 ? operationsAt(contract, request.url)[0] : request.routeOptions.config.operation;
+      request.operation = request.is404
+        ? operationsAt(contract, request.url)[0]
+        : request.routeOptions.config.operation;
     });
 
     app.addHook<unknown>('onSend', async (request, reply, payload) => {

@@ -41,7 +41,8 @@ export const routesPlugin = fp<RoutesOptions>(
         async handler(request, reply) {
           const { status, body } = await handler(inputOf(request), services);
           const spec = operation.replies.get(status);
-          if (!spec) throw new Error(`operation ${operation.id} answered ${status}, which openapi.yaml does not declare`);
+          if (!spec)
+            throw new Error(`operation ${operation.id} answered ${status}, which openapi.yaml does not declare`);
           // Fastify adds the charset to a type that has one; only JSON is serialized from the schema.
           return reply.code(status).type(spec.mediaType).send(body);
         },

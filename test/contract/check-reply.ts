@@ -1,0 +1,102 @@
+import { readFileSync } from 'node:fs';
+import { Ajv2020, type ValidateFunction } from 'ajv/dist/2020.js';
+import addFormats from 'ajv-formats';
+import { parse } from 'yaml';
+import type { Reply, Request } from '../send.js';
+
+// Reads openapi.yaml on its own, without the code of src/ that it holds to it. What the document may hold is open.
+// biome-ignore lint/suspicious/noExplicitAny: a parsed YAML document has no type until it is checked
+type Node = any;
+
+const document: Node = parse(readFileSync(new URL('../../openapi.yaml', import.meta.url), 'utf8'));
+const OUTSIDE = 'x-replies-outside-operations';
+/** Headers of the connection and not of the reply; and Content-Type, which the media type declares. */
+const UNDECLARED = ['content-type', 'date', 'connection', 'keep-alive'];
+
+/**
+ * Holds a reply to openapi.yaml, and returns all the ways in which it breaks it.
+ *
+ * @param outside - whether the request was one that reaches no operation although its path has one, as one that is not
+ *   HTTP
+ */
+export function checkReply({ method = 'GET', path }: Request, reply: Reply, { outside = false } = {}): string[] {
+  const spec = replySpec(outside ? undefined : operationFor(method, path), reply.status);
+  if (!spec) return [`status ${reply.status} is not declared for ${method} ${path}`];
+  return [...checkHeaders(spec, reply), ...(method === 'HEAD' ? checkNoBody(reply) : checkBody(spec, reply))];
+}
+
+/** The operation that a request reaches; for a method that its path does not know, the first one of the path. */
+function operationFor(method: string, path: string): Node {
+  const item = document.paths[path.split('?', 1)[0] ?? ''];
+  if (!item) return undefined;
+  const asked = method === 'HEAD' ? 'get' : method.toLowerCase();
+  const [first] = Object.keys(item).filter((key) => key !== 'parameters');
+  return item[asked] ?? (first && { responses: { 405: item[first].responses['405'] } });
+}
+
+function replySpec(operation: Node, status: number): Node {
+  return strict((operation?.responses ?? document[OUTSIDE])[status]);
+}
+
+/** Puts in place of each reference what it points to, and closes each object to members that it does not declare. */
+function strict(node: Node): Node {
+  if (Array.isArray(node)) return node.map(strict);
+  if (typeof node !== 'object' || node === null) return node;
+  if (node.$ref) {
+    const keys = node.$ref.slice(2).split('/');
+    return strict(keys.reduce((parent: Node, key: string) => parent[key], document));
+  }
+  const copy = Object.fromEntries(Object.entries(node).map(([key, value]) => [key, strict(value)]));
+  return copy.type === 'object' ? { additionalProperties: false, ...copy } : copy;
+}
+
+function checkHeaders(spec: Node, { headers, rawHeaders }: Reply): string[] {
+  const declared = new Map<string, Node>(
+    Object.entries<Node>(spec.headers).map(([name, header]) => [name.toLowerCase(), header]),
+  );
+  const names = rawHeaders.map((name) => name.toLowerCase());
+  return [
+    ...names.filter((name) => !declared.has(name) && !UNDECLARED.includes(name)).map((name) => `${name} is undeclared`),
+    ...names.filter((name, index) => names.indexOf(name) !== index).map((name) => `${name} is sent twice`),
+    ...[...declared].flatMap(([name, { required, schema }]) => {
+      const text = headers[name];
+      if (text === undefined) return required ? [`${name} is missing`] : [];
+      const value = schema.type === 'integer' && /^\d+$/.test(text) ? Number(text) : text;
+      return violations(schema, value).map((violation) => `${name} ${violation}`);
+    }),
+  ];
+}
+
+function checkBody(spec: Node, { headers, body }: Reply): string[] {
+  const [[mediaType, { schema }]] = Object.entries<Node>(spec.content) as [[string, Node]];
+  const contentType = mediaType.match(/json$|^text\//) ? `${mediaType}; charset=utf-8` : mediaType;
+  const faults: string[] = [];
+  if (headers['content-type'] !== contentType) faults.push(`content-type is not ${contentType}`);
+  if (headers['content-length'] !== String(Buffer.byteLength(body))) faults.push('content-length is not the body’s');
+  let value: unknown = body;
+  try {
+    if (mediaType.endsWith('json')) value = JSON.parse(body);
+  } catch {
+    return [...faults, 'the body is not JSON'];
+  }
+  return [...faults, ...violations(schema, value).map((violation) => `the body ${violation}`)];
+}
+
+function checkNoBody({ body }: Reply): string[] {
+  return body === '' ? [] : ['a reply to HEAD has a body'];
+}
+
+const ajv = new Ajv2020({ allErrors: true, strict: false });
+addFormats.default(ajv);
+/** By the schema's text: to compile one takes longer than most requests. */
+const validators = new Map<string, ValidateFunction>();
+
+function violations(schema: Node, value: unknown): string[] {
+  const key = JSON.stringify(schema);
+  const validate = validators.get(key) ?? ajv.compile(schema);
+  validators.set(key, validate);
+  validate(value);
+  return (validate.errors ?? []).map(
+    ({ instancePath, message, params }) => `${instancePath} ${message} ${JSON.stringify(params)}`,
+  );
+}

@@ -1,0 +1,35 @@
+import t from 'tap';
+import { startTemporaryPostgresql } from '../../scripts/temporary-postgresql.js';
+import { PROVIDERS } from '../../src/migrations.js';
+import { FORM } from '../send.js';
+import { startService } from '../service.js';
+
+for (const provider of PROVIDERS) {
+  t.test(`when the database answers on ${provider}`, async (t) => {
+    const service = await startService(t, provider);
+    const reply = await service.request({ path: '/readyz' });
+    t.equal(reply.status, 200);
+    t.equal(reply.body, '{"status":"ok"}');
+    t.equal((await service.request({ method: 'HEAD', path: '/readyz' })).status, 200);
+    t.equal((await service.request({ method: 'DELETE', path: '/readyz' })).headers.allow, 'GET, HEAD');
+  });
+}
+
+t.test('when the database is gone', async (t) => {
+  const postgresql = await startTemporaryPostgresql();
+  const service = await startService(t, 'postgresql', { databaseUrl: postgresql.url });
+  t.equal((await service.request({ path: '/readyz' })).status, 200);
+  await postgresql.stop();
+
+  const unready = await service.request({ path: '/readyz' });
+  t.equal(unready.status, 503);
+  t.equal(unready.body, '{"message":"Service unavailable"}');
+  t.equal(unready.headers['retry-after'], '1');
+
+  const body = 'email=foo%40bar.com&password=foobar';
+  const login = await service.request({ method: 'POST', path: '/api/v1/sessions', headers: FORM, body });
+  t.equal(login.status, 503);
+  t.equal(login.headers['retry-after'], '1');
+
+  t.equal((await service.request({ path: '/livez' })).status, 200, 'the process still answers');
+});

@@ -1,0 +1,75 @@
+import { PrismaBetterSqlite3 } from '@prisma/adapter-better-sqlite3';
+import { PrismaPg } from '@prisma/adapter-pg';
+import type { Test } from 'tap';
+import { startTemporaryPostgresql } from '../scripts/temporary-postgresql.js';
+import { type AppOptions, buildApp } from '../src/app.js';
+import { type DatabaseUrl, readConfig } from '../src/config.js';
+import { loadContract } from '../src/contract.js';
+import { migrate, openDatabase } from '../src/database.js';
+import type { Provider } from '../src/migrations.js';
+import { createPasswords } from '../src/passwords.js';
+import { checkReply } from './contract/check-reply.js';
+import { type Reply, type Request, send } from './send.js';
+
+export const SECRET = 'a secret that only the tests know, and no service';
+
+export type Service = {
+  url: string;
+  /** Sends a request, and holds the reply to openapi.yaml. */
+  request(request: Request): Promise<Reply>;
+  /** Adds a user; the digest is made as the service is configured, unless it is given. */
+  addUser(email: string, password: string, digest?: string): Promise<number>;
+  disableUser(id: number): Promise<void>;
+};
+
+/** An empty database of its own for a test, gone after it. */
+export async function createDatabase(t: Test, provider: Provider): Promise<string> {
+  if (provider === 'sqlite') return `file:${t.testdir()}/sessions.db`;
+  const postgresql = await startTemporaryPostgresql();
+  t.teardown(() => postgresql.stop());
+  return postgresql.url;
+}
+
+/** Runs SQL of a test's own, behind the service's back. */
+export async function execute(url: DatabaseUrl, sql: string): Promise<void> {
+  const factory =
+    url.provider === 'sqlite'
+      ? new PrismaBetterSqlite3({ url: url.file })
+      : new PrismaPg({ connectionString: url.href });
+  const connection = await factory.connect();
+  await connection.executeScript(sql).finally(() => connection.dispose());
+}
+
+/** Starts the service on a real socket and a real database. */
+export async function startService(
+  t: Test,
+  provider: Provider,
+  { env = {}, databaseUrl, ...options }: Partial<AppOptions> & { env?: NodeJS.ProcessEnv; databaseUrl?: string } = {},
+): Promise<Service> {
+  const DATABASE_URL = databaseUrl ?? (await createDatabase(t, provider));
+  const config = readConfig({ ...env, DATABASE_URL, JWT_SECRET: SECRET }, { issuesTokens: true });
+  await migrate(config.databaseUrl);
+  const database = await openDatabase(config.databaseUrl);
+  const app = await buildApp({ contract: loadContract(), config, database, jwtSecret: SECRET, ...options });
+  const url = await app.listen({ port: 0 });
+  t.teardown(async () => {
+    await app.close();
+    await database.close();
+  });
+  const passwords = createPasswords(config.hashing);
+  return {
+    url,
+    async request(request) {
+      const reply = await send(url, request);
+      t.same(checkReply(request, reply), [], `${request.method ?? 'GET'} ${request.path} is as the contract says`);
+      return reply;
+    },
+    async addUser(email, password, digest) {
+      const id = await database.users.add(email, digest ?? (await passwords.hash(password)));
+      if (id === undefined) throw new Error(`email is taken: ${email}`);
+      return id;
+    },
+    disableUser: (id) =>
+      execute(config.databaseUrl, `UPDATE users SET disabled_at = CURRENT_TIMESTAMP WHERE id = ${id}`),
+  };
+}

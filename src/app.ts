@@ -11,6 +11,7 @@ import { requestBodyPlugin } from './plugins/request-body.js';
 import { requestLogPlugin } from './plugins/request-log.js';
 import { responseHeadersPlugin } from './plugins/response-headers.js';
 import { routesPlugin } from './plugins/routes.js';
+import { stoppingPlugin } from './plugins/stopping.js';
 import { tokensPlugin } from './plugins/tokens.js';
 import { createRequestId } from './request-id.js';
 
@@ -45,6 +46,7 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
   // RFC 9110, section 10.1.1 lets us ignore an expectation that we don't know; Node would answer 417.
   app.server.on('checkExpectation', (request, response) => app.server.emit('request', request, response));
 
+  await app.register(stoppingPlugin);
   await app.register(responseHeadersPlugin, { contract });
   await app.register(errorsPlugin, { contract });
   await app.register(requestLogPlugin);

@@ -2,7 +2,7 @@ import { mkdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { PrismaBetterSqlite3 } from '@prisma/adapter-better-sqlite3';
 import { PrismaPg } from '@prisma/adapter-pg';
-import type { SqlMigrationAwareDriverAdapterFactory } from '@prisma/driver-adapter-utils';
+import { isDriverAdapterError, type SqlMigrationAwareDriverAdapterFactory } from '@prisma/driver-adapter-utils';
 import type { DatabaseUrl } from './config.js';
 import type { PrismaClient } from './generated/sqlite/client.js';
 import { applyMigrations, hasPendingMigrations } from './migrations.js';
@@ -17,8 +17,8 @@ export type Database = {
 
 /** The database did not do what was asked; whoever asked may try again. The reason is in `cause`. */
 export class DatabaseUnavailable extends Error {
-  constructor(cause: unknown) {
-    super(`the database does not answer: ${reasonOf(cause)}`, { cause });
+  constructor(url: DatabaseUrl, cause: unknown) {
+    super(`the database at ${placeOf(url)} does not answer: ${reasonOf(cause)}`, { cause });
   }
 }
 
@@ -39,7 +39,7 @@ export async function migrate(url: DatabaseUrl): Promise<string[]> {
   try {
     return url.provider === 'sqlite' ? await migrateSqlite(url.file) : await migratePostgresql(url.href);
   } catch (error) {
-    throw new DatabaseUnavailable(error);
+    throw new DatabaseUnavailable(url, error);
   }
 }
 
@@ -47,6 +47,13 @@ export async function migrate(url: DatabaseUrl): Promise<string[]> {
 export async function openDatabase(url: DatabaseUrl): Promise<Database> {
   const client = url.provider === 'sqlite' ? await openSqlite(url.file) : await openPostgresql(url.href);
   const users = createUsers(client);
+  const orUnavailable = async <T>(answer: Promise<T>): Promise<T> => {
+    try {
+      return await answer;
+    } catch (error) {
+      throw new DatabaseUnavailable(url, error);
+    }
+  };
   return {
     users: {
       findByEmail: (email) => orUnavailable(users.findByEmail(email)),
@@ -111,18 +118,16 @@ async function migratePostgresql(href: string): Promise<string[]> {
   return applyMigrations('postgresql', adapter);
 }
 
-async function orUnavailable<T>(answer: Promise<T>): Promise<T> {
-  try {
-    return await answer;
-  } catch (error) {
-    throw new DatabaseUnavailable(error);
-  }
+/** The URL without its password. */
+function placeOf(url: DatabaseUrl): string {
+  if (url.provider === 'sqlite') return `file:${url.file}`;
+  const { protocol, host, pathname } = new URL(url.href);
+  return `${protocol}//${host}${pathname}`;
 }
 
-/** The first line that says something: errors of the driver nest, and some carry only a code. */
+/** The driver's own words; where it has none, the kind of its error, such as DatabaseNotReachable, in words. */
 function reasonOf(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
-  if (error instanceof AggregateError && error.errors.length > 0) return reasonOf(error.errors[0]);
-  const [line] = error.message.split('\n').filter((text) => text.trim() !== '');
-  return line ?? error.name;
+  if (!isDriverAdapterError(error)) return error instanceof Error ? error.message : String(error);
+  const { kind, originalMessage } = error.cause;
+  return originalMessage ?? kind.replaceAll(/\B[A-Z]/g, (letter) => ` ${letter}`).toLowerCase();
 }

@@ -1,0 +1,104 @@
+import t from 'tap';
+import { ConfigError, readConfig } from '../src/config.js';
+
+const serving = { issuesTokens: true };
+
+function faultsOf(env: NodeJS.ProcessEnv): string[] {
+  try {
+    readConfig(env, serving);
+    return [];
+  } catch (error) {
+    if (error instanceof ConfigError) return error.faults;
+    throw error;
+  }
+}
+
+t.test('the defaults', async (t) => {
+  const defaults = {
+    host: '127.0.0.1',
+    port: 3000,
+    databaseUrl: { provider: 'sqlite', file: './data/sessions.db' },
+    jwtSecret: undefined,
+    tokenTtlSeconds: 86_400,
+    hashing: { algorithm: 'argon2id' },
+    logLevel: 'info',
+    trustProxy: false,
+  };
+  t.same(readConfig({}, serving), defaults);
+  t.same(readConfig({ PORT: '', JWT_SECRET: '', DATABASE_URL: '' }, serving), defaults, 'an empty value is none');
+});
+
+t.test('what each variable takes', async (t) => {
+  const config = readConfig(
+    {
+      HOST: '0.0.0.0',
+      PORT: '0',
+      DATABASE_URL: 'postgres://u:p@host:5432/db',
+      JWT_SECRET: 'x'.repeat(32),
+      TOKEN_TTL_SECONDS: '60',
+      PASSWORD_HASHING: 'bcrypt',
+      BCRYPT_COST: '4',
+      LOG_LEVEL: 'silent',
+      TRUST_PROXY: '10.0.0.0/8, ::1',
+    },
+    serving,
+  );
+  t.same(config, {
+    host: '0.0.0.0',
+    port: 0,
+    databaseUrl: { provider: 'postgresql', href: 'postgres://u:p@host:5432/db' },
+    jwtSecret: 'x'.repeat(32),
+    tokenTtlSeconds: 60,
+    hashing: { algorithm: 'bcrypt', cost: 4 },
+    logLevel: 'silent',
+    trustProxy: ['10.0.0.0/8', '::1'],
+  });
+  t.same(readConfig({ DATABASE_URL: 'file:///var/lib/x.db' }, serving).databaseUrl, {
+    provider: 'sqlite',
+    file: '/var/lib/x.db',
+  });
+  t.equal(readConfig({ TRUST_PROXY: 'true' }, serving).trustProxy, true);
+});
+
+t.test('a number in TRUST_PROXY counts proxies', async (t) => {
+  const { trustProxy } = readConfig({ TRUST_PROXY: '2' }, serving);
+  if (typeof trustProxy !== 'function') return t.fail('is no function');
+  t.same(
+    [0, 1, 2].map((hop) => trustProxy('192.0.2.1', hop)),
+    [true, true, false],
+  );
+});
+
+const wrong: NodeJS.ProcessEnv = {
+  PORT: '65536 -1 1.5 0x10 http',
+  DATABASE_URL: 'mysql://h/d postgresql:h file: file::memory: file:data/ sessions.db',
+  JWT_SECRET: `short ${'x'.repeat(31)}`,
+  TOKEN_TTL_SECONDS: '0 -1 1d 315360001',
+  PASSWORD_HASHING: 'md5 ARGON2ID argon2i',
+  BCRYPT_COST: '3 32 12.5',
+  LOG_LEVEL: 'verbose INFO',
+  TRUST_PROXY: 'yes 10.0.0.0/33 ::1/129 1.2.3.4/8/8 proxy.example',
+};
+
+for (const [name, values = ''] of Object.entries(wrong)) {
+  t.test(`what ${name} does not take`, async (t) => {
+    for (const value of values.split(' ')) {
+      const faults = faultsOf({ [name]: value });
+      t.equal(faults.length, 1, value);
+      t.match(faults[0], new RegExp(`^${name} has to `));
+      if (name === 'JWT_SECRET') t.notMatch(faults[0], value, 'the value is not told');
+    }
+  });
+}
+
+t.test('PostgreSQL needs JWT_SECRET where tokens are issued', async (t) => {
+  const env = { DATABASE_URL: 'postgresql://host/db' };
+  t.match(faultsOf(env), [/^JWT_SECRET has to be set/]);
+  t.match(faultsOf({ ...env, JWT_SECRET: 'short' }), [/^JWT_SECRET has to have at least 32 bytes/]);
+  t.equal(readConfig(env, { issuesTokens: false }).jwtSecret, undefined);
+  t.equal(
+    readConfig({ ...env, JWT_SECRET: 'ä'.repeat(16) }, serving).jwtSecret,
+    'ä'.repeat(16),
+    'bytes, not characters',
+  );
+});

@@ -41,7 +41,7 @@ export function createPasswords(hashing: Hashing): Passwords {
     async hash(password) {
       if (hashing.algorithm === 'argon2id') return hashArgon2(password, ARGON2ID);
       if (Buffer.byteLength(password) > BCRYPT_MAX_BYTES) throw new PasswordTooLong();
-      return hashBcrypt(password, { cost: hashing.cost });
+      return hashBcrypt(password, hashing.cost);
     },
     async verify(password, digest) {
       const verifyDigest = digest === undefined ? undefined : findVerifier(digest);

@@ -1,6 +1,7 @@
 import { isIP } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import { cleanEnv, EnvError, makeExactValidator } from 'envalid';
+import { ExpectedError } from './expected-error.js';
 import type { Hashing } from './passwords.js';
 
 export type DatabaseUrl = { provider: 'sqlite'; file: string } | { provider: 'postgresql'; href: string };
@@ -21,7 +22,10 @@ export type Config = {
 };
 
 /** Something in the environment is wrong. `faults` has a line for each variable, which never holds a secret. */
-export class ConfigError extends Error {
+export class ConfigError extends ExpectedError {
+  /** EX_CONFIG. */
+  override readonly exitCode = 78;
+
   constructor(readonly faults: string[]) {
     super(['the environment is not right:', ...faults.map((fault) => `  ${fault}`)].join('\n'));
   }

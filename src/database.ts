@@ -4,6 +4,7 @@ import { PrismaBetterSqlite3 } from '@prisma/adapter-better-sqlite3';
 import { PrismaPg } from '@prisma/adapter-pg';
 import { isDriverAdapterError, type SqlMigrationAwareDriverAdapterFactory } from '@prisma/driver-adapter-utils';
 import type { DatabaseUrl } from './config.js';
+import { ExpectedError } from './expected-error.js';
 import type { PrismaClient } from './generated/sqlite/client.js';
 import { applyMigrations, hasPendingMigrations } from './migrations.js';
 import { createUsers, type Users } from './users.js';
@@ -16,7 +17,7 @@ export type Database = {
 };
 
 /** The database did not do what was asked; whoever asked may try again. The reason is in `cause`. */
-export class DatabaseUnavailable extends Error {
+export class DatabaseUnavailable extends ExpectedError {
   constructor(url: DatabaseUrl, cause: unknown) {
     super(`the database at ${placeOf(url)} does not answer: ${reasonOf(cause)}`, { cause });
   }

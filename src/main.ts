@@ -1,20 +1,22 @@
 #!/usr/bin/env node
-import { Command } from 'commander';
-import { ConfigError, readConfig } from './config.js';
-import { DatabaseUnavailable, migrate } from './database.js';
-import { demo } from './demo.js';
-import { CannotListen, serve } from './serve.js';
-import { addUser, UserRefused } from './users-commands.js';
+import { Command, CommanderError } from 'commander';
+import { readConfig } from './config.js';
+import { ExpectedError } from './expected-error.js';
 
-/** sysexits.h: EX_CONFIG. */
-const EXIT_CONFIG = 78;
+/** sysexits.h: EX_USAGE. */
+const EXIT_USAGE = 64;
 
-const program = new Command('sessions-api').description('A login service: email and password in, JSON Web Token out.');
+// A command loads what it needs when it runs: the web server takes longer to load than a user takes to add.
+
+const program = new Command('sessions-api')
+  .description('A login service: email and password in, JSON Web Token out.')
+  .exitOverride();
 
 program
   .command('serve', { isDefault: true })
   .description('apply the migrations, then serve until SIGTERM or SIGINT')
   .action(async () => {
+    const { serve } = await import('./serve.js');
     await serve(readConfig(process.env, { issuesTokens: true }));
   });
 
@@ -22,6 +24,7 @@ program
   .command('migrate')
   .description('apply the migrations to the database')
   .action(async () => {
+    const { migrate } = await import('./database.js');
     const applied = await migrate(readConfig(process.env, { issuesTokens: false }).databaseUrl);
     for (const name of applied) console.log(`applied ${name}`);
     if (applied.length === 0) console.log('nothing to apply');
@@ -30,7 +33,10 @@ program
 program
   .command('demo')
   .description('serve a database of its own, data/demo.db, with one user')
-  .action(() => demo(process.env));
+  .action(async () => {
+    const { demo } = await import('./demo.js');
+    await demo(process.env);
+  });
 
 const users = program.command('users').description('manage the users');
 
@@ -38,13 +44,17 @@ users
   .command('add <email>')
   .description('add a user; asks for the password, or reads it from one line of standard input; prints the id')
   .action(async (email: string) => {
+    const { addUser } = await import('./users-commands.js');
     console.log(await addUser(readConfig(process.env, { issuesTokens: false }), email));
   });
 
 try {
   await program.parseAsync();
 } catch (error) {
-  const expected = [ConfigError, DatabaseUnavailable, CannotListen, UserRefused].some((type) => error instanceof type);
-  console.error(expected && error instanceof Error ? `sessions-api: ${error.message}` : error);
-  process.exitCode = error instanceof ConfigError ? EXIT_CONFIG : 1;
+  if (error instanceof CommanderError) {
+    process.exitCode = error.exitCode === 0 ? 0 : EXIT_USAGE;
+  } else {
+    console.error(error instanceof ExpectedError ? `sessions-api: ${error.message}` : error);
+    process.exitCode = error instanceof ExpectedError ? error.exitCode : 1;
+  }
 }

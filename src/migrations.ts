@@ -65,7 +65,10 @@ declare const WebAssembly: {
 async function loadSchemaEngine() {
   const engine = await import('@prisma/schema-engine-wasm/schema_engine_bg');
   const wasmUrl = new URL('schema_engine_bg.wasm', import.meta.resolve('@prisma/schema-engine-wasm/schema_engine_bg'));
-  const { instance } = await WebAssembly.instantiate(await readFile(wasmUrl), { './schema_engine_bg.js': engine });
+  // It never clears the timeout of its lock, 10 s, which must not keep the process alive so long.
+  const timer = Object.keys(engine).find((name) => name.startsWith('__wbg_setTimeout_')) ?? '';
+  const imports = { ...engine, [timer]: (run: () => void, delay: number) => setTimeout(run, delay).unref() };
+  const { instance } = await WebAssembly.instantiate(await readFile(wasmUrl), { './schema_engine_bg.js': imports });
   engine.__wbg_set_wasm(instance.exports);
   (instance.exports as { __wbindgen_start(): void }).__wbindgen_start();
   return engine;

@@ -4,6 +4,7 @@ import { buildApp } from './app.js';
 import type { Config } from './config.js';
 import { loadContract } from './contract.js';
 import { type Database, migrate, openDatabase } from './database.js';
+import { ExpectedError } from './expected-error.js';
 import { readJwtSecret } from './jwt-secret.js';
 
 /** Milliseconds for the requests in flight, once the service is told to stop. */
@@ -12,7 +13,7 @@ const STOP_TIMEOUT = 20_000;
 const SAME_SIGINT = 100;
 
 /** The address to listen at can't be had. */
-export class CannotListen extends Error {}
+class CannotListen extends ExpectedError {}
 
 /**
  * Brings the database up to date and serves it until SIGTERM or SIGINT. Resolves when it listens.

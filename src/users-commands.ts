@@ -2,11 +2,12 @@ import { read } from 'read';
 import type { Config } from './config.js';
 import { loadContract, operationNamed } from './contract.js';
 import { migrate, openDatabase } from './database.js';
+import { ExpectedError } from './expected-error.js';
 import { createPasswords, PasswordTooLong } from './passwords.js';
 import { compileSchema } from './validation.js';
 
 /** What was asked of a users command can't be done; nothing has changed. */
-export class UserRefused extends Error {}
+class UserRefused extends ExpectedError {}
 
 /**
  * Adds a user, whose password comes from a hidden prompt on a terminal, else from one line of standard input.

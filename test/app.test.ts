@@ -1,9 +1,9 @@
 import { Writable } from 'node:stream';
 import t, { type Test } from 'tap';
-import { type AppOptions, buildApp } from '../src/app.js';
-import { readConfig } from '../src/config.js';
-import { type Contract, loadContract, operationNamed } from '../src/contract.js';
-import type { Database } from '../src/database.js';
+import { type AppOptions, buildApp } from '#built/app.js';
+import { readConfig } from '#built/config.js';
+import { type Contract, loadContract, operationNamed } from '#built/contract.js';
+import type { Database } from '#built/database.js';
 import { checkReply } from './contract/check-reply.js';
 import { FORM } from './send.js';
 import { SECRET } from './service.js';

@@ -1,7 +1,7 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { pathToFileURL } from 'node:url';
 import t, { type Test } from 'tap';
-import { loadContract, operationsAt } from '../src/contract.js';
+import { loadContract, operationsAt } from '#built/contract.js';
 
 const source = await readFile(new URL('../openapi.yaml', import.meta.url), 'utf8');
 

@@ -1,10 +1,10 @@
 import { PrismaBetterSqlite3 } from '@prisma/adapter-better-sqlite3';
 import { PrismaPg } from '@prisma/adapter-pg';
 import t, { type Test } from 'tap';
+import { readConfig } from '#built/config.js';
+import { migrate } from '#built/database.js';
+import { PROVIDERS, type Provider } from '#built/migrations.js';
 import { readModels, schemaDiff } from '../scripts/schema-diff.js';
-import { readConfig } from '../src/config.js';
-import { migrate } from '../src/database.js';
-import { PROVIDERS, type Provider } from '../src/migrations.js';
 import { createDatabase } from './service.js';
 
 async function scratchDatabase(t: Test, provider: Provider) {

@@ -1,5 +1,5 @@
 import t from 'tap';
-import { createPasswords, PasswordTooLong } from '../src/passwords.js';
+import { createPasswords, PasswordTooLong } from '#built/passwords.js';
 
 const argon2id = createPasswords({ algorithm: 'argon2id' });
 const bcrypt = createPasswords({ algorithm: 'bcrypt', cost: 4 });

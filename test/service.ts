@@ -1,13 +1,13 @@
 import { PrismaBetterSqlite3 } from '@prisma/adapter-better-sqlite3';
 import { PrismaPg } from '@prisma/adapter-pg';
 import type { Test } from 'tap';
+import { type AppOptions, buildApp } from '#built/app.js';
+import { type DatabaseUrl, readConfig } from '#built/config.js';
+import { loadContract } from '#built/contract.js';
+import { migrate, openDatabase } from '#built/database.js';
+import type { Provider } from '#built/migrations.js';
+import { createPasswords } from '#built/passwords.js';
 import { startTemporaryPostgresql } from '../scripts/temporary-postgresql.js';
-import { type AppOptions, buildApp } from '../src/app.js';
-import { type DatabaseUrl, readConfig } from '../src/config.js';
-import { loadContract } from '../src/contract.js';
-import { migrate, openDatabase } from '../src/database.js';
-import type { Provider } from '../src/migrations.js';
-import { createPasswords } from '../src/passwords.js';
 import { checkReply } from './contract/check-reply.js';
 import { type Reply, type Request, send } from './send.js';
 

@@ -1,5 +1,5 @@
 import t from 'tap';
-import { PROVIDERS } from '../src/migrations.js';
+import { PROVIDERS } from '#built/migrations.js';
 import { run, start } from './executable.js';
 import { FORM, send } from './send.js';
 import { createDatabase, SECRET } from './service.js';

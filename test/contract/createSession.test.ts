@@ -1,6 +1,6 @@
 import { createHash, createHmac } from 'node:crypto';
 import t from 'tap';
-import { PROVIDERS } from '../../src/migrations.js';
+import { PROVIDERS } from '#built/migrations.js';
 import { FORM, JSON_TYPE, type Request } from '../send.js';
 import { SECRET, startService } from '../service.js';
 

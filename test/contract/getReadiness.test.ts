@@ -1,6 +1,6 @@
 import t from 'tap';
+import { PROVIDERS } from '#built/migrations.js';
 import { startTemporaryPostgresql } from '../../scripts/temporary-postgresql.js';
-import { PROVIDERS } from '../../src/migrations.js';
 import { FORM } from '../send.js';
 import { startService } from '../service.js';
 

@@ -1,4 +1,5 @@
 import fastify, { type FastifyInstance, type FastifyServerOptions, LogController } from 'fastify';
+import { createAdmission } from './admission.js';
 import type { Config } from './config.js';
 import type { Contract } from './contract.js';
 import type { Database } from './database.js';
@@ -7,6 +8,7 @@ import { handlers } from './generated/handlers.js';
 import { createPasswords } from './passwords.js';
 import { docsPlugin } from './plugins/docs.js';
 import { errorsPlugin } from './plugins/errors.js';
+import { expiredCountersPlugin } from './plugins/expired-counters.js';
 import { requestBodyPlugin } from './plugins/request-body.js';
 import { requestLogPlugin } from './plugins/request-log.js';
 import { responseHeadersPlugin } from './plugins/response-headers.js';
@@ -14,10 +16,11 @@ import { routesPlugin } from './plugins/routes.js';
 import { stoppingPlugin } from './plugins/stopping.js';
 import { tokensPlugin } from './plugins/tokens.js';
 import { createRequestId } from './request-id.js';
+import { createThrottle } from './throttle.js';
 
 export type AppOptions = {
   contract: Contract;
-  config: Pick<Config, 'hashing' | 'tokenTtlSeconds' | 'trustProxy'>;
+  config: Pick<Config, 'hashing' | 'admission' | 'budgets' | 'tokenTtlSeconds' | 'trustProxy'>;
   database: Database;
   jwtSecret: string;
   logger?: FastifyServerOptions['logger'];
@@ -48,15 +51,23 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
 
   await app.register(stoppingPlugin);
   await app.register(responseHeadersPlugin, { contract });
-  await app.register(errorsPlugin, { contract });
   await app.register(requestLogPlugin);
+  await app.register(errorsPlugin, { contract });
   await app.register(requestBodyPlugin);
   await app.register(tokensPlugin, { secret: jwtSecret, ttlSeconds: config.tokenTtlSeconds, now });
   await app.register(docsPlugin, { contract });
+  await app.register(expiredCountersPlugin, { counters: database.throttleCounters, now });
   await app.register(routesPlugin, {
     contract,
     handlers,
-    services: { contract, database, passwords: createPasswords(config.hashing), issueToken: app.issueToken },
+    services: {
+      contract,
+      database,
+      passwords: createPasswords(config.hashing),
+      admission: createAdmission(config.admission),
+      throttle: createThrottle(database.throttleCounters, config.budgets, jwtSecret, now),
+      issueToken: app.issueToken,
+    },
   });
   return app;
 }

@@ -34,6 +34,7 @@ export function createUsers(client: PrismaClient): Users {
   };
 }
 
-function normalizeEmail(email: string): string {
+/** Trimmed and in lower case: the form in which emails are stored and compared. */
+export function normalizeEmail(email: string): string {
   return email.trim().toLowerCase();
 }

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { PrismaBetterSqlite3 } from '@prisma/adapter-better-sqlite3';
 import { PrismaPg } from '@prisma/adapter-pg';
 import type { Test } from 'tap';
@@ -13,6 +14,9 @@ import { type Reply, type Request, send } from './send.js';
 
 export const SECRET = 'a secret that only the tests know, and no service';
 
+/** Switches the budgets of failures off. */
+export const UNTHROTTLED = { THROTTLE_EMAIL_ADDRESS: '0', THROTTLE_ADDRESS: '0', THROTTLE_EMAIL: '0' };
+
 export type Service = {
   url: string;
   /** Sends a request, and holds the reply to openapi.yaml. */
@@ -25,10 +29,23 @@ export type Service = {
 /** An empty database of its own for a test, gone after it. */
 export async function createDatabase(t: Test, provider: Provider): Promise<string> {
   if (provider === 'sqlite') return `file:${t.testdir()}/sessions.db`;
-  const postgresql = await startTemporaryPostgresql();
-  t.teardown(() => postgresql.stop());
-  return postgresql.url;
+  server ??= startTemporaryPostgresql();
+  const { url, stop } = await server;
+  const name = `test_${randomUUID().replaceAll('-', '')}`;
+  await execute({ provider, href: url }, `CREATE DATABASE ${name}`);
+  databases += 1;
+  t.teardown(async () => {
+    databases -= 1;
+    if (databases > 0) return;
+    server = undefined;
+    await stop();
+  });
+  return new URL(name, url).href;
 }
+
+/** One server for all tests of a file that run at a time. */
+let server: ReturnType<typeof startTemporaryPostgresql> | undefined;
+let databases = 0;
 
 /** Runs SQL of a test's own, behind the service's back. */
 export async function execute(url: DatabaseUrl, sql: string): Promise<void> {

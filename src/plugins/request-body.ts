@@ -56,7 +56,7 @@ async function* checkText(body: AsyncIterable<Buffer>, check: Check) {
     yield chunk;
   }
   const errors = check(decodeUtf8(Buffer.concat(chunks)));
-  if (errors.length > 0) throw new HttpError(400, '', errors);
+  if (errors.length > 0) throw new HttpError(400, '', { errors });
 }
 
 function decodeUtf8(bytes: Buffer): string {

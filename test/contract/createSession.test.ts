@@ -2,7 +2,7 @@ import { createHash, createHmac } from 'node:crypto';
 import t from 'tap';
 import { PROVIDERS } from '#built/migrations.js';
 import { FORM, JSON_TYPE, type Request } from '../send.js';
-import { SECRET, startService } from '../service.js';
+import { SECRET, startService, UNTHROTTLED } from '../service.js';
 
 const NOW = 1_575_397_455_999;
 const login = { method: 'POST', path: '/api/v1/sessions' };
@@ -112,14 +112,19 @@ for (const provider of PROVIDERS) {
         t.match((await service.request({ ...incorrect, headers })).headers['x-request-id'], returned);
       }
     });
+  });
+}
 
-    t.test('answers 1000 logins at once', async (t) => {
-      const replies = await Promise.all(
-        Array.from({ length: 1000 }, (_, index) => service.request(index % 2 ? correct : incorrect)),
-      );
-      t.equal(replies.filter(({ status }) => status === 200).length, 500);
-      t.equal(replies.filter(({ status }) => status === 401).length, 500);
-    });
+for (const provider of PROVIDERS) {
+  t.test(`answers 1000 logins at once on ${provider}`, async (t) => {
+    const env = { ...UNTHROTTLED, HASH_WAIT_MAX_MS: '60000' };
+    const service = await startService(t, provider, { env });
+    await service.addUser('foo@bar.com', 'foobar');
+    const replies = await Promise.all(
+      Array.from({ length: 1000 }, (_, index) => service.request(index % 2 ? correct : incorrect)),
+    );
+    t.equal(replies.filter(({ status }) => status === 200).length, 500);
+    t.equal(replies.filter(({ status }) => status === 401).length, 500);
   });
 }
 

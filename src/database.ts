@@ -30,12 +30,16 @@ export class DatabaseUnavailable extends ExpectedError {
   }
 }
 
-/** Milliseconds in which the database has to do what is asked. A login asks twice, and is answered within 3 s. */
-const TIMEOUT = 1_400;
+/** Milliseconds for each thing that a login asks: it asks twice, and is answered within 3 s. */
+export const LOGIN_TIMEOUT = 1_400;
+/** Milliseconds that a command has patience for; nobody waits for its answer as for that of a login. */
+const COMMAND_TIMEOUT = 30_000;
 /** Milliseconds until the next try, where another process has SQLite's lock. */
 const SQLITE_BUSY_RETRY = 10;
 /** Milliseconds that what is known of the database's health stays true. */
 const PING_LIFETIME = 500;
+/** Milliseconds that a start waits for a connection to PostgreSQL. */
+const CONNECTION_TIMEOUT = 5_000;
 /** Milliseconds that a start waits for another instance's migrations. */
 const SQLITE_MIGRATION_TIMEOUT = 60_000;
 
@@ -53,14 +57,18 @@ export async function migrate(url: DatabaseUrl): Promise<string[]> {
   }
 }
 
-/** Opens a database whose migrations have been applied. */
-export async function openDatabase(url: DatabaseUrl): Promise<Database> {
-  const client = url.provider === 'sqlite' ? await openSqlite(url.file) : await openPostgresql(url.href);
+/**
+ * Opens a database whose migrations have been applied.
+ *
+ * @param timeout - milliseconds in which it has to do what it is asked
+ */
+export async function openDatabase(url: DatabaseUrl, timeout: number = COMMAND_TIMEOUT): Promise<Database> {
+  const client = url.provider === 'sqlite' ? await openSqlite(url.file) : await openPostgresql(url.href, timeout);
   const users = createUsers(client);
   const counters = createThrottleCounters(client);
   const ask = async <T>(question: () => Promise<T>): Promise<T> => {
     try {
-      return await withinTimeout(question);
+      return await withinTimeout(timeout, question);
     } catch (error) {
       throw new DatabaseUnavailable(url, error);
     }
@@ -92,11 +100,11 @@ export async function openDatabase(url: DatabaseUrl): Promise<Database> {
 }
 
 /** Asks again while SQLite is locked: its own way to wait would hold up the event loop. */
-async function withinTimeout<T>(question: () => Promise<T>): Promise<T> {
-  const deadline = performance.now() + TIMEOUT;
-  const timeout = new AbortController();
-  const tooLate = wait(TIMEOUT, undefined, { signal: timeout.signal }).then(() => {
-    throw new Error(`no answer within ${TIMEOUT} ms`);
+async function withinTimeout<T>(timeout: number, question: () => Promise<T>): Promise<T> {
+  const deadline = performance.now() + timeout;
+  const timer = new AbortController();
+  const tooLate = wait(timeout, undefined, { signal: timer.signal }).then(() => {
+    throw new Error(`no answer within ${timeout} ms`);
   });
   tooLate.catch(() => {});
   try {
@@ -109,7 +117,7 @@ async function withinTimeout<T>(question: () => Promise<T>): Promise<T> {
       }
     }
   } finally {
-    timeout.abort();
+    timer.abort();
   }
 }
 
@@ -127,13 +135,13 @@ async function openSqlite(file: string): Promise<PrismaClient> {
   return client;
 }
 
-async function openPostgresql(href: string): Promise<PrismaClient> {
+async function openPostgresql(href: string, timeout: number): Promise<PrismaClient> {
   const { PrismaClient } = await import('./generated/postgresql/client.js');
   // Both clients are generated from the same models, so they differ in the SQL they send and not in what they offer.
   const adapter = new PrismaPg({
     connectionString: href,
-    connectionTimeoutMillis: TIMEOUT,
-    query_timeout: TIMEOUT,
+    connectionTimeoutMillis: timeout,
+    query_timeout: timeout,
   });
   return new PrismaClient({ adapter, errorFormat: 'minimal' }) as unknown as PrismaClient;
 }
@@ -165,7 +173,7 @@ async function migratePostgresql(href: string): Promise<string[]> {
   // No limit on a statement's time: a migration may take longer than a login waits.
   const adapter: SqlMigrationAwareDriverAdapterFactory = new PrismaPg({
     connectionString: href,
-    connectionTimeoutMillis: TIMEOUT,
+    connectionTimeoutMillis: CONNECTION_TIMEOUT,
   });
   if (!(await hasPendingMigrations('postgresql', adapter))) return [];
   return applyMigrations('postgresql', adapter);

@@ -3,7 +3,7 @@ import type { FastifyInstance } from 'fastify';
 import { buildApp } from './app.js';
 import type { Config } from './config.js';
 import { loadContract } from './contract.js';
-import { type Database, migrate, openDatabase } from './database.js';
+import { type Database, LOGIN_TIMEOUT, migrate, openDatabase } from './database.js';
 import { ExpectedError } from './expected-error.js';
 import { readJwtSecret } from './jwt-secret.js';
 
@@ -25,7 +25,9 @@ export async function serve(config: Config): Promise<string> {
   const contract = loadContract();
   const applied = await migrate(config.databaseUrl);
   const jwtSecret = await readJwtSecret(config);
-  const database = await openDatabase(config.databaseUrl);
+  const database = await openDatabase(config.databaseUrl, LOGIN_TIMEOUT);
+  // The first query takes a while, which the first login should not have to wait for.
+  await database.users.findByEmail('');
   const app = await buildApp({ contract, config, database, jwtSecret, logger: { level: config.logLevel } });
   for (const name of applied) app.log.info(`applied migration ${name}`);
   try {

@@ -1,11 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import { PrismaBetterSqlite3 } from '@prisma/adapter-better-sqlite3';
 import { PrismaPg } from '@prisma/adapter-pg';
-import type { Test } from 'tap';
+import root, { type Test } from 'tap';
 import { type AppOptions, buildApp } from '#built/app.js';
 import { type DatabaseUrl, readConfig } from '#built/config.js';
 import { loadContract } from '#built/contract.js';
-import { migrate, openDatabase } from '#built/database.js';
+import { LOGIN_TIMEOUT, migrate, openDatabase } from '#built/database.js';
 import type { Provider } from '#built/migrations.js';
 import { createPasswords } from '#built/passwords.js';
 import { startTemporaryPostgresql } from '../scripts/temporary-postgresql.js';
@@ -29,23 +29,21 @@ export type Service = {
 /** An empty database of its own for a test, gone after it. */
 export async function createDatabase(t: Test, provider: Provider): Promise<string> {
   if (provider === 'sqlite') return `file:${t.testdir()}/sessions.db`;
-  server ??= startTemporaryPostgresql();
-  const { url, stop } = await server;
+  server ??= startServer();
+  const { url } = await server;
   const name = `test_${randomUUID().replaceAll('-', '')}`;
   await execute({ provider, href: url }, `CREATE DATABASE ${name}`);
-  databases += 1;
-  t.teardown(async () => {
-    databases -= 1;
-    if (databases > 0) return;
-    server = undefined;
-    await stop();
-  });
   return new URL(name, url).href;
 }
 
-/** One server for all tests of a file that run at a time. */
-let server: ReturnType<typeof startTemporaryPostgresql> | undefined;
-let databases = 0;
+/** One PostgreSQL for all tests of a file. */
+let server: ReturnType<typeof startServer> | undefined;
+
+async function startServer() {
+  const postgresql = await startTemporaryPostgresql();
+  root.teardown(() => postgresql.stop());
+  return postgresql;
+}
 
 /** Runs SQL of a test's own, behind the service's back. */
 export async function execute(url: DatabaseUrl, sql: string): Promise<void> {
@@ -66,7 +64,7 @@ export async function startService(
   const DATABASE_URL = databaseUrl ?? (await createDatabase(t, provider));
   const config = readConfig({ ...env, DATABASE_URL, JWT_SECRET: SECRET }, { issuesTokens: true });
   await migrate(config.databaseUrl);
-  const database = await openDatabase(config.databaseUrl);
+  const database = await openDatabase(config.databaseUrl, LOGIN_TIMEOUT);
   const app = await buildApp({ contract: loadContract(), config, database, jwtSecret: SECRET, ...options });
   const url = await app.listen({ port: 0 });
   t.teardown(async () => {

@@ -61,11 +61,18 @@ export async function migrate(url: DatabaseUrl): Promise<string[]> {
  * Opens a database whose migrations have been applied.
  *
  * @param timeout - milliseconds in which it has to do what it is asked
+ * @throws DatabaseUnavailable
  */
 export async function openDatabase(url: DatabaseUrl, timeout: number = COMMAND_TIMEOUT): Promise<Database> {
   const client = url.provider === 'sqlite' ? await openSqlite(url.file) : await openPostgresql(url.href, timeout);
   const users = createUsers(client);
   const counters = createThrottleCounters(client);
+  try {
+    // The first query loads the query compiler, which no login should have to wait for.
+    await users.findByEmail('');
+  } catch (error) {
+    throw new DatabaseUnavailable(url, error);
+  }
   const ask = async <T>(question: () => Promise<T>): Promise<T> => {
     try {
       return await withinTimeout(timeout, question);

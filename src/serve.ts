@@ -26,8 +26,6 @@ export async function serve(config: Config): Promise<string> {
   const applied = await migrate(config.databaseUrl);
   const jwtSecret = await readJwtSecret(config);
   const database = await openDatabase(config.databaseUrl, LOGIN_TIMEOUT);
-  // The first query takes a while, which the first login should not have to wait for.
-  await database.users.findByEmail('');
   const app = await buildApp({ contract, config, database, jwtSecret, logger: { level: config.logLevel } });
   for (const name of applied) app.log.info(`applied migration ${name}`);
   try {

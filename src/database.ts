@@ -109,22 +109,21 @@ export async function openDatabase(url: DatabaseUrl, timeout: number = COMMAND_T
 /** Asks again while SQLite is locked: its own way to wait would hold up the event loop. */
 async function withinTimeout<T>(timeout: number, question: () => Promise<T>): Promise<T> {
   const deadline = performance.now() + timeout;
-  const timer = new AbortController();
-  const tooLate = wait(timeout, undefined, { signal: timer.signal }).then(() => {
-    throw new Error(`no answer within ${timeout} ms`);
+  let timer: NodeJS.Timeout | undefined;
+  const tooLate = new Promise<never>((_resolve, reject) => {
+    timer = setTimeout(() => reject(new Error(`no answer within ${timeout} ms`)), timeout);
   });
-  tooLate.catch(() => {});
   try {
     for (;;) {
       try {
         return await Promise.race([question(), tooLate]);
       } catch (error) {
         if (!isBusy(error) || performance.now() > deadline) throw error;
-        await wait(SQLITE_BUSY_RETRY);
+        await Promise.race([wait(SQLITE_BUSY_RETRY), tooLate]);
       }
     }
   } finally {
-    timer.abort();
+    clearTimeout(timer);
   }
 }
 

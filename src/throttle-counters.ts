@@ -30,8 +30,11 @@ const ROWS_AT_A_TIME = 500;
 export function createThrottleCounters(client: PrismaClient): ThrottleCounters {
   return {
     async find(keys, now) {
-      const rows = await client.throttleCounter.findMany({ where: { key: { in: keys }, expiresAt: { gt: now } } });
-      return new Map(rows.map(({ key, failures, expiresAt }) => [key, { failures, expiresAt: Number(expiresAt) }]));
+      // Each login asks this, and in SQL it costs half of what it costs through the model.
+      const rows = await client.$queryRaw<{ key: string; failures: number; expires_at: number | bigint }[]>`
+        SELECT key, failures, expires_at FROM throttle_counters
+        WHERE key IN (${join(keys)}) AND expires_at > ${BigInt(now)}`;
+      return new Map(rows.map(({ key, failures, expires_at }) => [key, { failures, expiresAt: Number(expires_at) }]));
     },
     async countFailure(counts, now) {
       // In the order of their keys everywhere, so that no two instances hold what the other waits for.

@@ -12,7 +12,7 @@ export const createSession: Handler<'createSession'> = async (
   try {
     const [user] = await Promise.all([database.users.findByEmail(body.email), attempt.admit()]);
     const matches = await admission.run(() => passwords.verify(body.password, user?.passwordDigest), client.signal);
-    if (!user || !matches || user.disabledAt) {
+    if (!user || !matches || user.disabled) {
       await attempt.fail();
       const outcome = !user ? 'unknown_email' : matches ? 'disabled' : 'wrong_password';
       return { status: 401, body: { message: 'Invalid credentials' }, log: { outcome, userId: user?.id } };

@@ -40,7 +40,7 @@ const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'
 const HASHINGS = ['argon2id', 'bcrypt'] as const;
 
 /** RFC 7518, section 3.2: a key at least as long as the hash that HS256 makes. */
-const JWT_SECRET_MIN_BYTES = 32;
+export const JWT_SECRET_MIN_BYTES = 32;
 /** Ten years: a longer life is a mistake, such as milliseconds for seconds. */
 const TOKEN_TTL_MAX_SECONDS = 315_360_000;
 
@@ -140,7 +140,10 @@ function parseDatabaseUrl(value: string): DatabaseUrl {
   if (/^file:.*[^/]$/.test(value) && !value.includes(':memory:')) {
     return { provider: 'sqlite', file: value.slice('file:'.length) };
   }
-  if (/^postgres(ql)?:\/\//.test(value) && URL.canParse(value)) return { provider: 'postgresql', href: value };
+  // An @ in the path is part of a password in which a / is not percent-encoded.
+  if (/^postgres(ql)?:\/\/[^/]*(\/[^@]*)?$/.test(value) && URL.canParse(value)) {
+    return { provider: 'postgresql', href: value };
+  }
   throw new EnvError('has to be file:PATH or postgresql://USER:PASSWORD@HOST:PORT/DATABASE');
 }
 

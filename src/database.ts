@@ -157,7 +157,8 @@ async function openPostgresql(href: string, timeout: number): Promise<PrismaClie
  * lock of our own, on a file beside it, keeps others out before they open it; the system drops it when a process dies.
  */
 async function migrateSqlite(file: string): Promise<string[]> {
-  await mkdir(dirname(file), { recursive: true });
+  // The digests in it are nobody else's business.
+  await mkdir(dirname(file), { recursive: true, mode: 0o700 });
   const lock = await sqliteMigrationAdapter(`${file}-migration-lock`).connect();
   try {
     await lock.executeScript('BEGIN EXCLUSIVE');

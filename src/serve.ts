@@ -6,6 +6,7 @@ import { loadContract } from './contract.js';
 import { type Database, LOGIN_TIMEOUT, migrate, openDatabase } from './database.js';
 import { ExpectedError } from './expected-error.js';
 import { readJwtSecret } from './jwt-secret.js';
+import { createLogger } from './logger.js';
 
 /** Milliseconds for the requests in flight, once the service is told to stop. */
 const STOP_TIMEOUT = 20_000;
@@ -26,7 +27,8 @@ export async function serve(config: Config): Promise<string> {
   const applied = await migrate(config.databaseUrl);
   const jwtSecret = await readJwtSecret(config);
   const database = await openDatabase(config.databaseUrl, LOGIN_TIMEOUT);
-  const app = await buildApp({ contract, config, database, jwtSecret, logger: { level: config.logLevel } });
+  const logger = await createLogger(config.logLevel);
+  const app = await buildApp({ contract, config, database, jwtSecret, logger });
   for (const name of applied) app.log.info(`applied migration ${name}`);
   try {
     const url = await app.listen({ host: config.host, port: config.port });

@@ -1,4 +1,4 @@
-import type { FastifyError } from 'fastify';
+import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
 import fp from 'fastify-plugin';
 import { Overloaded } from '../admission.js';
 import { type Contract, findReply } from '../contract.js';
@@ -10,15 +10,19 @@ import { TooManyFailures } from '../throttle.js';
 /** Answers what failed with a status and a body that the contract declares; what nobody expected with 500. */
 export const errorsPlugin = fp<{ contract: Contract }>(
   async (app, { contract }) => {
-    // Before the body is read: nothing at this path will ever use it.
     app.addHook('onRequest', async (request) => {
+      // RFC 9112, section 3.2. Node would answer it by itself, with no header of ours.
+      if (request.headers.host === undefined && request.raw.httpVersion === '1.1') {
+        request.operation = undefined;
+        throw new HttpError(400);
+      }
+      // Before the body is read: nothing at this path will ever use it.
       if (request.is404) throw new HttpError(request.operation ? 405 : 404);
     });
 
-    // Where a route that exists has no such file; the headers that it set belong to its own replies.
+    // Where a route that exists has no such file.
     app.setNotFoundHandler((request, reply) => {
-      request.operation = undefined;
-      for (const name of Object.keys(reply.getHeaders())) reply.removeHeader(name);
+      leaveOperation(request, reply);
       throw new HttpError(404);
     });
 
@@ -26,6 +30,11 @@ export const errorsPlugin = fp<{ contract: Contract }>(
       let failure = expectedFailure(error);
       const outcome = OUTCOMES.find(([type]) => error instanceof type)?.[1];
       if (outcome) request.logFields.outcome = outcome;
+      // What a package refuses to serve below its operation's path does not exist for the caller.
+      if (failure && request.operation?.servedBy && !request.operation.replies.has(failure.statusCode)) {
+        leaveOperation(request, reply);
+        failure = new HttpError(404);
+      }
       let spec = failure && findReply(contract, request.operation, failure.statusCode);
       if (failure && !spec) {
         const owner = request.operation?.id ?? 'x-replies-outside-operations';
@@ -56,6 +65,12 @@ const MESSAGES: { [code: string]: string } = {
   FST_ERR_CTP_EMPTY_JSON_BODY: 'The body is empty',
   FST_ERR_CTP_INVALID_CONTENT_LENGTH: 'The body is not as long as Content-Length says',
 };
+
+/** The headers that the operation has set belong to its own replies. */
+function leaveOperation(request: FastifyRequest, reply: FastifyReply): void {
+  request.operation = undefined;
+  for (const name of Object.keys(reply.getHeaders())) reply.removeHeader(name);
+}
 
 const OUTCOMES: [type: new (...args: never[]) => Error, outcome: Outcome][] = [
   [TooManyFailures, 'throttled'],

@@ -35,6 +35,8 @@ export const routesPlugin = fp<RoutesOptions>(
           const validate = compileSchema(schema);
           return (value: unknown) => {
             const errors = validate(value);
+            const whole = errors.find(({ field }) => field === '');
+            if (whole) return { error: new HttpError(400, `The body ${whole.message}`) };
             return errors.length > 0 ? { error: new HttpError(400, '', { errors }) } : { value };
           };
         },

@@ -169,7 +169,7 @@ t.test('what a login refuses', async (t) => {
       { ...correct, body: 'email=foo%40bar.com&password=100%' },
       { password: /percent-encoded/ },
     ],
-    ['bad percent-encoding of a name', { ...correct, body: `${correct.body}&%zz=1` }, { '%zz': /percent-encoded/ }],
+    ['bad percent-encoding of a name', { ...correct, body: `${correct.body}&%zz=1` }, {}],
     [
       'percent-encoded invalid UTF-8',
       { ...correct, body: 'email=a%40b&password=%ff' },
@@ -178,9 +178,13 @@ t.test('what a login refuses', async (t) => {
     ['invalid UTF-8', { ...correct, body: invalidUtf8 }, {}],
     ['invalid UTF-8 in JSON', { ...json({}), body: Buffer.from([0x22, 0xff, 0x22]) }, {}],
     ['bad JSON', json(`{"email":"${email}","password":"${password}"`), {}],
-    ['JSON that is no object', json([email, password]), { '': /must be one object/ }],
+    ['JSON that is no object', json([email, password]), {}],
     ['an empty JSON body', json(''), {}],
-    ['a prototype in JSON', json(`{"__proto__":{"email":"${email}"},"password":"${password}"}`), {}],
+    [
+      'a prototype in JSON',
+      json(`{"__proto__":{"email":"${email}"},"password":"${password}"}`),
+      { email: /is required/ },
+    ],
   ];
   for (const [what, request, blamed] of bad) {
     t.test(`400: ${what}`, async (t) => {

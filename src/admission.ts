@@ -27,8 +27,15 @@ export type Admission = {
 /** How much the last task counts in the mean of how long a task takes. */
 const WEIGHT_OF_LAST = 0.1;
 
-/** Bounds how much runs at once and how much waits: what can't be answered in time is better refused at once. */
-export function createAdmission({ slots, maxQueue, maxWait }: AdmissionLimits): Admission {
+/**
+ * Bounds how much runs at once and how much waits: what can't be answered in time is better refused at once.
+ *
+ * @param now - milliseconds, from any beginning
+ */
+export function createAdmission(
+  { slots, maxQueue, maxWait }: AdmissionLimits,
+  now: () => number = () => performance.now(),
+): Admission {
   const queue = new Set<() => void>();
   let running = 0;
   let meanDuration = 0;
@@ -73,11 +80,11 @@ export function createAdmission({ slots, maxQueue, maxWait }: AdmissionLimits): 
         if (queue.size >= maxQueue || wait > maxWait) throw new Overloaded(Math.max(1, Math.ceil(wait / 1000)));
         await waitForSlot(signal);
       }
-      const started = performance.now();
+      const started = now();
       try {
         return await task();
       } finally {
-        const duration = performance.now() - started;
+        const duration = now() - started;
         meanDuration = meanDuration === 0 ? duration : meanDuration + WEIGHT_OF_LAST * (duration - meanDuration);
         releaseSlot();
       }

@@ -45,14 +45,20 @@ t.test('a full queue', async (t) => {
 });
 
 t.test('a wait that would be too long', async (t) => {
-  const admission = createAdmission({ slots: 1, maxQueue: 100, maxWait: 30 });
-  const pause = () => new Promise<void>((resolve) => setTimeout(resolve, 20));
-  await admission.run(pause, never);
-  const results = [admission.run(pause, never), admission.run(pause, never)];
-  const refused = await admission.run(pause, never).catch((error) => error);
-  t.ok(refused instanceof Overloaded, 'two tasks of 20 ms stand before it');
-  t.equal(refused.retryAfterSeconds, 1);
-  await Promise.all(results);
+  let now = 0;
+  const admission = createAdmission({ slots: 1, maxQueue: 100, maxWait: 2_000 }, () => now);
+  await admission.run(async () => {
+    now += 700;
+  }, never);
+  const tasks = ['a', 'b'].map((name) => createTask(name, []));
+  const results = tasks.map(({ run }) => admission.run(run, never));
+  const last = createTask('c', []);
+  results.push(admission.run(last.run, never));
+  const refused = await admission.run(async () => 'd', never).catch((error) => error);
+  t.ok(refused instanceof Overloaded, 'three tasks of 700 ms stand before it');
+  t.equal(refused.retryAfterSeconds, 3);
+  for (const task of [...tasks, last]) task.end();
+  t.same(await Promise.all(results), ['a', 'b', 'c']);
 });
 
 t.test('a task that fails frees its slot', async (t) => {

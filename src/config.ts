@@ -62,6 +62,7 @@ export function readConfig(env: NodeJS.ProcessEnv, { issuesTokens }: { issuesTok
       TOKEN_TTL_SECONDS: integer(1, TOKEN_TTL_MAX_SECONDS)({ default: 86_400 }),
       PASSWORD_HASHING: oneOf(HASHINGS)({ default: 'argon2id' }),
       BCRYPT_COST: integer(4, 31)({ default: 12 }),
+      BCRYPT_PEPPER: text({ default: '' }),
       LOG_LEVEL: oneOf(LOG_LEVELS)({ default: 'info' }),
       TRUST_PROXY: trustProxy({ default: false }),
     },
@@ -73,10 +74,12 @@ export function readConfig(env: NodeJS.ProcessEnv, { issuesTokens }: { issuesTok
     databaseUrl: values.DATABASE_URL,
     jwtSecret: values.JWT_SECRET,
     tokenTtlSeconds: values.TOKEN_TTL_SECONDS,
-    hashing:
-      values.PASSWORD_HASHING === 'bcrypt'
+    hashing: {
+      ...(values.PASSWORD_HASHING === 'bcrypt'
         ? { algorithm: 'bcrypt', cost: values.BCRYPT_COST }
-        : { algorithm: 'argon2id' },
+        : { algorithm: 'argon2id' }),
+      ...(values.BCRYPT_PEPPER && { bcryptPepper: values.BCRYPT_PEPPER }),
+    },
     logLevel: values.LOG_LEVEL,
     trustProxy: values.TRUST_PROXY,
   };

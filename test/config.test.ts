@@ -38,6 +38,7 @@ t.test('what each variable takes', async (t) => {
       TOKEN_TTL_SECONDS: '60',
       PASSWORD_HASHING: 'bcrypt',
       BCRYPT_COST: '4',
+      BCRYPT_PEPPER: 'salt and pepper',
       LOG_LEVEL: 'silent',
       TRUST_PROXY: '10.0.0.0/8, ::1',
     },
@@ -49,7 +50,7 @@ t.test('what each variable takes', async (t) => {
     databaseUrl: { provider: 'postgresql', href: 'postgres://u:p@host:5432/db' },
     jwtSecret: 'x'.repeat(32),
     tokenTtlSeconds: 60,
-    hashing: { algorithm: 'bcrypt', cost: 4 },
+    hashing: { algorithm: 'bcrypt', cost: 4, bcryptPepper: 'salt and pepper' },
     logLevel: 'silent',
     trustProxy: ['10.0.0.0/8', '::1'],
   });

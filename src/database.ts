@@ -58,7 +58,13 @@ export async function openDatabase(url: DatabaseUrl): Promise<Database> {
   return {
     users: {
       findByEmail: (email) => orUnavailable(users.findByEmail(email)),
+      find: (key) => orUnavailable(users.find(key)),
       add: (email, passwordDigest) => orUnavailable(users.add(email, passwordDigest)),
+      count: (filter) => orUnavailable(users.count(filter)),
+      list: (page) => orUnavailable(users.list(page)),
+      replacePasswordDigest: (id, old, digest) => orUnavailable(users.replacePasswordDigest(id, old, digest)),
+      update: (id, change) => orUnavailable(users.update(id, change)),
+      delete: (id) => orUnavailable(users.delete(id)),
     },
     ping: () => orUnavailable(client.$queryRaw`SELECT 1`).then(() => undefined),
     close: () => client.$disconnect(),

@@ -4,6 +4,7 @@ import type { Contract } from './contract.js';
 import type { Database } from './database.js';
 import { answerBadUrl, answerClientError } from './framework-errors.js';
 import { handlers } from './generated/handlers.js';
+import { createPasswordUpgrades } from './password-upgrades.js';
 import { createPasswords } from './passwords.js';
 import { docsPlugin } from './plugins/docs.js';
 import { errorsPlugin } from './plugins/errors.js';
@@ -46,6 +47,10 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
   // RFC 9110, section 10.1.1 lets us ignore an expectation that we don't know; Node would answer 417.
   app.server.on('checkExpectation', (request, response) => app.server.emit('request', request, response));
 
+  const passwords = createPasswords(config.hashing);
+  const passwordUpgrades = createPasswordUpgrades(database.users, passwords, app.log);
+  app.addHook('onClose', () => passwordUpgrades.finished());
+
   await app.register(stoppingPlugin);
   await app.register(responseHeadersPlugin, { contract });
   await app.register(errorsPlugin, { contract });
@@ -56,7 +61,7 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
   await app.register(routesPlugin, {
     contract,
     handlers,
-    services: { contract, database, passwords: createPasswords(config.hashing), issueToken: app.issueToken },
+    services: { contract, database, passwords, passwordUpgrades, issueToken: app.issueToken },
   });
   return app;
 }

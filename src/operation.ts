@@ -1,6 +1,7 @@
 import type { Contract } from './contract.js';
 import type { Database } from './database.js';
 import type { operations } from './generated/contract.js';
+import type { PasswordUpgrades } from './password-upgrades.js';
 import type { Passwords } from './passwords.js';
 
 /** What handlers may need beside their input. */
@@ -8,6 +9,7 @@ export type Services = {
   contract: Contract;
   database: Database;
   passwords: Passwords;
+  passwordUpgrades: PasswordUpgrades;
   /** Makes the JSON Web Token of a user. */
   issueToken(userId: number): string;
 };

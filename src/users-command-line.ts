@@ -1,5 +1,6 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { type Config, readConfig } from './config.js';
+import type { ImportOptions, ImportSummary } from './users-import.js';
 
 /** Declares `users` and its verbs: their arguments, help and examples. What they do is in users-commands.ts. */
 export function declareUsersCommands(program: Command): void {
@@ -64,6 +65,27 @@ export function declareUsersCommands(program: Command): void {
     });
 
   verb(
+    'import <file>',
+    'import users from CSV with a header, or from JSON Lines; - is standard input',
+    'import users.csv --dry-run',
+  )
+    .addHelpText('after', IMPORT_HELP)
+    .option('--dry-run', 'check everything, and store nothing')
+    .addOption(
+      new Option('--on-conflict <what>', 'what to do with a row whose id or email another user has')
+        .choices(['reject', 'update'])
+        .default('reject'),
+    )
+    .addOption(json())
+    .action(async (file: string, options: ImportOptions & { json?: true }) => {
+      const { importUsers } = await import('./users-import.js');
+      const { json, ...rest } = options;
+      const summary = await importUsers(config(), file, rest);
+      console.log(json ? JSON.stringify(summary) : describeImport(summary));
+      if (summary.rejected > 0) process.exitCode = EXIT_REJECTED;
+    });
+
+  verb(
     'export',
     'print all users, digests included, as the JSON Lines that import reads',
     'export > users.jsonl',
@@ -81,6 +103,28 @@ export function declareUsersCommands(program: Command): void {
 }
 
 const PASSWORD = 'the password is asked for, or read from one line of standard input';
+/** Some rows of an import were rejected. */
+const EXIT_REJECTED = 1;
+
+const IMPORT_HELP = `
+Columns:
+  id               kept: it is the token's user_id; a new one where there is none
+  email            matched without regard to case and surrounding space
+  password_digest  as it is; also encrypted_password (Devise) or password (Django)
+  disabled_at      optional; who has one can't log in
+  created_at       optional
+
+Rows that can't be stored go to <file>.rejected.jsonl with line and reason, and the exit code is 1.
+With --on-conflict update the file wins: over another email of the same id, another id of the
+same email, and another digest of the same user. Run again, it changes nothing.`;
+
+function describeImport({ added, updated, unchanged, rejected, rejected_file, dry_run }: ImportSummary): string {
+  const count = (number: number) => number.toLocaleString('en');
+  const counts = `${count(added)} added, ${count(updated)} updated, ${count(unchanged)} unchanged`;
+  const rejects = rejected_file === null ? '0 rejected' : `${count(rejected)} rejected: see ${rejected_file}`;
+  return `${dry_run ? 'dry run, nothing is stored: ' : ''}${counts}, ${rejects}`;
+}
+
 const BY = 'named by id or email';
 
 type ListOptions = { email?: string; enabled?: true; disabled?: boolean; after: number; limit: number; json?: true };

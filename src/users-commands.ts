@@ -6,14 +6,12 @@ import { type Database, migrate, openDatabase } from './database.js';
 import { ExpectedError } from './expected-error.js';
 import { createPasswords, type Passwords, PasswordTooLong } from './passwords.js';
 import { startProgress } from './progress.js';
-import type { UserFilter, UserRecord, Users } from './users.js';
+import { MAX_ID, type UserFilter, type UserRecord, type Users } from './users.js';
 import { compileSchema } from './validation.js';
 
 /** What was asked of a users command can't be done; nothing has changed. */
 export class UserRefused extends ExpectedError {}
 
-/** PostgreSQL's largest id. */
-const MAX_ID = 2_147_483_647;
 /** Rows that are read at once. */
 const PAGE = 1000;
 

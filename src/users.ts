@@ -28,6 +28,9 @@ export type Users = {
   delete(id: number): Promise<boolean>;
 };
 
+/** The largest id that PostgreSQL holds in the column. */
+export const MAX_ID = 2_147_483_647;
+
 /** Prisma's code for a broken unique constraint. */
 const UNIQUE_CONSTRAINT_FAILED = 'P2002';
 

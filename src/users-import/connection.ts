@@ -29,7 +29,7 @@ const POSTGRESQL_CONNECTION_TIMEOUT = 10_000;
 const SQLITE_PRAGMAS = `
   PRAGMA synchronous = NORMAL;
   PRAGMA wal_autocheckpoint = 16000;
-  PRAGMA cache_size = -49152`;
+  PRAGMA cache_size = -32768`;
 /** Copies the log, once it is on the disk: what has been reported as imported stays. */
 const SQLITE_SYNC = 'PRAGMA wal_checkpoint';
 

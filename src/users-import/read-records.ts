@@ -1,6 +1,6 @@
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { CsvError, parse } from 'csv-parse';
+import { parse } from 'csv-parse';
 import { ExpectedError } from '../expected-error.js';
 
 /** A row as the file has it, by the names of its columns; a column that the file does not have is not there. */
@@ -125,47 +125,42 @@ function isObject(value: unknown): value is { [key: string]: unknown } {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-const CSV_FAULTS: { [code: string]: string } = {
-  CSV_INVALID_CLOSING_QUOTE: 'a quoted field goes on after its closing quote',
-  INVALID_OPENING_QUOTE: 'a quote is in a field that does not begin with one',
-  CSV_QUOTE_NOT_CLOSED: 'a quote is opened and not closed before the end of the file',
-};
-
 async function* readCsv(blocks: AsyncIterable<Buffer>): AsyncGenerator<SourceRecord | Rejection> {
-  const rejections: Rejection[] = [];
-  let line = 0;
+  let isUnclosed = false;
+  async function* untilUnclosed(): AsyncGenerator<Buffer> {
+    for await (const block of blocks) {
+      if (isUnclosed) return;
+      yield block;
+    }
+  }
   const parser = parse({
     info: true,
     max_record_size: MAX_RECORD,
     record_delimiter: ['\r\n', '\n'],
     relax_column_count: true,
+    // A quote where none may be is one of the value's letters: what the row is worth is seen when it is checked.
+    relax_quotes: true,
     skip_empty_lines: true,
+    // Thrown, a fault would take the rows with it that wait to be read.
     skip_records_with_error: true,
-    on_skip(error) {
-      // The parser can't go on: as far as it knows, the rest of the file is one field.
-      if (error?.code === 'CSV_MAX_RECORD_SIZE') throw error;
-      if (rejections.at(-1)?.line === line + 1) return;
-      rejections.push({ line: line + 1, reason: CSV_FAULTS[error?.code ?? ''] ?? 'the row can’t be read' });
+    on_skip() {
+      isUnclosed = true;
     },
   });
-  const reading = pipeline(Readable.from(blocks), parser);
-  reading.catch(() => undefined);
+  // Its errors are the parser's too, and so the loop's.
+  pipeline(Readable.from(untilUnclosed()), parser).catch(() => undefined);
   let header: string[] | undefined;
-  try {
-    for await (const { record, info } of parser as AsyncIterable<{ record: string[]; info: { lines: number } }>) {
-      yield* rejections.splice(0);
-      const start = line + 1;
-      line = info.lines;
-      if (header === undefined) header = readHeader(record);
-      else if (record.length === header.length) yield { line: start, values: valuesOf(header, record) };
-      else yield { line: start, reason: `has ${record.length} fields, the header ${header.length}` };
-    }
-  } catch (error) {
-    if (!(error instanceof CsvError)) throw error;
-    const reason = `a quote is opened and not closed within ${MAX_RECORD} bytes; nothing from here on is read`;
-    rejections.push({ line: line + 1, reason });
+  let line = 0;
+  for await (const { record, info } of parser as AsyncIterable<{ record: string[]; info: { lines: number } }>) {
+    const start = info.lines - record.reduce((count, field) => count + field.split('\n').length - 1, 0);
+    line = info.lines;
+    if (header === undefined) header = readHeader(record);
+    else if (record.length === header.length) yield { line: start, values: valuesOf(header, record) };
+    else yield { line: start, reason: `has ${record.length} fields, the header ${header.length}` };
   }
-  yield* rejections;
+  if (!isUnclosed) return;
+  const reason = `a quote is opened and not closed within ${MAX_RECORD} bytes; nothing from here on is read`;
+  yield { line: line + 1, reason };
 }
 
 function readHeader(record: string[]): string[] {

@@ -1,4 +1,5 @@
 import { spawn } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { readFile, writeFile } from 'node:fs/promises';
 import { Readable } from 'node:stream';
@@ -10,8 +11,9 @@ import { PROVIDERS, type Provider } from '#built/migrations.js';
 import { readTime } from '#built/users-import/check-row.js';
 import { readRecords } from '#built/users-import/read-records.js';
 import { type ImportOptions, importUsers } from '#built/users-import.js';
+import { startTemporaryPostgresql } from '../scripts/temporary-postgresql.js';
 import { run } from './executable.js';
-import { createDatabase } from './service.js';
+import { execute } from './service.js';
 
 const MAIN = new URL('../dist/main.js', import.meta.url).pathname;
 
@@ -29,9 +31,20 @@ type Setup = {
   stored(): Promise<object[]>;
 };
 
-async function setUp(t: Test, provider: Provider): Promise<Setup> {
-  const file = `${t.testdir()}/users`;
-  const config = readConfig({ DATABASE_URL: await createDatabase(t, provider) }, { issuesTokens: false });
+const server = await startTemporaryPostgresql();
+t.teardown(() => server.stop());
+
+/** An empty database of the file's one server, or in the directory. */
+async function databaseUrl(provider: Provider, directory: string): Promise<string> {
+  const name = `test_${randomUUID().replaceAll('-', '')}`;
+  if (provider === 'sqlite') return `file:${directory}/${name}.db`;
+  await execute({ provider, href: server.url }, `CREATE DATABASE ${name}`);
+  return new URL(name, server.url).href;
+}
+
+async function setUp(t: Test, provider: Provider, directory = t.testdir()): Promise<Setup> {
+  const file = `${directory}/users`;
+  const config = readConfig({ DATABASE_URL: await databaseUrl(provider, directory) }, { issuesTokens: false });
   await migrate(config.databaseUrl);
   const database = await openDatabase(config.databaseUrl);
   t.teardown(() => database.close());
@@ -201,10 +214,8 @@ for (const provider of PROVIDERS) {
   t.test(`imports that are killed, and two at once, on ${provider}`, async (t) => {
     const cwd = t.testdir();
     const file = `${cwd}/users.jsonl`;
-    const [disturbed = '', atOnce = ''] =
-      provider === 'sqlite'
-        ? [`file:${cwd}/a.db`, `file:${cwd}/b.db`]
-        : [await createDatabase(t, provider), await createDatabase(t, provider)];
+    const disturbed = await databaseUrl(provider, cwd);
+    const atOnce = await databaseUrl(provider, cwd);
     const rows = Array.from({ length: 20_000 }, (_, i) => {
       return {
         ...(i < 15_000 && { id: i * 2 + 100 }),
@@ -249,8 +260,9 @@ for (const provider of PROVIDERS) {
 }
 
 t.test('export, and import into the other database', async (t) => {
-  const postgresql = await setUp(t, 'postgresql');
-  const sqlite = await setUp(t, 'sqlite');
+  const directory = t.testdir();
+  const postgresql = await setUp(t, 'postgresql', directory);
+  const sqlite = await setUp(t, 'sqlite', directory);
   for (const [from, to] of [
     [sqlite, postgresql],
     [postgresql, sqlite],

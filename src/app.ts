@@ -4,6 +4,7 @@ import type { Config } from './config.js';
 import type { Contract } from './contract.js';
 import type { Database } from './database.js';
 import { handlers } from './generated/handlers.js';
+import { createPasswordUpgrades } from './password-upgrades.js';
 import { createPasswords, type Passwords } from './passwords.js';
 import { docsPlugin } from './plugins/docs.js';
 import { errorsPlugin } from './plugins/errors.js';
@@ -63,6 +64,10 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
   app.server.on('connect', (_request, socket) => answerClientError(contract, app.log, { code: 'CONNECT' }, socket));
   app.server.on('checkExpectation', (request, response) => app.server.emit('request', request, response));
 
+  const admission = createAdmission(config.admission);
+  const passwordUpgrades = createPasswordUpgrades(database.users, passwords, admission, app.log);
+  app.addHook('onClose', () => passwordUpgrades.finished());
+
   await app.register(stoppingPlugin);
   await app.register(responseHeadersPlugin, { contract });
   await app.register(requestLogPlugin);
@@ -78,7 +83,8 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
       contract,
       database,
       passwords,
-      admission: createAdmission(config.admission),
+      passwordUpgrades,
+      admission,
       throttle: createThrottle(database.throttleCounters, config.budgets, jwtSecret, now),
       issueToken: app.issueToken,
     },

@@ -67,6 +67,7 @@ export function readConfig(env: NodeJS.ProcessEnv, { issuesTokens }: { issuesTok
       TOKEN_TTL_SECONDS: integer(1, TOKEN_TTL_MAX_SECONDS)({ default: 86_400 }),
       PASSWORD_HASHING: oneOf(HASHINGS)({ default: 'argon2id' }),
       BCRYPT_COST: integer(4, 31)({ default: 12 }),
+      BCRYPT_PEPPER: text({ default: '' }),
       HASH_QUEUE_MAX: integer(0, 1_000_000)({ default: 1_000 }),
       HASH_WAIT_MAX_MS: integer(0, 60_000)({ default: 2_000 }),
       THROTTLE_EMAIL_ADDRESS: integer(0, 1_000_000)({ default: 10 }),
@@ -83,10 +84,12 @@ export function readConfig(env: NodeJS.ProcessEnv, { issuesTokens }: { issuesTok
     databaseUrl: values.DATABASE_URL,
     jwtSecret: values.JWT_SECRET,
     tokenTtlSeconds: values.TOKEN_TTL_SECONDS,
-    hashing:
-      values.PASSWORD_HASHING === 'bcrypt'
+    hashing: {
+      ...(values.PASSWORD_HASHING === 'bcrypt'
         ? { algorithm: 'bcrypt', cost: values.BCRYPT_COST }
-        : { algorithm: 'argon2id' },
+        : { algorithm: 'argon2id' }),
+      ...(values.BCRYPT_PEPPER && { bcryptPepper: values.BCRYPT_PEPPER }),
+    },
     admission: { slots: hashesAtOnce(env), maxQueue: values.HASH_QUEUE_MAX, maxWait: values.HASH_WAIT_MAX_MS },
     budgets: {
       emailAddress: values.THROTTLE_EMAIL_ADDRESS,

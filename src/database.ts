@@ -88,7 +88,13 @@ export async function openDatabase(url: DatabaseUrl, timeout: number = COMMAND_T
   return {
     users: {
       findByEmail: (email) => ask(() => users.findByEmail(email)),
+      find: (key) => ask(() => users.find(key)),
       add: (email, passwordDigest) => ask(() => users.add(email, passwordDigest)),
+      count: (filter) => ask(() => users.count(filter)),
+      list: (page) => ask(() => users.list(page)),
+      replacePasswordDigest: (id, old, digest) => ask(() => users.replacePasswordDigest(id, old, digest)),
+      update: (id, change) => ask(() => users.update(id, change)),
+      delete: (id) => ask(() => users.delete(id)),
     },
     throttleCounters: {
       find: (keys, now) => ask(() => counters.find(keys, now)),

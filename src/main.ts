@@ -2,6 +2,7 @@
 import { Command, CommanderError } from 'commander';
 import { readConfig } from './config.js';
 import { ExpectedError } from './expected-error.js';
+import { declareUsersCommands } from './users-command-line.js';
 
 /** sysexits.h: EX_USAGE. */
 const EXIT_USAGE = 64;
@@ -38,15 +39,7 @@ program
     await demo(process.env);
   });
 
-const users = program.command('users').description('manage the users');
-
-users
-  .command('add <email>')
-  .description('add a user; asks for the password, or reads it from one line of standard input; prints the id')
-  .action(async (email: string) => {
-    const { addUser } = await import('./users-commands.js');
-    console.log(await addUser(readConfig(process.env, { issuesTokens: false }), email));
-  });
+declareUsersCommands(program);
 
 try {
   await program.parseAsync();

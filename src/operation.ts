@@ -2,6 +2,7 @@ import type { Admission } from './admission.js';
 import type { Contract } from './contract.js';
 import type { Database } from './database.js';
 import type { operations } from './generated/contract.js';
+import type { PasswordUpgrades } from './password-upgrades.js';
 import type { Passwords } from './passwords.js';
 import type { Throttle } from './throttle.js';
 
@@ -10,6 +11,7 @@ export type Services = {
   contract: Contract;
   database: Database;
   passwords: Passwords;
+  passwordUpgrades: PasswordUpgrades;
   /** What takes a core for a while runs through here. */
   admission: Admission;
   throttle: Throttle;

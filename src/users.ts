@@ -1,13 +1,40 @@
 import type { PrismaClient } from './generated/sqlite/client.js';
 
 export type User = { id: number; passwordDigest: string; disabled: boolean };
+export type UserRecord = Omit<User, 'disabled'> & {
+  email: string;
+  disabledAt: Date | null;
+  createdAt: Date;
+  updatedAt: Date;
+};
+
+/** Which users: all that is given has to hold. */
+export type UserFilter = {
+  /** A part of the email, without regard to case. */
+  email?: string;
+  disabled?: boolean;
+};
 
 export type Users = {
   /** Finds a user by email, without regard to case and surrounding space. */
   findByEmail(email: string): Promise<User | undefined>;
+  /** Finds a user by id, or by email, with all that is stored. */
+  find(key: { id: number } | { email: string }): Promise<UserRecord | undefined>;
   /** Adds a user, and returns the id; undefined where the email is taken. */
   add(email: string, passwordDigest: string): Promise<number | undefined>;
+  count(filter?: UserFilter): Promise<number>;
+  /** The users in the order of their ids, after the one given, at most so many. */
+  list(page: { after: number; limit: number; filter?: UserFilter }): Promise<UserRecord[]>;
+  /** Stores another digest if the user's is still the old one, and tells whether it was. */
+  replacePasswordDigest(id: number, old: string, passwordDigest: string): Promise<boolean>;
+  /** Changes a user, and tells whether there is one. */
+  update(id: number, change: { passwordDigest: string } | { disabledAt: Date | null }): Promise<boolean>;
+  /** Deletes a user, and tells whether there was one. */
+  delete(id: number): Promise<boolean>;
 };
+
+/** The largest id that PostgreSQL holds in the column. */
+export const MAX_ID = 2_147_483_647;
 
 /** Prisma's code for a broken unique constraint. */
 const UNIQUE_CONSTRAINT_FAILED = 'P2002';
@@ -21,6 +48,10 @@ export function createUsers(client: PrismaClient): Users {
         WHERE email = ${normalizeEmail(email)}`;
       return user && { id: user.id, passwordDigest: user.password_digest, disabled: Boolean(user.disabled) };
     },
+    async find(key) {
+      const where = 'id' in key ? key : { email: normalizeEmail(key.email) };
+      return (await client.user.findUnique({ where })) ?? undefined;
+    },
     async add(email, passwordDigest) {
       try {
         const data = { email: normalizeEmail(email), passwordDigest };
@@ -31,6 +62,31 @@ export function createUsers(client: PrismaClient): Users {
         throw error;
       }
     },
+    count: (filter) => client.user.count({ where: whereOf(filter) }),
+    list({ after, limit, filter }) {
+      return client.user.findMany({
+        where: { ...whereOf(filter), id: { gt: after } },
+        orderBy: { id: 'asc' },
+        take: limit,
+      });
+    },
+    async replacePasswordDigest(id, old, passwordDigest) {
+      const where = { id, passwordDigest: old };
+      return (await client.user.updateMany({ where, data: { passwordDigest } })).count > 0;
+    },
+    async update(id, change) {
+      return (await client.user.updateMany({ where: { id }, data: change })).count > 0;
+    },
+    async delete(id) {
+      return (await client.user.deleteMany({ where: { id } })).count > 0;
+    },
+  };
+}
+
+function whereOf({ email, disabled }: UserFilter = {}) {
+  return {
+    ...(email !== undefined && { email: { contains: normalizeEmail(email) } }),
+    ...(disabled !== undefined && { disabledAt: disabled ? { not: null } : null }),
   };
 }
 

@@ -15,10 +15,18 @@ const login = {
   payload: 'email=foo%40bar.com&password=foobar',
 };
 
+const unused = () => Promise.reject(new Error('unused'));
+
 const broken: Database = {
   users: {
     findByEmail: () => Promise.reject(new Error('SELECT of foo@bar.com went wrong')),
-    add: () => Promise.reject(new Error('unused')),
+    find: unused,
+    add: unused,
+    count: unused,
+    list: unused,
+    replacePasswordDigest: unused,
+    update: unused,
+    delete: unused,
   },
   throttleCounters: {
     find: () => Promise.resolve(new Map()),

@@ -1,5 +1,9 @@
 import t from 'tap';
+import { readConfig } from '#built/config.js';
+import { migrate, openDatabase } from '#built/database.js';
 import { PROVIDERS } from '#built/migrations.js';
+import { createPasswords } from '#built/passwords.js';
+import { deleteUser, listUsers, printStats, setDisabled, showUser } from '#built/users-commands.js';
 import { run, start } from './executable.js';
 import { FORM, send } from './send.js';
 import { createDatabase, SECRET } from './service.js';
@@ -57,3 +61,104 @@ for (const provider of PROVIDERS) {
     t.equal(await login('a@b', 'x'), 401);
   });
 }
+
+for (const provider of PROVIDERS) {
+  t.test(`managing users on ${provider}`, async (t) => {
+    const config = readConfig({ DATABASE_URL: await createDatabase(t, provider) }, { issuesTokens: false });
+    await migrate(config.databaseUrl);
+    const database = await openDatabase(config.databaseUrl);
+    t.teardown(() => database.close());
+    const digest = await createPasswords({ algorithm: 'bcrypt', cost: 4 }).hash('foobar');
+    for (const name of ['foo', 'bar', 'baz', 'evil\u001b[2J']) await database.users.add(`${name}@bar.com`, digest);
+
+    const printed = async (command: Promise<void>) => {
+      const { args } = t.capture(console, 'log');
+      await command;
+      return args().flat().join('\n');
+    };
+    const json = async (command: Promise<void>) => JSON.parse(await printed(command));
+    const all = { after: 0, limit: 100 };
+
+    const firstPage = await printed(listUsers(config, { ...all, limit: 2, json: true }));
+    t.match(JSON.parse(firstPage), { users: [{ id: 1, email: 'foo@bar.com', disabled_at: null }, { id: 2 }], next: 2 });
+    t.match(JSON.parse(firstPage).users[0].password, { format: 'bcrypt', parameters: 'cost=4', current: false });
+    t.notMatch(firstPage, digest, 'no digest');
+    t.match(await json(listUsers(config, { ...all, after: 2, json: true })), {
+      users: [{ id: 3 }, { id: 4 }],
+      next: null,
+    });
+    const table = await printed(listUsers(config, { ...all, email: 'EVIL' }));
+    t.match(
+      table,
+      /^id +state +created_at +email\n4 +enabled .* evil\\u\{1b\}\[2j@bar.com$/,
+      'nothing to steer a terminal',
+    );
+
+    t.equal(await printed(setDisabled(config, ' BAR@bar.com', true, {})), 'disabled bar@bar.com (id 2)');
+    const { disabled_at } = await json(showUser(config, '2', { json: true }));
+    t.match(disabled_at, /^20\d\d-.*Z$/);
+    t.equal((await json(setDisabled(config, '2', true, { json: true }))).disabled_at, disabled_at, 'once is enough');
+    t.match(await printed(showUser(config, '2', {})), `disabled since ${disabled_at}`);
+    t.match(await json(listUsers(config, { ...all, disabled: true, json: true })), { users: [{ id: 2 }], next: null });
+    const enabled = await json(listUsers(config, { ...all, disabled: false, json: true }));
+    t.match(enabled.users, [{ id: 1 }, { id: 3 }, { id: 4 }]);
+
+    await database.users.update(1, { passwordDigest: await createPasswords(config.hashing).hash('foobar') });
+    t.same(await json(printStats(config, { json: true })), {
+      users: 4,
+      disabled: 1,
+      formats: [
+        { format: 'bcrypt', parameters: 'cost=4', current: false, users: 3 },
+        { format: 'argon2id', parameters: 'm=19456,t=2,p=1', current: true, users: 1 },
+      ],
+    });
+    const stats = await printed(printStats(config, {}));
+    t.match(stats, /^3 +bcrypt +cost=4 +upgraded at login\n1 +argon2id +m=19456,t=2,p=1 +current\n/);
+    t.equal((await json(setDisabled(config, '2', false, { json: true }))).disabled_at, null);
+
+    await t.rejects(deleteUser(config, '3', {}), { message: /--yes deletes without asking/ });
+    t.equal(await printed(deleteUser(config, '3', { yes: true })), 'deleted baz@bar.com (id 3)');
+    for (const key of ['3', 'baz@bar.com', '99999999999', '']) {
+      await t.rejects(showUser(config, key, {}), { message: /^there is no user with the /, exitCode: 1 });
+    }
+  });
+}
+
+t.test('users set-password', async (t) => {
+  const cwd = t.testdir();
+  const options = { cwd, input: 'another password\n' };
+  t.equal((await run(['users', 'add', 'foo@bar.com'], options)).code, 0);
+  t.same(await run(['users', 'set-password', 'FOO@bar.com'], { cwd, input: 'new\n' }), {
+    code: 0,
+    stdout: 'set the password of foo@bar.com (id 1)\n',
+    stderr: '',
+  });
+  const database = await openDatabase({ provider: 'sqlite', file: `${cwd}/data/sessions.db` });
+  const user = await database.users.findByEmail('foo@bar.com').finally(() => database.close());
+  t.ok(await createPasswords({ algorithm: 'argon2id' }).verify('new', user?.passwordDigest));
+  t.match(await run(['users', 'set-password', '2'], options), { code: 1, stderr: /^sessions-api: there is no user/ });
+});
+
+t.test('usage', async (t) => {
+  const cwd = t.testdir();
+  const wrong = [
+    [],
+    ['nonsense'],
+    ['show'],
+    ['list', '--limit', '0'],
+    ['list', '--limit', 'x'],
+    ['list', '--nonsense'],
+  ];
+  const usages = [...wrong, ['list', '--disabled', '--enabled']].map(async (args) => {
+    const { code, stdout, stderr } = await run(['users', ...args], { cwd });
+    t.match({ code, stdout }, { code: 64, stdout: '' }, args.join(' '));
+    t.not(stderr, '');
+  });
+  const verbs = ['add', 'list', 'show', 'set-password', 'disable', 'enable', 'delete', 'export', 'stats'];
+  const helps = verbs.map(async (verb) => {
+    const { code, stdout } = await run(['users', verb, '--help'], { cwd });
+    t.equal(code, 0);
+    t.match(stdout, new RegExp(`Example:\\n  \\$ sessions-api users ${verb}`));
+  });
+  await Promise.all([...usages, ...helps]);
+});

@@ -6,7 +6,7 @@ import type { Handler } from '../operation.js';
  */
 export const createSession: Handler<'createSession'> = async (
   { body, client },
-  { database, throttle, admission, passwords, issueToken },
+  { database, throttle, admission, passwords, passwordUpgrades, issueToken },
 ) => {
   const attempt = throttle.open(body.email, client.address);
   try {
@@ -18,6 +18,7 @@ export const createSession: Handler<'createSession'> = async (
       return { status: 401, body: { message: 'Invalid credentials' }, log: { outcome, userId: user?.id } };
     }
     await attempt.succeed();
+    passwordUpgrades.add(user, body.password);
     return { status: 200, body: { auth_token: issueToken(user.id) }, log: { outcome: 'succeeded', userId: user.id } };
   } finally {
     attempt.close();

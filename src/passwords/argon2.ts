@@ -1,0 +1,34 @@
+import { verify } from '@node-rs/argon2';
+import type { Digest, ReadDigest } from './digest.js';
+
+/** KiB: four times what argon2's libraries make by default; libsodium's "moderate". */
+const MAX_MEMORY = 262_144;
+/** KiB times passes: a second or so. */
+const MAX_WORK = 4 * MAX_MEMORY;
+const MAX_LANES = 64;
+
+/** A PHC string of argon2i, argon2d or argon2id, which RFC 9106 defines. */
+export const readArgon2: ReadDigest = (digest) => argon2('', digest);
+
+/** Argon2PasswordHasher: a PHC string after the hasher's name. */
+export const readDjangoArgon2: ReadDigest = (digest) =>
+  digest.startsWith('argon2$') ? argon2('django ', digest.slice('argon2'.length)) : undefined;
+
+const PHC =
+  /^\$(argon2(?:id|i|d))\$(v=(?:16|19)\$)?(m=(\d{1,7}),t=(\d{1,7}),p=(\d{1,3}))\$[A-Za-z0-9+/]{11,86}\$[A-Za-z0-9+/]{22,86}$/;
+
+function argon2(owner: string, digest: string): Digest | undefined {
+  const [, variant, version, parameters, memory, passes, lanes] = PHC.exec(digest) ?? [];
+  if (variant === undefined || parameters === undefined) return undefined;
+  if (Number(memory) > MAX_MEMORY || Number(memory) * Number(passes) > MAX_WORK || Number(lanes) > MAX_LANES) {
+    return undefined;
+  }
+  // Digests of the time before version 19 do not name theirs.
+  const versioned = version === undefined ? digest.replace(variant, `${variant}$v=16`) : digest;
+  return {
+    format: owner + variant,
+    parameters,
+    // The library throws at what it can't take, such as too little memory for the lanes; nobody's password made that.
+    verify: (password) => verify(versioned, password).catch(() => false),
+  };
+}

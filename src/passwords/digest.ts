@@ -1,0 +1,27 @@
+import { timingSafeEqual } from 'node:crypto';
+
+/** A digest of a known format whose parameters are within bounds. */
+export type Digest = {
+  /** As `users stats` names it, such as `bcrypt`. */
+  format: string;
+  /** Such as `m=19456,t=2,p=1`. */
+  parameters: string;
+  /** Tells whether this password made the digest. Works on libuv's threads. */
+  verify(password: string): Promise<boolean>;
+  /** Set where several spellings of a password in Unicode are one to the format. */
+  normalization?: 'NFKC';
+};
+
+export type ReadOptions = {
+  /** What Devise appends to a password before bcrypt reads it; empty for none. */
+  bcryptPepper: string;
+  bcryptMaxCost: number;
+};
+
+/** Reads a digest; undefined where it is of another format, or asks for more work than the format's bounds. */
+export type ReadDigest = (digest: string, options: ReadOptions) => Digest | undefined;
+
+/** Compares a digest's own hash with the one that a password made, in constant time. */
+export function isSame(hash: Buffer, made: Buffer): boolean {
+  return hash.length === made.length && timingSafeEqual(hash, made);
+}

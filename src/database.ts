@@ -69,7 +69,7 @@ export async function openDatabase(url: DatabaseUrl, timeout: number = COMMAND_T
   const counters = createThrottleCounters(client);
   try {
     // The first query loads the query compiler, which no login should have to wait for.
-    await users.findByEmail('');
+    await users.findForLogin('');
   } catch (error) {
     throw new DatabaseUnavailable(url, error);
   }
@@ -87,7 +87,7 @@ export async function openDatabase(url: DatabaseUrl, timeout: number = COMMAND_T
   let lastPing = { at: Number.NEGATIVE_INFINITY, answer: Promise.resolve() };
   return {
     users: {
-      findByEmail: (email) => ask(() => users.findByEmail(email)),
+      findForLogin: (email) => ask(() => users.findForLogin(email)),
       find: (key) => ask(() => users.find(key)),
       add: (email, passwordDigest) => ask(() => users.add(email, passwordDigest)),
       count: (filter) => ask(() => users.count(filter)),

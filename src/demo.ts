@@ -17,7 +17,10 @@ export async function demo(env: NodeJS.ProcessEnv): Promise<void> {
 
   await migrate(config.databaseUrl);
   const database = await openDatabase(config.databaseUrl);
-  await database.users.add(email, await createPasswords(config.hashing).hash(password));
+  const passwordDigest = await createPasswords(config.hashing).hash(password);
+  const user = await database.users.find({ email });
+  if (user) await database.users.update(user.id, { passwordDigest });
+  else await database.users.add(email, passwordDigest);
   await database.close();
 
   const url = await serve(config);

@@ -16,8 +16,12 @@ export type UserFilter = {
 };
 
 export type Users = {
-  /** Finds a user by email, without regard to case and surrounding space. */
-  findByEmail(email: string): Promise<User | undefined>;
+  /**
+   * Finds the user who logs in with an email, without regard to case and surrounding space. Where there is none, returns
+   * the digest of the user who comes next in the order of emails, or of the first one: an unknown email then costs what it would cost if it
+   * were known, also in a table with digests of many forms.
+   */
+  findForLogin(email: string): Promise<{ user: User | undefined; decoyDigest: string | undefined }>;
   /** Finds a user by id, or by email, with all that is stored. */
   find(key: { id: number } | { email: string }): Promise<UserRecord | undefined>;
   /** Adds a user, and returns the id; undefined where the email is taken. */
@@ -33,6 +37,8 @@ export type Users = {
   delete(id: number): Promise<boolean>;
 };
 
+type LoginRow = { id: number; email: string; password_digest: string; disabled: unknown };
+
 /** The largest id that PostgreSQL holds in the column. */
 export const MAX_ID = 2_147_483_647;
 
@@ -41,12 +47,16 @@ const UNIQUE_CONSTRAINT_FAILED = 'P2002';
 
 export function createUsers(client: PrismaClient): Users {
   return {
-    async findByEmail(email) {
+    async findForLogin(email) {
+      const normalized = normalizeEmail(email);
       // Each login asks this, and in SQL it costs half of what it costs through the model.
-      const [user] = await client.$queryRaw<{ id: number; password_digest: string; disabled: unknown }[]>`
-        SELECT id, password_digest, disabled_at IS NOT NULL AS disabled FROM users
-        WHERE email = ${normalizeEmail(email)}`;
-      return user && { id: user.id, passwordDigest: user.password_digest, disabled: Boolean(user.disabled) };
+      const firstFrom = (least: string) => client.$queryRaw<LoginRow[]>`
+        SELECT id, email, password_digest, disabled_at IS NOT NULL AS disabled FROM users
+        WHERE email >= ${least} ORDER BY email LIMIT 1`;
+      const [row = (await firstFrom(''))[0]] = await firstFrom(normalized);
+      if (row?.email !== normalized) return { user: undefined, decoyDigest: row?.password_digest };
+      const user = { id: row.id, passwordDigest: row.password_digest, disabled: Boolean(row.disabled) };
+      return { user, decoyDigest: undefined };
     },
     async find(key) {
       const where = 'id' in key ? key : { email: normalizeEmail(key.email) };

@@ -19,7 +19,7 @@ const unused = () => Promise.reject(new Error('unused'));
 
 const broken: Database = {
   users: {
-    findByEmail: () => Promise.reject(new Error('SELECT of foo@bar.com went wrong')),
+    findForLogin: () => Promise.reject(new Error('SELECT of foo@bar.com went wrong')),
     find: unused,
     add: unused,
     count: unused,

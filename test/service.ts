@@ -55,16 +55,23 @@ export async function execute(url: DatabaseUrl, sql: string): Promise<void> {
   await connection.executeScript(sql).finally(() => connection.dispose());
 }
 
+export type ServiceOptions = Partial<AppOptions> & {
+  env?: NodeJS.ProcessEnv;
+  databaseUrl?: string;
+  /** Milliseconds. */
+  databaseTimeout?: number;
+};
+
 /** Starts the service on a real socket and a real database. */
 export async function startService(
   t: Test,
   provider: Provider,
-  { env = {}, databaseUrl, ...options }: Partial<AppOptions> & { env?: NodeJS.ProcessEnv; databaseUrl?: string } = {},
+  { env = {}, databaseUrl, databaseTimeout = LOGIN_TIMEOUT, ...options }: ServiceOptions = {},
 ): Promise<Service> {
   const DATABASE_URL = databaseUrl ?? (await createDatabase(t, provider));
   const config = readConfig({ ...env, DATABASE_URL, JWT_SECRET: SECRET }, { issuesTokens: true });
   await migrate(config.databaseUrl);
-  const database = await openDatabase(config.databaseUrl, LOGIN_TIMEOUT);
+  const database = await openDatabase(config.databaseUrl, databaseTimeout);
   const app = await buildApp({ contract: loadContract(), config, database, jwtSecret: SECRET, ...options });
   const url = await app.listen({ port: 0 });
   t.teardown(async () => {

@@ -134,7 +134,7 @@ t.test('users set-password', async (t) => {
     stderr: '',
   });
   const database = await openDatabase({ provider: 'sqlite', file: `${cwd}/data/sessions.db` });
-  const user = await database.users.findByEmail('foo@bar.com').finally(() => database.close());
+  const user = await database.users.find({ email: 'foo@bar.com' }).finally(() => database.close());
   t.ok(await createPasswords({ algorithm: 'argon2id' }).verify('new', user?.passwordDigest));
   t.match(await run(['users', 'set-password', '2'], options), { code: 1, stderr: /^sessions-api: there is no user/ });
 });

@@ -10,8 +10,9 @@ export const createSession: Handler<'createSession'> = async (
 ) => {
   const attempt = throttle.open(body.email, client.address);
   try {
-    const [user] = await Promise.all([database.users.findByEmail(body.email), attempt.admit()]);
-    const matches = await admission.run(() => passwords.verify(body.password, user?.passwordDigest), client.signal);
+    const [{ user, decoyDigest }] = await Promise.all([database.users.findForLogin(body.email), attempt.admit()]);
+    const digest = user?.passwordDigest ?? decoyDigest;
+    const matches = await admission.run(() => passwords.verify(body.password, digest), client.signal);
     if (!user || !matches || user.disabled) {
       await attempt.fail();
       const outcome = !user ? 'unknown_email' : matches ? 'disabled' : 'wrong_password';

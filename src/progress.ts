@@ -1,5 +1,7 @@
 import type { WriteStream } from 'node:tty';
 
+type Stream = Pick<WriteStream, 'isTTY' | 'columns'> & { write(text: string): boolean };
+
 export type Progress = {
   /** Tells how far the work is; `fraction`, from 0 to 1, where the end is known. */
   report(rows: number, fraction?: number): void;
@@ -13,7 +15,7 @@ const BAR_INTERVAL = 100;
 const LINE_INTERVAL = 5_000;
 
 /** Shows a long work's progress on standard error: a bar on a terminal, elsewhere a line now and then. */
-export function startProgress(stream: WriteStream = process.stderr, now = () => performance.now()): Progress {
+export function startProgress(stream: Stream = process.stderr, now = () => performance.now()): Progress {
   const started = now();
   let next = started + (stream.isTTY ? BAR_INTERVAL : LINE_INTERVAL);
   return {

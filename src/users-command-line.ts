@@ -1,5 +1,6 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { type Config, readConfig } from './config.js';
+import { MAX_ID } from './users.js';
 import type { ImportOptions, ImportSummary } from './users-import.js';
 
 /** Declares `users` and its verbs: their arguments, help and examples. What they do is in users-commands.ts. */
@@ -20,7 +21,7 @@ export function declareUsersCommands(program: Command): void {
     .option('--email <part>', 'those whose email has this in it')
     .addOption(new Option('--disabled', 'those who are disabled').conflicts('enabled'))
     .option('--enabled', 'those who are not disabled')
-    .option('--after <id>', 'start after this id', wholeNumber(0, Number.MAX_SAFE_INTEGER), 0)
+    .option('--after <id>', 'start after this id', wholeNumber(0, MAX_ID), 0)
     .option('--limit <number>', 'at most so many', wholeNumber(1, 1000), 100)
     .addOption(json())
     .action(async ({ enabled, ...options }: ListOptions) => {

@@ -1,4 +1,5 @@
-import { once } from 'node:events';
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
 import { read } from 'read';
 import type { Config } from './config.js';
 import { loadContract, operationNamed } from './contract.js';
@@ -101,19 +102,21 @@ export async function deleteUser(config: Config, key: string, output: Output & {
 /** Prints all users as JSON Lines, in the columns that `users import` reads. */
 export async function exportUsers(config: Config): Promise<void> {
   await withUsers(config, async (users) => {
-    await eachPage(users, async (page) => {
-      const lines = page.map(({ id, email, passwordDigest, disabledAt, createdAt }) =>
-        JSON.stringify({
-          id,
-          email,
-          password_digest: passwordDigest,
-          disabled_at: disabledAt,
-          created_at: createdAt,
-        }),
-      );
-      if (!process.stdout.write(`${lines.join('\n')}\n`)) await once(process.stdout, 'drain');
-    });
+    async function* lines() {
+      for await (const page of pages(users)) yield page.map(exportLine).join('');
+    }
+    try {
+      await pipeline(Readable.from(lines()), process.stdout, { end: false });
+    } catch (error) {
+      // Whoever reads, such as `head`, has read enough.
+      if (!(error instanceof Error && 'code' in error && error.code === 'EPIPE')) throw error;
+    }
   });
+}
+
+function exportLine({ id, email, passwordDigest, disabledAt, createdAt }: UserRecord): string {
+  const columns = { id, email, password_digest: passwordDigest, disabled_at: disabledAt, created_at: createdAt };
+  return `${JSON.stringify(columns)}\n`;
 }
 
 /** Counts the users by the form of their digests, so that an operator sees the upgrade at login advance. */
@@ -122,7 +125,7 @@ export async function printStats(config: Config, { json }: Output): Promise<void
     const forms = new Map<string, { format: string; parameters: string; current: boolean; users: number }>();
     let total = 0;
     let disabled = 0;
-    await eachPage(users, async (page) => {
+    for await (const page of pages(users)) {
       for (const { passwordDigest, disabledAt } of page) {
         const form = passwords.formOf(passwordDigest) ?? { format: UNKNOWN, parameters: '', current: false };
         const key = JSON.stringify(form);
@@ -131,7 +134,7 @@ export async function printStats(config: Config, { json }: Output): Promise<void
         total += 1;
         if (disabledAt) disabled += 1;
       }
-    });
+    }
     const formats = [...forms.values()].sort((a, b) => b.users - a.users);
     if (json) return printJson({ users: total, disabled, formats });
     const rows = formats.map((form) => [
@@ -158,7 +161,7 @@ async function withUsers(config: Config, work: (users: Users, passwords: Passwor
 }
 
 /** Goes through all users in the order of their ids, and shows how far it is. */
-async function eachPage(users: Users, work: (page: UserRecord[]) => Promise<void>): Promise<void> {
+async function* pages(users: Users): AsyncGenerator<UserRecord[]> {
   const progress = startProgress();
   const total = await users.count();
   let seen = 0;
@@ -167,7 +170,7 @@ async function eachPage(users: Users, work: (page: UserRecord[]) => Promise<void
     const page = await users.list({ after, limit: PAGE });
     const last = page.at(-1);
     if (!last) break;
-    await work(page);
+    yield page;
     after = last.id;
     seen += page.length;
     progress.report(seen, seen / total);

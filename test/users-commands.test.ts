@@ -154,7 +154,7 @@ t.test('usage', async (t) => {
     t.match({ code, stdout }, { code: 64, stdout: '' }, args.join(' '));
     t.not(stderr, '');
   });
-  const verbs = ['add', 'list', 'show', 'set-password', 'disable', 'enable', 'delete', 'export', 'stats'];
+  const verbs = ['add', 'list', 'show', 'set-password', 'disable', 'enable', 'delete', 'import', 'export', 'stats'];
   const helps = verbs.map(async (verb) => {
     const { code, stdout } = await run(['users', verb, '--help'], { cwd });
     t.equal(code, 0);

@@ -90,7 +90,7 @@ export async function openDatabase(url: DatabaseUrl, timeout: number = COMMAND_T
       findForLogin: (email) => ask(() => users.findForLogin(email)),
       find: (key) => ask(() => users.find(key)),
       add: (email, passwordDigest) => ask(() => users.add(email, passwordDigest)),
-      count: (filter) => ask(() => users.count(filter)),
+      count: () => ask(() => users.count()),
       list: (page) => ask(() => users.list(page)),
       replacePasswordDigest: (id, old, digest) => ask(() => users.replacePasswordDigest(id, old, digest)),
       update: (id, change) => ask(() => users.update(id, change)),

@@ -26,7 +26,7 @@ export type Users = {
   find(key: { id: number } | { email: string }): Promise<UserRecord | undefined>;
   /** Adds a user, and returns the id; undefined where the email is taken. */
   add(email: string, passwordDigest: string): Promise<number | undefined>;
-  count(filter?: UserFilter): Promise<number>;
+  count(): Promise<number>;
   /** The users in the order of their ids, after the one given, at most so many. */
   list(page: { after: number; limit: number; filter?: UserFilter }): Promise<UserRecord[]>;
   /** Stores another digest if the user's is still the old one, and tells whether it was. */
@@ -72,13 +72,18 @@ export function createUsers(client: PrismaClient): Users {
         throw error;
       }
     },
-    count: (filter) => client.user.count({ where: whereOf(filter) }),
-    list({ after, limit, filter }) {
-      return client.user.findMany({
-        where: { ...whereOf(filter), id: { gt: after } },
-        orderBy: { id: 'asc' },
-        take: limit,
-      });
+    count: () => client.user.count(),
+    async list({ after, limit, filter = {} }) {
+      const part = normalizeEmail(filter.email ?? '');
+      const users: UserRecord[] = [];
+      for (let last = after; ; ) {
+        const where = { ...whereOf(filter), id: { gt: last } };
+        const page = await client.user.findMany({ where, orderBy: { id: 'asc' }, take: limit });
+        // To Prisma's `contains`, % and _ stand for any letters.
+        users.push(...page.filter(({ email }) => email.includes(part)));
+        last = page.at(-1)?.id ?? last;
+        if (page.length < limit || users.length >= limit) return users.slice(0, limit);
+      }
     },
     async replacePasswordDigest(id, old, passwordDigest) {
       const where = { id, passwordDigest: old };
@@ -93,7 +98,7 @@ export function createUsers(client: PrismaClient): Users {
   };
 }
 
-function whereOf({ email, disabled }: UserFilter = {}) {
+function whereOf({ email, disabled }: UserFilter) {
   return {
     ...(email !== undefined && { email: { contains: normalizeEmail(email) } }),
     ...(disabled !== undefined && { disabledAt: disabled ? { not: null } : null }),

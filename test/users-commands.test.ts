@@ -94,6 +94,12 @@ for (const provider of PROVIDERS) {
       'nothing to steer a terminal',
     );
 
+    t.same(
+      await json(listUsers(config, { ...all, email: 'b_r@', json: true })),
+      { users: [], next: null },
+      'no wildcards',
+    );
+
     t.equal(await printed(setDisabled(config, ' BAR@bar.com', true, {})), 'disabled bar@bar.com (id 2)');
     const { disabled_at } = await json(showUser(config, '2', { json: true }));
     t.match(disabled_at, /^20\d\d-.*Z$/);

@@ -35,6 +35,7 @@ export type Operation = {
 export type Contract = {
   /** The text of `openapi.yaml`. */
   source: string;
+  title: string;
   /** The same, parsed, with its `$ref`s as they are. */
   document: { [key: string]: unknown };
   operations: Operation[];
@@ -65,6 +66,7 @@ export function loadContract(url: URL = new URL('../openapi.yaml', import.meta.u
   );
   return {
     source,
+    title: resolved.info.title,
     document,
     operations,
     repliesOutsideOperations: readReplies('x-replies-outside-operations', resolved['x-replies-outside-operations']),
@@ -92,6 +94,7 @@ export function operationsAt(contract: Contract, url: string): Operation[] {
 // The parts of an OpenAPI 3.1 document that we read, once its references are resolved. Redocly's lint has checked that
 // the document has this shape; what is more than its shape is checked below.
 type ResolvedDocument = {
+  info: { title: string };
   paths: Record<string, ResolvedPathItem>;
   'x-replies-outside-operations': Record<string, ResolvedReply>;
 };

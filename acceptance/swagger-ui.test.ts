@@ -1,21 +1,9 @@
-import { existsSync } from 'node:fs';
-import { type Browser, chromium, type Locator, type Page } from 'playwright-core';
+import type { Browser, Locator, Page } from 'playwright-core';
 import t, { type Test } from 'tap';
 import { loadContract, operationNamed } from '#built/contract.js';
 import { start } from '../test/executable.js';
+import { launchBrowser, noBrowser } from './browser.js';
 
-/** Debian's. Playwright's own would have to be downloaded. */
-const CHROMIUM = '/usr/bin/chromium';
-const ARGUMENTS = [
-  '--headless',
-  '--no-sandbox',
-  '--disable-gpu',
-  '--disable-quic',
-  '--no-first-run',
-  '--disable-background-networking',
-  '--disable-component-update',
-  '--disable-sync',
-];
 const DESK = { width: 1280, height: 900 };
 const TELEPHONE = { width: 375, height: 667 };
 
@@ -58,10 +46,9 @@ async function tabTo(page: Page, target: Locator): Promise<void> {
   throw new Error(`the Tab key does not reach ${target}`);
 }
 
-t.test('Swagger UI in a browser', { skip: !existsSync(CHROMIUM) && `there is no ${CHROMIUM}` }, async (t) => {
+t.test('Swagger UI in a browser', { skip: noBrowser }, async (t) => {
   const { url } = await start(t, { cwd: t.testdir() }, ['demo']);
-  const browser = await chromium.launch({ executablePath: CHROMIUM, args: ARGUMENTS });
-  t.teardown(() => browser.close());
+  const browser = await launchBrowser(t);
 
   t.test('logs in with the form as it is filled in, then with a wrong password', async (t) => {
     const { page, errors, hosts } = await openDocs(t, browser, url);

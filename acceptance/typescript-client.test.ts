@@ -1,9 +1,9 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import t, { type Test } from 'tap';
+import { command } from '../test/command.js';
 import { run, start } from '../test/executable.js';
 import { launchBrowser, noBrowser } from './browser.js';
-import { command } from './command.js';
 
 const CLIENT = fileURLToPath(new URL('../clients/typescript/', import.meta.url));
 const TSC = fileURLToPath(import.meta.resolve('typescript/bin/tsc'));

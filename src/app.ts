@@ -1,62 +1,87 @@
 import fastify, { type FastifyInstance, type FastifyServerOptions, LogController } from 'fastify';
+import { createAdmission } from './admission.js';
 import type { Config } from './config.js';
 import type { Contract } from './contract.js';
 import type { Database } from './database.js';
-import { answerBadUrl, answerClientError } from './framework-errors.js';
 import { handlers } from './generated/handlers.js';
-import { createPasswords } from './passwords.js';
+import { createPasswords, type Passwords } from './passwords.js';
 import { docsPlugin } from './plugins/docs.js';
 import { errorsPlugin } from './plugins/errors.js';
+import { expiredCountersPlugin } from './plugins/expired-counters.js';
 import { requestBodyPlugin } from './plugins/request-body.js';
 import { requestLogPlugin } from './plugins/request-log.js';
 import { responseHeadersPlugin } from './plugins/response-headers.js';
 import { routesPlugin } from './plugins/routes.js';
 import { stoppingPlugin } from './plugins/stopping.js';
 import { tokensPlugin } from './plugins/tokens.js';
+import { answerBadUrl, answerClientError } from './replies-outside-operations.js';
 import { createRequestId } from './request-id.js';
+import { createThrottle } from './throttle.js';
 
 export type AppOptions = {
   contract: Contract;
-  config: Pick<Config, 'hashing' | 'tokenTtlSeconds' | 'trustProxy'>;
+  config: Pick<Config, 'hashing' | 'admission' | 'budgets' | 'tokenTtlSeconds' | 'trustProxy'>;
   database: Database;
   jwtSecret: string;
+  passwords?: Passwords;
   logger?: FastifyServerOptions['logger'];
   /** Milliseconds since the epoch. */
   now?: () => number;
   /** Milliseconds in which a request has to arrive whole. */
   requestTimeout?: number;
+  /** Milliseconds after a reply in which the next request has to begin; longer than a proxy keeps its connections. */
+  keepAliveTimeout?: number;
 };
 
 /** Builds the service, not yet listening. Closing it leaves the database open: that is its opener's. */
 export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
-  const { contract, config, database, jwtSecret, logger = false, now = Date.now, requestTimeout = 10_000 } = options;
-  const app = fastify({
+  const { contract, config, database, jwtSecret, logger = false, now = Date.now } = options;
+  const { passwords = createPasswords(config.hashing), requestTimeout = 10_000, keepAliveTimeout = 75_000 } = options;
+  const app: FastifyInstance = fastify({
     logger,
     trustProxy: config.trustProxy,
     requestTimeout,
-    http: { headersTimeout: requestTimeout, connectionsCheckingInterval: Math.min(1_000, requestTimeout) },
+    keepAliveTimeout,
+    // A reply that nobody reads.
+    connectionTimeout: 2 * keepAliveTimeout,
+    http: {
+      headersTimeout: requestTimeout,
+      connectionsCheckingInterval: Math.min(1_000, requestTimeout),
+      requireHostHeader: false,
+    },
+    onProtoPoisoning: 'remove',
+    onConstructorPoisoning: 'remove',
     logController: new LogController({ disableRequestLogging: true, requestIdLogLabel: 'requestId' }),
     requestIdHeader: false,
     genReqId: ({ headers }) => createRequestId(headers['x-request-id']?.toString()),
     // While it stops, what still comes in on an open connection is answered like everything before.
     return503OnClosing: false,
-    clientErrorHandler: (error, socket) => answerClientError(contract, error, socket),
+    clientErrorHandler: (error, socket) => answerClientError(contract, app.log, error, socket),
     frameworkErrors: (_error, request, reply) => answerBadUrl(contract, request, reply),
   });
   // RFC 9110, section 10.1.1 lets us ignore an expectation that we don't know; Node would answer 417.
+  app.server.on('connect', (_request, socket) => answerClientError(contract, app.log, { code: 'CONNECT' }, socket));
   app.server.on('checkExpectation', (request, response) => app.server.emit('request', request, response));
 
   await app.register(stoppingPlugin);
   await app.register(responseHeadersPlugin, { contract });
-  await app.register(errorsPlugin, { contract });
   await app.register(requestLogPlugin);
+  await app.register(errorsPlugin, { contract });
   await app.register(requestBodyPlugin);
   await app.register(tokensPlugin, { secret: jwtSecret, ttlSeconds: config.tokenTtlSeconds, now });
   await app.register(docsPlugin, { contract });
+  await app.register(expiredCountersPlugin, { counters: database.throttleCounters, now });
   await app.register(routesPlugin, {
     contract,
     handlers,
-    services: { contract, database, passwords: createPasswords(config.hashing), issueToken: app.issueToken },
+    services: {
+      contract,
+      database,
+      passwords,
+      admission: createAdmission(config.admission),
+      throttle: createThrottle(database.throttleCounters, config.budgets, jwtSecret, now),
+      issueToken: app.issueToken,
+    },
   });
   return app;
 }

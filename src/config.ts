@@ -1,8 +1,11 @@
 import { isIP } from 'node:net';
+import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { cleanEnv, EnvError, makeExactValidator } from 'envalid';
+import type { AdmissionLimits } from './admission.js';
 import { ExpectedError } from './expected-error.js';
 import type { Hashing } from './passwords.js';
+import type { Budgets } from './throttle.js';
 
 export type DatabaseUrl = { provider: 'sqlite'; file: string } | { provider: 'postgresql'; href: string };
 
@@ -17,6 +20,8 @@ export type Config = {
   jwtSecret: string | undefined;
   tokenTtlSeconds: number;
   hashing: Hashing;
+  admission: AdmissionLimits;
+  budgets: Budgets;
   logLevel: (typeof LOG_LEVELS)[number];
   trustProxy: TrustProxy;
 };
@@ -35,7 +40,7 @@ const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'
 const HASHINGS = ['argon2id', 'bcrypt'] as const;
 
 /** RFC 7518, section 3.2: a key at least as long as the hash that HS256 makes. */
-const JWT_SECRET_MIN_BYTES = 32;
+export const JWT_SECRET_MIN_BYTES = 32;
 /** Ten years: a longer life is a mistake, such as milliseconds for seconds. */
 const TOKEN_TTL_MAX_SECONDS = 315_360_000;
 
@@ -62,6 +67,11 @@ export function readConfig(env: NodeJS.ProcessEnv, { issuesTokens }: { issuesTok
       TOKEN_TTL_SECONDS: integer(1, TOKEN_TTL_MAX_SECONDS)({ default: 86_400 }),
       PASSWORD_HASHING: oneOf(HASHINGS)({ default: 'argon2id' }),
       BCRYPT_COST: integer(4, 31)({ default: 12 }),
+      HASH_QUEUE_MAX: integer(0, 1_000_000)({ default: 1_000 }),
+      HASH_WAIT_MAX_MS: integer(0, 60_000)({ default: 2_000 }),
+      THROTTLE_EMAIL_ADDRESS: integer(0, 1_000_000)({ default: 10 }),
+      THROTTLE_ADDRESS: integer(0, 1_000_000)({ default: 100 }),
+      THROTTLE_EMAIL: integer(0, 1_000_000)({ default: 200 }),
       LOG_LEVEL: oneOf(LOG_LEVELS)({ default: 'info' }),
       TRUST_PROXY: trustProxy({ default: false }),
     },
@@ -77,9 +87,20 @@ export function readConfig(env: NodeJS.ProcessEnv, { issuesTokens }: { issuesTok
       values.PASSWORD_HASHING === 'bcrypt'
         ? { algorithm: 'bcrypt', cost: values.BCRYPT_COST }
         : { algorithm: 'argon2id' },
+    admission: { slots: hashesAtOnce(env), maxQueue: values.HASH_QUEUE_MAX, maxWait: values.HASH_WAIT_MAX_MS },
+    budgets: {
+      emailAddress: values.THROTTLE_EMAIL_ADDRESS,
+      address: values.THROTTLE_ADDRESS,
+      email: values.THROTTLE_EMAIL,
+    },
     logLevel: values.LOG_LEVEL,
     trustProxy: values.TRUST_PROXY,
   };
+}
+
+/** As many as there are cores, as far as libuv has threads for them: four, unless its own variable says otherwise. */
+function hashesAtOnce({ UV_THREADPOOL_SIZE }: NodeJS.ProcessEnv): number {
+  return Math.min(availableParallelism(), Number(UV_THREADPOOL_SIZE) || 4);
 }
 
 function throwFaults({ errors }: { errors: Partial<Record<string, Error>> }): void {
@@ -119,7 +140,10 @@ function parseDatabaseUrl(value: string): DatabaseUrl {
   if (/^file:.*[^/]$/.test(value) && !value.includes(':memory:')) {
     return { provider: 'sqlite', file: value.slice('file:'.length) };
   }
-  if (/^postgres(ql)?:\/\//.test(value) && URL.canParse(value)) return { provider: 'postgresql', href: value };
+  // An @ in the path is part of a password in which a / is not percent-encoded.
+  if (/^postgres(ql)?:\/\/[^/]*(\/[^@]*)?$/.test(value) && URL.canParse(value)) {
+    return { provider: 'postgresql', href: value };
+  }
   throw new EnvError('has to be file:PATH or postgresql://USER:PASSWORD@HOST:PORT/DATABASE');
 }
 

@@ -87,9 +87,19 @@ export function findReply(contract: Contract, operation: Operation | undefined, 
   return (operation ? operation.replies : contract.repliesOutsideOperations).get(status);
 }
 
+/** The path of a request's target as the router reads it: RFC 9112, section 3.2 lets a client send a whole URL. */
+function pathOf(target: string): string {
+  const path = target.replace(/^https?:\/\/[^/?#]*/i, '').split(/[?#]/, 1)[0] ?? '';
+  try {
+    return decodeURI(path);
+  } catch {
+    return path;
+  }
+}
+
 /** The operations at a request's path, whatever their method. */
 export function operationsAt(contract: Contract, url: string): Operation[] {
-  const path = url.split('?', 1)[0] ?? '';
+  const path = pathOf(url);
   return contract.operations.filter((operation) => operation.pathPattern.test(path));
 }
 

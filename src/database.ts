@@ -1,17 +1,24 @@
 import { mkdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { setTimeout as wait } from 'node:timers/promises';
 import { PrismaBetterSqlite3 } from '@prisma/adapter-better-sqlite3';
 import { PrismaPg } from '@prisma/adapter-pg';
-import { isDriverAdapterError, type SqlMigrationAwareDriverAdapterFactory } from '@prisma/driver-adapter-utils';
+import {
+  type DriverAdapterError,
+  isDriverAdapterError,
+  type SqlMigrationAwareDriverAdapterFactory,
+} from '@prisma/driver-adapter-utils';
 import type { DatabaseUrl } from './config.js';
 import { ExpectedError } from './expected-error.js';
 import type { PrismaClient } from './generated/sqlite/client.js';
 import { applyMigrations, hasPendingMigrations } from './migrations.js';
+import { createThrottleCounters, type ThrottleCounters } from './throttle-counters.js';
 import { createUsers, type Users } from './users.js';
 
 export type Database = {
   users: Users;
-  /** Resolves when the database answers, and throws DatabaseUnavailable when it does not. */
+  throttleCounters: ThrottleCounters;
+  /** Resolves when the database answers and can be written to, and throws DatabaseUnavailable when it can't. */
   ping(): Promise<void>;
   close(): Promise<void>;
 };
@@ -23,12 +30,18 @@ export class DatabaseUnavailable extends ExpectedError {
   }
 }
 
-/** Milliseconds that a statement waits for another process's lock on the file of SQLite. */
-const SQLITE_BUSY_TIMEOUT = 5_000;
+/** Milliseconds for each thing that a login asks: it asks twice, and is answered within 3 s. */
+export const LOGIN_TIMEOUT = 1_400;
+/** Milliseconds that a command has patience for; nobody waits for its answer as for that of a login. */
+const COMMAND_TIMEOUT = 30_000;
+/** Milliseconds until the next try, where another process has SQLite's lock. */
+const SQLITE_BUSY_RETRY = 10;
+/** Milliseconds that what is known of the database's health stays true. */
+const PING_LIFETIME = 500;
+/** Milliseconds that a start waits for a connection to PostgreSQL. */
+const CONNECTION_TIMEOUT = 5_000;
 /** Milliseconds that a start waits for another instance's migrations. */
 const SQLITE_MIGRATION_TIMEOUT = 60_000;
-/** Milliseconds that a login waits for a connection to PostgreSQL, and then for each statement. */
-const POSTGRESQL_TIMEOUT = 2_000;
 
 /**
  * Brings the database up to the newest migration; instances that start at once wait for one another.
@@ -44,30 +57,83 @@ export async function migrate(url: DatabaseUrl): Promise<string[]> {
   }
 }
 
-/** Opens a database whose migrations have been applied. */
-export async function openDatabase(url: DatabaseUrl): Promise<Database> {
-  const client = url.provider === 'sqlite' ? await openSqlite(url.file) : await openPostgresql(url.href);
+/**
+ * Opens a database whose migrations have been applied.
+ *
+ * @param timeout - milliseconds in which it has to do what it is asked
+ * @throws DatabaseUnavailable
+ */
+export async function openDatabase(url: DatabaseUrl, timeout: number = COMMAND_TIMEOUT): Promise<Database> {
+  const client = url.provider === 'sqlite' ? await openSqlite(url.file) : await openPostgresql(url.href, timeout);
   const users = createUsers(client);
-  const orUnavailable = async <T>(answer: Promise<T>): Promise<T> => {
+  const counters = createThrottleCounters(client);
+  try {
+    // The first query loads the query compiler, which no login should have to wait for.
+    await users.findByEmail('');
+  } catch (error) {
+    throw new DatabaseUnavailable(url, error);
+  }
+  const ask = async <T>(question: () => Promise<T>): Promise<T> => {
     try {
-      return await answer;
+      return await withinTimeout(timeout, question);
     } catch (error) {
       throw new DatabaseUnavailable(url, error);
     }
   };
+  const ping = async () => {
+    const now = Date.now();
+    await ask(() => counters.reset('ping', now));
+  };
+  let lastPing = { at: Number.NEGATIVE_INFINITY, answer: Promise.resolve() };
   return {
     users: {
-      findByEmail: (email) => orUnavailable(users.findByEmail(email)),
-      add: (email, passwordDigest) => orUnavailable(users.add(email, passwordDigest)),
+      findByEmail: (email) => ask(() => users.findByEmail(email)),
+      add: (email, passwordDigest) => ask(() => users.add(email, passwordDigest)),
     },
-    ping: () => orUnavailable(client.$queryRaw`SELECT 1`).then(() => undefined),
+    throttleCounters: {
+      find: (keys, now) => ask(() => counters.find(keys, now)),
+      countFailure: (counts, now) => ask(() => counters.countFailure(counts, now)),
+      reset: (key, expiresAt) => ask(() => counters.reset(key, expiresAt)),
+      remove: (key) => ask(() => counters.remove(key)),
+      removeExpired: (now) => ask(() => counters.removeExpired(now)),
+    },
+    ping() {
+      // Anybody may ask, as often as they like: that costs one row to write now and then.
+      if (performance.now() - lastPing.at > PING_LIFETIME) lastPing = { at: performance.now(), answer: ping() };
+      return lastPing.answer;
+    },
     close: () => client.$disconnect(),
   };
 }
 
+/** Asks again while SQLite is locked: its own way to wait would hold up the event loop. */
+async function withinTimeout<T>(timeout: number, question: () => Promise<T>): Promise<T> {
+  const deadline = performance.now() + timeout;
+  let timer: NodeJS.Timeout | undefined;
+  const tooLate = new Promise<never>((_resolve, reject) => {
+    timer = setTimeout(() => reject(new Error(`no answer within ${timeout} ms`)), timeout);
+  });
+  try {
+    for (;;) {
+      try {
+        return await Promise.race([question(), tooLate]);
+      } catch (error) {
+        if (!isBusy(error) || performance.now() > deadline) throw error;
+        await Promise.race([wait(SQLITE_BUSY_RETRY), tooLate]);
+      }
+    }
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+function isBusy(error: unknown): boolean {
+  return driverErrorOf(error)?.originalCode === 'SQLITE_BUSY';
+}
+
 async function openSqlite(file: string): Promise<PrismaClient> {
   const { PrismaClient } = await import('./generated/sqlite/client.js');
-  const adapter = new PrismaBetterSqlite3({ url: file, timeout: SQLITE_BUSY_TIMEOUT });
+  const adapter = new PrismaBetterSqlite3({ url: file, timeout: 0 });
   const client = new PrismaClient({ adapter, errorFormat: 'minimal' });
   // In WAL mode anything less than FULL may lose what was acknowledged when the power fails.
   await client.$queryRaw`PRAGMA synchronous = FULL`;
@@ -75,13 +141,13 @@ async function openSqlite(file: string): Promise<PrismaClient> {
   return client;
 }
 
-async function openPostgresql(href: string): Promise<PrismaClient> {
+async function openPostgresql(href: string, timeout: number): Promise<PrismaClient> {
   const { PrismaClient } = await import('./generated/postgresql/client.js');
   // Both clients are generated from the same models, so they differ in the SQL they send and not in what they offer.
   const adapter = new PrismaPg({
     connectionString: href,
-    connectionTimeoutMillis: POSTGRESQL_TIMEOUT,
-    query_timeout: POSTGRESQL_TIMEOUT,
+    connectionTimeoutMillis: timeout,
+    query_timeout: timeout,
   });
   return new PrismaClient({ adapter, errorFormat: 'minimal' }) as unknown as PrismaClient;
 }
@@ -91,7 +157,8 @@ async function openPostgresql(href: string): Promise<PrismaClient> {
  * lock of our own, on a file beside it, keeps others out before they open it; the system drops it when a process dies.
  */
 async function migrateSqlite(file: string): Promise<string[]> {
-  await mkdir(dirname(file), { recursive: true });
+  // The digests in it are nobody else's business.
+  await mkdir(dirname(file), { recursive: true, mode: 0o700 });
   const lock = await sqliteMigrationAdapter(`${file}-migration-lock`).connect();
   try {
     await lock.executeScript('BEGIN EXCLUSIVE');
@@ -113,7 +180,7 @@ async function migratePostgresql(href: string): Promise<string[]> {
   // No limit on a statement's time: a migration may take longer than a login waits.
   const adapter: SqlMigrationAwareDriverAdapterFactory = new PrismaPg({
     connectionString: href,
-    connectionTimeoutMillis: POSTGRESQL_TIMEOUT,
+    connectionTimeoutMillis: CONNECTION_TIMEOUT,
   });
   if (!(await hasPendingMigrations('postgresql', adapter))) return [];
   return applyMigrations('postgresql', adapter);
@@ -128,7 +195,16 @@ function placeOf(url: DatabaseUrl): string {
 
 /** The driver's own words; where it has none, the kind of its error, such as DatabaseNotReachable, in words. */
 function reasonOf(error: unknown): string {
-  if (!isDriverAdapterError(error)) return error instanceof Error ? error.message : String(error);
-  const { kind, originalMessage } = error.cause;
+  const driverError = driverErrorOf(error);
+  if (!driverError) return error instanceof Error ? error.message : String(error);
+  const { kind, originalMessage } = driverError;
   return originalMessage ?? kind.replaceAll(/\B[A-Z]/g, (letter) => ` ${letter}`).toLowerCase();
+}
+
+/** The driver's error, which the client wraps. */
+function driverErrorOf(error: unknown): DriverAdapterError['cause'] | undefined {
+  if (isDriverAdapterError(error)) return error.cause;
+  if (!(error instanceof Error && 'meta' in error)) return undefined;
+  const { driverAdapterError } = error.meta as { driverAdapterError?: unknown };
+  return isDriverAdapterError(driverAdapterError) ? driverAdapterError.cause : undefined;
 }

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { link, readFile, rm, writeFile } from 'node:fs/promises';
-import type { Config } from './config.js';
+import { type Config, JWT_SECRET_MIN_BYTES } from './config.js';
+import { ExpectedError } from './expected-error.js';
 
 /**
  * The secret that tokens are signed with: JWT_SECRET, or on SQLite without it one that is made once at random and kept
@@ -20,5 +21,9 @@ export async function readJwtSecret({ jwtSecret, databaseUrl }: Config): Promise
   } finally {
     await rm(candidate);
   }
-  return readFile(file, 'utf8');
+  const secret = await readFile(file, 'utf8');
+  if (Buffer.byteLength(secret) >= JWT_SECRET_MIN_BYTES) return secret;
+  throw new ExpectedError(
+    `${file} has to hold at least ${JWT_SECRET_MIN_BYTES} bytes; remove it to have a new one made`,
+  );
 }

@@ -1,19 +1,26 @@
+import type { Admission } from './admission.js';
 import type { Contract } from './contract.js';
 import type { Database } from './database.js';
 import type { operations } from './generated/contract.js';
 import type { Passwords } from './passwords.js';
+import type { Throttle } from './throttle.js';
 
 /** What handlers may need beside their input. */
 export type Services = {
   contract: Contract;
   database: Database;
   passwords: Passwords;
+  /** What takes a core for a while runs through here. */
+  admission: Admission;
+  throttle: Throttle;
   /** Makes the JSON Web Token of a user. */
   issueToken(userId: number): string;
 };
 
-/** A database that does not answer is a 503; so an operation that does not declare one gets no database. */
-type ServicesOf<Id extends OperationId> = 503 extends keyof Responses<Id> ? Services : Omit<Services, 'database'>;
+/** A database that does not answer is a 503; so an operation that does not declare one gets nothing that may end so. */
+type ServicesOf<Id extends OperationId> = 503 extends keyof Responses<Id>
+  ? Services
+  : Omit<Services, 'database' | 'admission' | 'throttle'>;
 
 type Operations = operations;
 export type OperationId = keyof Operations;
@@ -26,11 +33,23 @@ export type Input<Id extends OperationId> = {
   body: Content<Operations[Id]['requestBody']>;
   path: Operations[Id]['parameters']['path'];
   query: Operations[Id]['parameters']['query'];
+  client: {
+    /** IPv4 or IPv6. */
+    address: string;
+    /** Aborts when the client has hung up. */
+    signal: AbortSignal;
+  };
 };
+
+/** What a request adds to its line in the log. The second row are failures, which the error handler names. */
+export type LogFields = { outcome: Outcome; userId?: number | undefined };
+export type Outcome =
+  | ('succeeded' | 'unknown_email' | 'wrong_password' | 'disabled')
+  | ('throttled' | 'overloaded' | 'database_unavailable');
 
 /** What the contract lets the operation's handler answer. */
 export type Reply<Id extends OperationId> = {
-  [Status in keyof Responses<Id>]: { status: Status; body: Content<Responses<Id>[Status]> };
+  [Status in keyof Responses<Id>]: { status: Status; body: Content<Responses<Id>[Status]>; log?: LogFields };
 }[keyof Responses<Id>];
 
 export type Handler<Id extends OperationId> = (

@@ -3,9 +3,10 @@ import type { FastifyInstance } from 'fastify';
 import { buildApp } from './app.js';
 import type { Config } from './config.js';
 import { loadContract } from './contract.js';
-import { type Database, migrate, openDatabase } from './database.js';
+import { type Database, LOGIN_TIMEOUT, migrate, openDatabase } from './database.js';
 import { ExpectedError } from './expected-error.js';
 import { readJwtSecret } from './jwt-secret.js';
+import { createLogger } from './logger.js';
 
 /** Milliseconds for the requests in flight, once the service is told to stop. */
 const STOP_TIMEOUT = 20_000;
@@ -25,8 +26,9 @@ export async function serve(config: Config): Promise<string> {
   const contract = loadContract();
   const applied = await migrate(config.databaseUrl);
   const jwtSecret = await readJwtSecret(config);
-  const database = await openDatabase(config.databaseUrl);
-  const app = await buildApp({ contract, config, database, jwtSecret, logger: { level: config.logLevel } });
+  const database = await openDatabase(config.databaseUrl, LOGIN_TIMEOUT);
+  const logger = await createLogger(config.logLevel);
+  const app = await buildApp({ contract, config, database, jwtSecret, logger });
   for (const name of applied) app.log.info(`applied migration ${name}`);
   try {
     const url = await app.listen({ host: config.host, port: config.port });

@@ -20,6 +20,13 @@ const broken: Database = {
     findByEmail: () => Promise.reject(new Error('SELECT of foo@bar.com went wrong')),
     add: () => Promise.reject(new Error('unused')),
   },
+  throttleCounters: {
+    find: () => Promise.resolve(new Map()),
+    countFailure: () => Promise.resolve(),
+    reset: () => Promise.resolve(),
+    remove: () => Promise.resolve(),
+    removeExpired: () => Promise.resolve(0),
+  },
   ping: () => Promise.resolve(),
   close: () => Promise.resolve(),
 };
@@ -64,14 +71,14 @@ t.test('what nobody expected is a 500 with no detail; the log has it, under the 
 
   const [error, answered] = log;
   t.match(error, { level: 50, msg: 'SELECT of foo@bar.com went wrong', requestId: headers['x-request-id'] });
-  t.match(answered, { level: 30, operationId: 'createSession', path: login.url, status: 500 });
+  t.match(answered, { level: 30, operationId: 'createSession', status: 500 });
   t.notMatch(JSON.stringify(log), /foobar/, 'the password is not logged');
 });
 
 t.test('the query of a URL is not logged', async (t) => {
   const { app, log } = await build(t);
   await app.inject({ url: '/livez?password=foobar' });
-  t.match(log, [{ path: '/livez', status: 200 }]);
+  t.match(log, [{ operationId: 'getLiveness', status: 200 }]);
   t.notMatch(JSON.stringify(log), /foobar/);
 });
 

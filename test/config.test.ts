@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import t from 'tap';
 import { ConfigError, readConfig } from '#built/config.js';
 
@@ -21,6 +22,8 @@ t.test('the defaults', async (t) => {
     jwtSecret: undefined,
     tokenTtlSeconds: 86_400,
     hashing: { algorithm: 'argon2id' },
+    admission: { slots: Math.min(availableParallelism(), 4), maxQueue: 1_000, maxWait: 2_000 },
+    budgets: { emailAddress: 10, address: 100, email: 200 },
     logLevel: 'info',
     trustProxy: false,
   };
@@ -38,6 +41,12 @@ t.test('what each variable takes', async (t) => {
       TOKEN_TTL_SECONDS: '60',
       PASSWORD_HASHING: 'bcrypt',
       BCRYPT_COST: '4',
+      UV_THREADPOOL_SIZE: '1',
+      HASH_QUEUE_MAX: '5',
+      HASH_WAIT_MAX_MS: '0',
+      THROTTLE_EMAIL_ADDRESS: '1',
+      THROTTLE_ADDRESS: '2',
+      THROTTLE_EMAIL: '0',
       LOG_LEVEL: 'silent',
       TRUST_PROXY: '10.0.0.0/8, ::1',
     },
@@ -50,6 +59,8 @@ t.test('what each variable takes', async (t) => {
     jwtSecret: 'x'.repeat(32),
     tokenTtlSeconds: 60,
     hashing: { algorithm: 'bcrypt', cost: 4 },
+    admission: { slots: 1, maxQueue: 5, maxWait: 0 },
+    budgets: { emailAddress: 1, address: 2, email: 0 },
     logLevel: 'silent',
     trustProxy: ['10.0.0.0/8', '::1'],
   });
@@ -76,6 +87,11 @@ const wrong: NodeJS.ProcessEnv = {
   TOKEN_TTL_SECONDS: '0 -1 1d 315360001',
   PASSWORD_HASHING: 'md5 ARGON2ID argon2i',
   BCRYPT_COST: '3 32 12.5',
+  HASH_QUEUE_MAX: '-1 many',
+  HASH_WAIT_MAX_MS: '2s 60001',
+  THROTTLE_EMAIL_ADDRESS: '-1 off',
+  THROTTLE_ADDRESS: '1000001',
+  THROTTLE_EMAIL: '1.5',
   LOG_LEVEL: 'verbose INFO',
   TRUST_PROXY: 'yes 10.0.0.0/33 ::1/129 1.2.3.4/8/8 proxy.example',
 };

@@ -1,10 +1,11 @@
+import { randomUUID } from 'node:crypto';
 import { PrismaBetterSqlite3 } from '@prisma/adapter-better-sqlite3';
 import { PrismaPg } from '@prisma/adapter-pg';
-import type { Test } from 'tap';
+import root, { type Test } from 'tap';
 import { type AppOptions, buildApp } from '#built/app.js';
 import { type DatabaseUrl, readConfig } from '#built/config.js';
 import { loadContract } from '#built/contract.js';
-import { migrate, openDatabase } from '#built/database.js';
+import { LOGIN_TIMEOUT, migrate, openDatabase } from '#built/database.js';
 import type { Provider } from '#built/migrations.js';
 import { createPasswords } from '#built/passwords.js';
 import { startTemporaryPostgresql } from '../scripts/temporary-postgresql.js';
@@ -13,6 +14,9 @@ import { record } from './record.js';
 import { type Reply, type Request, send } from './send.js';
 
 export const SECRET = 'a secret that only the tests know, and no service';
+
+/** Switches the budgets of failures off. */
+export const UNTHROTTLED = { THROTTLE_EMAIL_ADDRESS: '0', THROTTLE_ADDRESS: '0', THROTTLE_EMAIL: '0' };
 
 export type Service = {
   url: string;
@@ -28,9 +32,20 @@ export type Service = {
 /** An empty database of its own for a test, gone after it. */
 export async function createDatabase(t: Test, provider: Provider): Promise<string> {
   if (provider === 'sqlite') return `file:${t.testdir()}/sessions.db`;
+  server ??= startServer();
+  const { url } = await server;
+  const name = `test_${randomUUID().replaceAll('-', '')}`;
+  await execute({ provider, href: url }, `CREATE DATABASE ${name}`);
+  return new URL(name, url).href;
+}
+
+/** One PostgreSQL for all tests of a file. */
+let server: ReturnType<typeof startServer> | undefined;
+
+async function startServer() {
   const postgresql = await startTemporaryPostgresql();
-  t.teardown(() => postgresql.stop());
-  return postgresql.url;
+  root.teardown(() => postgresql.stop());
+  return postgresql;
 }
 
 /** Runs SQL of a test's own, behind the service's back. */
@@ -52,7 +67,7 @@ export async function startService(
   const DATABASE_URL = databaseUrl ?? (await createDatabase(t, provider));
   const config = readConfig({ ...env, DATABASE_URL, JWT_SECRET: SECRET }, { issuesTokens: true });
   await migrate(config.databaseUrl);
-  const database = await openDatabase(config.databaseUrl);
+  const database = await openDatabase(config.databaseUrl, LOGIN_TIMEOUT);
   const app = await buildApp({ contract: loadContract(), config, database, jwtSecret: SECRET, ...options });
   const url = await app.listen({ port: 0 });
   t.teardown(async () => {

@@ -1,36 +1,52 @@
-import type { FastifyError } from 'fastify';
+import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
 import fp from 'fastify-plugin';
+import { Overloaded } from '../admission.js';
 import { type Contract, findReply } from '../contract.js';
 import { DatabaseUnavailable } from '../database.js';
 import { HttpError } from '../http-error.js';
+import type { Outcome } from '../operation.js';
+import { TooManyFailures } from '../throttle.js';
 
 /** Answers what failed with a status and a body that the contract declares; what nobody expected with 500. */
 export const errorsPlugin = fp<{ contract: Contract }>(
   async (app, { contract }) => {
-    // Before the body is read: nothing at this path will ever use it.
     app.addHook('onRequest', async (request) => {
+      // RFC 9112, section 3.2. Node would answer it by itself, with no header of ours.
+      if (request.headers.host === undefined && request.raw.httpVersion === '1.1') {
+        request.operation = undefined;
+        throw new HttpError(400);
+      }
+      // Before the body is read: nothing at this path will ever use it.
       if (request.is404) throw new HttpError(request.operation ? 405 : 404);
     });
 
-    // Where a route that exists has no such file; the headers that it set belong to its own replies.
+    // Where a route that exists has no such file.
     app.setNotFoundHandler((request, reply) => {
-      request.operation = undefined;
-      for (const name of Object.keys(reply.getHeaders())) reply.removeHeader(name);
+      leaveOperation(request, reply);
       throw new HttpError(404);
     });
 
     app.setErrorHandler((error: FastifyError, request, reply) => {
       let failure = expectedFailure(error);
+      const outcome = OUTCOMES.find(([type]) => error instanceof type)?.[1];
+      if (outcome) request.logFields.outcome = outcome;
+      // What a package refuses to serve below its operation's path does not exist for the caller.
+      if (failure && request.operation?.servedBy && !request.operation.replies.has(failure.statusCode)) {
+        leaveOperation(request, reply);
+        failure = new HttpError(404);
+      }
       let spec = failure && findReply(contract, request.operation, failure.statusCode);
       if (failure && !spec) {
         const owner = request.operation?.id ?? 'x-replies-outside-operations';
         request.log.error(`openapi.yaml: ${owner} does not declare status ${failure.statusCode}`);
       }
-      if (!failure || !spec || failure.statusCode === 503) request.log.error({ err: error }, error.message);
+      if (error instanceof DatabaseUnavailable) request.log.error(error.message);
+      else if (!failure || !spec) request.log.error({ err: error }, error.message);
       if (!failure || !spec) {
         failure = new HttpError(500);
         spec = findReply(contract, request.operation, failure.statusCode);
       }
+      if (failure.retryAfterSeconds) reply.header('retry-after', failure.retryAfterSeconds);
       return reply
         .code(failure.statusCode)
         .type('application/json; charset=utf-8')
@@ -40,7 +56,7 @@ export const errorsPlugin = fp<{ contract: Contract }>(
         });
     });
   },
-  { name: 'errors', dependencies: ['response-headers'] },
+  { name: 'errors', dependencies: ['response-headers', 'request-log'] },
 );
 
 /** Fastify's own messages may quote the body, and so a password; these do not. */
@@ -50,9 +66,23 @@ const MESSAGES: { [code: string]: string } = {
   FST_ERR_CTP_INVALID_CONTENT_LENGTH: 'The body is not as long as Content-Length says',
 };
 
+/** The headers that the operation has set belong to its own replies. */
+function leaveOperation(request: FastifyRequest, reply: FastifyReply): void {
+  request.operation = undefined;
+  for (const name of Object.keys(reply.getHeaders())) reply.removeHeader(name);
+}
+
+const OUTCOMES: [type: new (...args: never[]) => Error, outcome: Outcome][] = [
+  [TooManyFailures, 'throttled'],
+  [Overloaded, 'overloaded'],
+  [DatabaseUnavailable, 'database_unavailable'],
+];
+
 function expectedFailure(error: FastifyError): HttpError | undefined {
   if (error instanceof HttpError) return error;
   if (error instanceof DatabaseUnavailable) return new HttpError(503);
+  if (error instanceof Overloaded) return new HttpError(503, '', error);
+  if (error instanceof TooManyFailures) return new HttpError(429, '', error);
   const { statusCode = 500, code } = error;
   return statusCode < 500 ? new HttpError(statusCode, MESSAGES[code]) : undefined;
 }

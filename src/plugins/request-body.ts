@@ -2,11 +2,16 @@ import { Readable } from 'node:stream';
 import formbody from '@fastify/formbody';
 import type { FastifyRequest } from 'fastify';
 import fp from 'fastify-plugin';
+import type { Schema } from '../contract.js';
 import { HttpError } from '../http-error.js';
 import type { FieldError } from '../validation.js';
 
-/** Finds what a parser would pass over in silence. */
-type Check = (body: string) => FieldError[];
+/**
+ * Finds what a parser would pass over in silence.
+ *
+ * @param declared - the only fields that are named to the client: any other name may be a piece of a password
+ */
+type Check = (body: string, declared: string[]) => FieldError[];
 
 const CHECKS: { [mediaType: string]: Check } = {
   'application/x-www-form-urlencoded': checkForm,
@@ -27,13 +32,17 @@ export const requestBodyPlugin = fp(
         request.headers['content-type'] = firstMediaType;
       }
       const mediaType = mediaTypeOf(request);
+      const charset = request.headers['content-type']?.match(/;\s*charset\s*=\s*"?([^\s;"]*)/i)?.[1] ?? 'utf-8';
       const encoding = request.headers['content-encoding']?.trim().toLowerCase() ?? 'identity';
-      if (!request.operation?.bodies.has(mediaType) || encoding !== 'identity') throw new HttpError(415);
+      const readable = request.operation?.bodies.has(mediaType) && /^(utf-8|us-ascii)$/i.test(charset);
+      if (!readable || encoding !== 'identity') throw new HttpError(415);
     });
 
     app.addHook('preParsing', async (request, _reply, payload) => {
-      const check = request.operation && CHECKS[mediaTypeOf(request)];
-      return check ? Readable.from(checkText(payload, check)) : payload;
+      const mediaType = mediaTypeOf(request);
+      const check = CHECKS[mediaType];
+      const body = request.operation?.bodies.get(mediaType);
+      return check && body ? Readable.from(checkText(payload, (text) => check(text, fieldsOf(body.schema)))) : payload;
     });
   },
   { name: 'request-body', dependencies: ['errors'] },
@@ -49,14 +58,18 @@ function mediaTypeOf({ headers }: FastifyRequest): string {
 }
 
 /** Passes a body on, and ends it with an error where its text is not whole. The parser that reads it limits its length. */
-async function* checkText(body: AsyncIterable<Buffer>, check: Check) {
+async function* checkText(body: AsyncIterable<Buffer>, check: (text: string) => FieldError[]) {
   const chunks: Buffer[] = [];
   for await (const chunk of body) {
     chunks.push(chunk);
     yield chunk;
   }
   const errors = check(decodeUtf8(Buffer.concat(chunks)));
-  if (errors.length > 0) throw new HttpError(400, '', errors);
+  if (errors.length > 0) throw new HttpError(400, '', { errors });
+}
+
+function fieldsOf(schema: Schema): string[] {
+  return Object.keys(schema.properties ?? {});
 }
 
 function decodeUtf8(bytes: Buffer): string {
@@ -67,14 +80,18 @@ function decodeUtf8(bytes: Buffer): string {
   }
 }
 
-/** Finds the fields whose percent-encoding does not stand for UTF-8 text. */
-function checkForm(body: string): FieldError[] {
-  return body.split('&').flatMap((pair) => {
-    const [name = '', ...value] = pair.split('=');
-    if (isPercentEncoded(name) && isPercentEncoded(value.join('='))) return [];
-    const field = isPercentEncoded(name) ? decodeURIComponent(name) : name;
-    return [{ field, message: 'must be percent-encoded UTF-8' }];
-  });
+/** Finds the declared fields whose percent-encoding does not stand for UTF-8 text. */
+function checkForm(body: string, declared: string[]): FieldError[] {
+  if (isPercentEncoded(body)) return [];
+  const broken = new Set(
+    body
+      .split('&')
+      .filter((pair) => !isPercentEncoded(pair))
+      .map((pair) => pair.split('=', 1)[0]),
+  );
+  const blamed = declared.filter((field) => broken.has(field));
+  if (blamed.length === 0) throw new HttpError(400, 'The body is not percent-encoded UTF-8');
+  return blamed.map((field) => ({ field, message: 'must be percent-encoded UTF-8' }));
 }
 
 function isPercentEncoded(text: string): boolean {
@@ -86,8 +103,8 @@ function isPercentEncoded(text: string): boolean {
   }
 }
 
-/** Finds the fields that are given twice, of which `JSON.parse` would keep the last, and those with half a character. */
-function checkJson(body: string): FieldError[] {
+/** Finds the declared fields that are given twice, of which `JSON.parse` would keep the last, or with half a character. */
+function checkJson(body: string, declared: string[]): FieldError[] {
   let fields: unknown;
   try {
     fields = JSON.parse(body);
@@ -95,12 +112,12 @@ function checkJson(body: string): FieldError[] {
     return []; // Fastify's parser says so.
   }
   const names = topLevelNames(body);
-  const repeated = names.filter((name, index) => names.indexOf(name) !== index);
-  const broken = Object.entries(fields ?? {}).filter(([, value]) => typeof value === 'string' && !value.isWellFormed());
-  return [
-    ...[...new Set(repeated)].map((field) => ({ field, message: 'must be given once' })),
-    ...broken.map(([field]) => ({ field, message: 'must be valid Unicode' })),
-  ];
+  const values = new Map<string, unknown>(Object.entries(fields ?? {}));
+  return declared.flatMap((field) => {
+    if (names.indexOf(field) !== names.lastIndexOf(field)) return [{ field, message: 'must be given once' }];
+    const value = values.get(field);
+    return typeof value === 'string' && !value.isWellFormed() ? [{ field, message: 'must be valid Unicode' }] : [];
+  });
 }
 
 /** The names of the members of a JSON object, as often as they are given. */

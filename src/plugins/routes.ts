@@ -1,11 +1,11 @@
-import type { FastifyRequest } from 'fastify';
+import type { FastifyReply, FastifyRequest } from 'fastify';
 import fp from 'fastify-plugin';
 import type { Contract, Operation } from '../contract.js';
 import { HttpError } from '../http-error.js';
-import type { Services } from '../operation.js';
+import type { LogFields, Services } from '../operation.js';
 import { compileSchema } from '../validation.js';
 
-type AnyReply = { status: number; body: unknown };
+type AnyReply = { status: number; body: unknown; log?: LogFields };
 type AnyHandler = (input: unknown, services: Services) => AnyReply | Promise<AnyReply>;
 
 export type RoutesOptions = {
@@ -35,11 +35,14 @@ export const routesPlugin = fp<RoutesOptions>(
           const validate = compileSchema(schema);
           return (value: unknown) => {
             const errors = validate(value);
-            return errors.length > 0 ? { error: new HttpError(400, '', errors) } : { value };
+            const whole = errors.find(({ field }) => field === '');
+            if (whole) return { error: new HttpError(400, `The body ${whole.message}`) };
+            return errors.length > 0 ? { error: new HttpError(400, '', { errors }) } : { value };
           };
         },
         async handler(request, reply) {
-          const { status, body } = await handler(inputOf(request), services);
+          const { status, body, log } = await handler(inputOf(request, reply), services);
+          Object.assign(request.logFields, log);
           const spec = operation.replies.get(status);
           if (!spec)
             throw new Error(`operation ${operation.id} answered ${status}, which openapi.yaml does not declare`);
@@ -60,7 +63,7 @@ export const routesPlugin = fp<RoutesOptions>(
       }
     });
   },
-  { name: 'routes', dependencies: ['response-headers', 'errors', 'request-body'] },
+  { name: 'routes', dependencies: ['response-headers', 'errors', 'request-body', 'request-log'] },
 );
 
 function routeSchema({ bodies, parameters, replies }: Operation) {
@@ -72,6 +75,16 @@ function routeSchema({ bodies, parameters, replies }: Operation) {
   };
 }
 
-function inputOf({ body, params, query }: FastifyRequest) {
-  return { body, path: params, query };
+function inputOf({ body, params, query, ip }: FastifyRequest, { raw }: FastifyReply) {
+  const client = {
+    address: ip,
+    // Not Fastify's own signal, which aborts as soon as the body has been read. Made only for who asks.
+    get signal() {
+      const hangUp = new AbortController();
+      if (raw.destroyed) hangUp.abort();
+      raw.once('close', () => raw.writableEnded || hangUp.abort());
+      return hangUp.signal;
+    },
+  };
+  return { body, path: params, query, client };
 }

@@ -2,7 +2,7 @@ import { createHash, createHmac } from 'node:crypto';
 import t from 'tap';
 import { PROVIDERS } from '#built/migrations.js';
 import { FORM, JSON_TYPE, type Request } from '../send.js';
-import { SECRET, startService } from '../service.js';
+import { SECRET, startService, UNTHROTTLED } from '../service.js';
 
 const NOW = 1_575_397_455_999;
 const login = { method: 'POST', path: '/api/v1/sessions' };
@@ -112,14 +112,19 @@ for (const provider of PROVIDERS) {
         t.match((await service.request({ ...incorrect, headers })).headers['x-request-id'], returned);
       }
     });
+  });
+}
 
-    t.test('answers 1000 logins at once', async (t) => {
-      const replies = await Promise.all(
-        Array.from({ length: 1000 }, (_, index) => service.request(index % 2 ? correct : incorrect)),
-      );
-      t.equal(replies.filter(({ status }) => status === 200).length, 500);
-      t.equal(replies.filter(({ status }) => status === 401).length, 500);
-    });
+for (const provider of PROVIDERS) {
+  t.test(`answers 1000 logins at once on ${provider}`, async (t) => {
+    const env = { ...UNTHROTTLED, HASH_WAIT_MAX_MS: '60000' };
+    const service = await startService(t, provider, { env });
+    await service.addUser('foo@bar.com', 'foobar');
+    const replies = await Promise.all(
+      Array.from({ length: 1000 }, (_, index) => service.request(index % 2 ? correct : incorrect)),
+    );
+    t.equal(replies.filter(({ status }) => status === 200).length, 500);
+    t.equal(replies.filter(({ status }) => status === 401).length, 500);
   });
 }
 
@@ -164,7 +169,7 @@ t.test('what a login refuses', async (t) => {
       { ...correct, body: 'email=foo%40bar.com&password=100%' },
       { password: /percent-encoded/ },
     ],
-    ['bad percent-encoding of a name', { ...correct, body: `${correct.body}&%zz=1` }, { '%zz': /percent-encoded/ }],
+    ['bad percent-encoding of a name', { ...correct, body: `${correct.body}&%zz=1` }, {}],
     [
       'percent-encoded invalid UTF-8',
       { ...correct, body: 'email=a%40b&password=%ff' },
@@ -173,9 +178,13 @@ t.test('what a login refuses', async (t) => {
     ['invalid UTF-8', { ...correct, body: invalidUtf8 }, {}],
     ['invalid UTF-8 in JSON', { ...json({}), body: Buffer.from([0x22, 0xff, 0x22]) }, {}],
     ['bad JSON', json(`{"email":"${email}","password":"${password}"`), {}],
-    ['JSON that is no object', json([email, password]), { '': /must be one object/ }],
+    ['JSON that is no object', json([email, password]), {}],
     ['an empty JSON body', json(''), {}],
-    ['a prototype in JSON', json(`{"__proto__":{"email":"${email}"},"password":"${password}"}`), {}],
+    [
+      'a prototype in JSON',
+      json(`{"__proto__":{"email":"${email}"},"password":"${password}"}`),
+      { email: /is required/ },
+    ],
   ];
   for (const [what, request, blamed] of bad) {
     t.test(`400: ${what}`, async (t) => {

@@ -1,6 +1,6 @@
 import { STATUS_CODES } from 'node:http';
-import type { Socket } from 'node:net';
-import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { Duplex } from 'node:stream';
+import type { FastifyBaseLogger, FastifyReply, FastifyRequest } from 'fastify';
 import { type Contract, findReply } from './contract.js';
 import { createRequestId } from './request-id.js';
 import { responseHeaders } from './response-headers.js';
@@ -15,14 +15,22 @@ const STATUSES: { [code: string]: number } = {
 export function answerBadUrl(contract: Contract, request: FastifyRequest, reply: FastifyReply): void {
   const { headers, body } = replyOutsideOperations(contract, 400, request.id);
   for (const [name, value] of headers) reply.header(name, value);
+  request.log.info({ status: 400, ip: request.ip }, 'answered');
   reply.code(400).send(body);
 }
 
 /** Answers what could not even be read as a request; then hangs up. */
-export function answerClientError(contract: Contract, error: NodeJS.ErrnoException, socket: Socket): void {
-  if (error.code === 'ECONNRESET' || !socket.writable) return;
-  const status = STATUSES[error.code ?? ''] ?? 400;
-  const { headers, body } = replyOutsideOperations(contract, status, createRequestId(undefined));
+export function answerClientError(
+  contract: Contract,
+  log: FastifyBaseLogger,
+  { code = '' }: { code?: string },
+  socket: Duplex,
+): void {
+  if (code === 'ECONNRESET' || !socket.writable) return;
+  const status = STATUSES[code] ?? 400;
+  const requestId = createRequestId(undefined);
+  const { headers, body } = replyOutsideOperations(contract, status, requestId);
+  log.info({ requestId, status, code }, 'answered');
   headers.push(['Content-Length', String(Buffer.byteLength(body))], ['Connection', 'close']);
   const lines = headers.map(([name, value]) => `${name}: ${value}\r\n`).join('');
   socket.end(`HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n${lines}\r\n${body}`);

@@ -1,0 +1,180 @@
+/**
+ * Measures the built service, as a process of its own on a real socket, beside what the hash alone can do in the same run.
+ * Prints a table and writes bench/results.json. BENCH_SECONDS (10) is the length of each measurement, BENCH_USERS
+ * (1000000) the size of the large table; arguments choose databases: `npm run bench -- sqlite`.
+ */
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { availableParallelism, cpus, tmpdir } from 'node:os';
+import { setTimeout as wait } from 'node:timers/promises';
+import autocannon from 'autocannon';
+import { PROVIDERS, type Provider } from '#built/migrations.js';
+import { createPasswords, type Hashing } from '#built/passwords.js';
+import { startTemporaryPostgresql } from '../scripts/temporary-postgresql.js';
+import { fillUsers } from './fill-users.js';
+import { run, type Service, startService } from './service.js';
+
+const SECONDS = Number(process.env.BENCH_SECONDS ?? 10);
+const LARGE = Number(process.env.BENCH_USERS ?? 1_000_000);
+const SMALL = 1_000;
+const ARGON2ID: Hashing = { algorithm: 'argon2id' };
+const BCRYPT: Hashing = { algorithm: 'bcrypt', cost: 4 };
+const PASSWORD = 'correct horse battery staple';
+
+type Row = { figure: string; database: Provider; value: number; unit: string; reach: string };
+const rows: Row[] = [];
+
+function report(row: Row): void {
+  rows.push(row);
+  console.log(`${row.database.padEnd(11)}${row.figure.padEnd(64)}${row.value.toFixed(2).padStart(10)} ${row.unit}`);
+}
+
+function progress(text: string): void {
+  console.error(`  … ${text}`);
+}
+
+/** Verifications in a second, as many at once as there are cores. */
+async function hashAlone(hashing: Hashing): Promise<number> {
+  const passwords = createPasswords(hashing);
+  const digest = await passwords.hash(PASSWORD);
+  const end = performance.now() + SECONDS * 1_000;
+  let done = 0;
+  const verify = async () => {
+    for (; performance.now() < end; done += 1) await passwords.verify(PASSWORD, digest);
+  };
+  await Promise.all(Array.from({ length: availableParallelism() }, verify));
+  return done / SECONDS;
+}
+
+function load(url: string, users: number, options: { connections: number; amount?: number }) {
+  const body = (user: number) =>
+    new URLSearchParams({ email: `user${user}@example.com`, password: PASSWORD }).toString();
+  const requests = Array.from({ length: 2_000 }, () => ({
+    method: 'POST' as const,
+    path: '/api/v1/sessions',
+    headers: { 'content-type': 'application/x-www-form-urlencoded' },
+    body: body(1 + Math.floor(Math.random() * users)),
+  }));
+  return autocannon({ url, requests, duration: SECONDS, ...options });
+}
+
+/** Logins in a second. Every one of them has to succeed. */
+async function logins({ url }: Service, users: number, connections: number): Promise<number> {
+  const { '2xx': succeeded, non2xx, errors, duration } = await load(url, users, { connections });
+  if (non2xx + errors > 0) throw new Error(`${non2xx + errors} logins did not succeed`);
+  return succeeded / duration;
+}
+
+/** The 99th percentile, in milliseconds, of how long the probe takes while all cores hash. */
+async function probeDuringStorm({ url }: Service): Promise<number> {
+  const storm = load(url, SMALL, { connections: 64 });
+  const durations: number[] = [];
+  const end = performance.now() + SECONDS * 1_000 - 500;
+  while (performance.now() < end) {
+    const started = performance.now();
+    await (await fetch(`${url}/livez`)).text();
+    durations.push(performance.now() - started);
+    await wait(5);
+  }
+  await storm;
+  return durations.sort((a, b) => a - b)[Math.floor(durations.length * 0.99)] ?? 0;
+}
+
+async function firstLogin(env: NodeJS.ProcessEnv): Promise<number> {
+  const started = performance.now();
+  const service = await startService(env);
+  await load(service.url, 1, { connections: 1, amount: 1 });
+  const elapsed = performance.now() - started;
+  await service.stop();
+  return elapsed;
+}
+
+async function withService<T>(env: NodeJS.ProcessEnv, use: (service: Service) => Promise<T>): Promise<T> {
+  const service = await startService(env);
+  try {
+    return await use(service);
+  } finally {
+    await service.stop();
+  }
+}
+
+/** The share of the hash alone, measured before and after, so that a machine that slows down slows both. */
+async function shareOfHash(hashing: Hashing, env: NodeJS.ProcessEnv, connections: number): Promise<[number, number]> {
+  const before = await hashAlone(hashing);
+  const served = await withService(env, (service) => logins(service, SMALL, connections));
+  const alone = (before + (await hashAlone(hashing))) / 2;
+  return [served, served / alone];
+}
+
+async function measure(database: Provider, url: string): Promise<void> {
+  const env = { DATABASE_URL: url, JWT_SECRET: PASSWORD.repeat(2) };
+  const bcryptEnv = { ...env, PASSWORD_HASHING: 'bcrypt', BCRYPT_COST: '4' };
+  await run(['migrate'], env);
+
+  progress(`${database}: ${SMALL} users with argon2id`);
+  await fillUsers(database, url, SMALL, await createPasswords(ARGON2ID).hash(PASSWORD));
+  const starts = [];
+  for (let start = 0; start < 5; start += 1) starts.push(await firstLogin(env));
+  report({
+    figure: 'from exec to the first 200, median of 5',
+    database,
+    value: starts.sort()[2] ?? 0,
+    unit: 'ms',
+    reach: '600',
+  });
+  const [argon2id, argon2idShare] = await shareOfHash(ARGON2ID, env, 16);
+  report({ figure: 'logins/s with argon2id', database, value: argon2id, unit: '/s', reach: '' });
+  report({ figure: '  as a share of the hash alone', database, value: argon2idShare, unit: '', reach: '0.95' });
+  const probe = await withService(env, probeDuringStorm);
+  report({
+    figure: '/livez p99 during the argon2id storm, 64 connections',
+    database,
+    value: probe,
+    unit: 'ms',
+    reach: '20',
+  });
+
+  progress(`${database}: ${SMALL} users with bcrypt`);
+  const bcryptDigest = await createPasswords(BCRYPT).hash(PASSWORD);
+  await fillUsers(database, url, SMALL, bcryptDigest);
+  const [bcrypt, bcryptShare] = await shareOfHash(BCRYPT, bcryptEnv, 16);
+  report({ figure: 'logins/s with bcrypt cost 4', database, value: bcrypt, unit: '/s', reach: '' });
+  report({ figure: '  as a share of the hash alone', database, value: bcryptShare, unit: '', reach: '0.65' });
+  await withService(bcryptEnv, async (service) => {
+    const memoryAfter = async (amount: number) => {
+      await load(service.url, SMALL, { connections: 16, amount });
+      return service.residentMemory();
+    };
+    progress(`${database}: 50,000 logins, for the memory they take`);
+    const early = await memoryAfter(10_000);
+    report({ figure: 'resident memory after 10,000 logins', database, value: early, unit: 'MB', reach: '150' });
+    const growth = (await memoryAfter(40_000)) - early;
+    report({ figure: '  its growth to the 50,000th login', database, value: growth, unit: 'MB', reach: '5' });
+  });
+
+  progress(`${database}: ${LARGE} users with bcrypt`);
+  const small = await withService(bcryptEnv, (service) => logins(service, SMALL, 16));
+  await fillUsers(database, url, LARGE, bcryptDigest);
+  const large = await withService(bcryptEnv, (service) => logins(service, LARGE, 16));
+  report({
+    figure: `logins/s with ${LARGE} users, as a share of that with ${SMALL}`,
+    database,
+    value: large / small,
+    unit: '',
+    reach: '0.97',
+  });
+}
+
+const chosen = PROVIDERS.filter((provider) => process.argv.length < 3 || process.argv.includes(provider));
+const machine = `${availableParallelism()} cores of ${cpus()[0]?.model}, Node.js ${process.version}`;
+console.log(`${machine}; the load generator runs beside the service`);
+for (const provider of chosen) {
+  const directory = await mkdtemp(`${tmpdir()}/sessions-api-bench-`);
+  const postgresql = provider === 'postgresql' ? await startTemporaryPostgresql() : undefined;
+  try {
+    await measure(provider, postgresql?.url ?? `file:${directory}/sessions.db`);
+  } finally {
+    await postgresql?.stop();
+    await rm(directory, { recursive: true });
+  }
+}
+await writeFile(new URL('results.json', import.meta.url), `${JSON.stringify({ machine, rows }, undefined, 2)}\n`);

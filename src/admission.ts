@@ -1,0 +1,93 @@
+/** Too much is waiting already. */
+export class Overloaded extends Error {
+  constructor(readonly retryAfterSeconds: number) {
+    super('the queue is full, or the wait too long');
+  }
+}
+
+export type AdmissionLimits = {
+  /** Tasks that run at once. */
+  slots: number;
+  /** Tasks that wait for a slot. */
+  maxQueue: number;
+  /** Milliseconds that a task may be expected to wait. */
+  maxWait: number;
+};
+
+export type Admission = {
+  /**
+   * Runs a task as soon as there is a slot for it.
+   *
+   * @param signal - takes the task out of the queue; one that runs goes on, and keeps its slot
+   * @throws Overloaded at once, where the task would have to wait too long
+   */
+  run<T>(task: () => Promise<T>, signal: AbortSignal): Promise<T>;
+};
+
+/** How much the last task counts in the mean of how long a task takes. */
+const WEIGHT_OF_LAST = 0.1;
+
+/**
+ * Bounds how much runs at once and how much waits: what can't be answered in time is better refused at once.
+ *
+ * @param now - milliseconds, from any beginning
+ */
+export function createAdmission(
+  { slots, maxQueue, maxWait }: AdmissionLimits,
+  now: () => number = () => performance.now(),
+): Admission {
+  const queue = new Set<() => void>();
+  let running = 0;
+  let meanDuration = 0;
+
+  function expectedWait(): number {
+    return running < slots ? 0 : ((queue.size + 1) * meanDuration) / slots;
+  }
+
+  function waitForSlot(signal: AbortSignal): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const start = () => {
+        signal.removeEventListener('abort', leave);
+        resolve();
+      };
+      const leave = () => {
+        queue.delete(start);
+        reject(signal.reason);
+      };
+      queue.add(start);
+      signal.addEventListener('abort', leave, { once: true });
+    });
+  }
+
+  /** Hands the slot to the task that has waited longest. */
+  function releaseSlot(): void {
+    const [next] = queue;
+    if (!next) {
+      running -= 1;
+      return;
+    }
+    queue.delete(next);
+    next();
+  }
+
+  return {
+    async run(task, signal) {
+      signal.throwIfAborted();
+      if (running < slots) {
+        running += 1;
+      } else {
+        const wait = expectedWait();
+        if (queue.size >= maxQueue || wait > maxWait) throw new Overloaded(Math.max(1, Math.ceil(wait / 1000)));
+        await waitForSlot(signal);
+      }
+      const started = now();
+      try {
+        return await task();
+      } finally {
+        const duration = now() - started;
+        meanDuration = meanDuration === 0 ? duration : meanDuration + WEIGHT_OF_LAST * (duration - meanDuration);
+        releaseSlot();
+      }
+    },
+  };
+}

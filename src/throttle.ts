@@ -1,0 +1,204 @@
+import { createHmac, hkdfSync } from 'node:crypto';
+import ipaddr from 'ipaddr.js';
+import type { Counter, ThrottleCounters } from './throttle-counters.js';
+import { normalizeEmail } from './users.js';
+
+/** Failures that are let pass; 0 switches a budget off. */
+export type Budgets = {
+  /** Consecutive ones of one email from one address; each further one has to wait twice as long as the one before. */
+  emailAddress: number;
+  /** From one address, in an hour. */
+  address: number;
+  /** Of one email from anywhere, in a day. */
+  email: number;
+};
+
+/** A budget is used up. */
+export class TooManyFailures extends Error {
+  constructor(readonly retryAfterSeconds: number) {
+    super('too many failed logins');
+  }
+}
+
+/** One login. `admit` comes first, then `fail` or `succeed`, and at the end `close`, whatever happened. */
+export type Attempt = {
+  /**
+   * Resolves when the password may be verified. As many attempts go on at once as might all fail without going over a
+   * budget; another waits for the outcome of one of them, so that guesses sent at once don't count as one.
+   *
+   * @throws TooManyFailures
+   */
+  admit(): Promise<void>;
+  fail(): Promise<void>;
+  succeed(): Promise<void>;
+  close(): void;
+};
+
+export type Throttle = {
+  /** @param address - of the client, IPv4 or IPv6 */
+  open(email: string, address: string): Attempt;
+};
+
+const SECOND = 1_000;
+const MINUTE = 60 * SECOND;
+const HOUR = 60 * MINUTE;
+const DAY = 24 * HOUR;
+
+const LONGEST_WAIT = 15 * MINUTE;
+/** How long an address is remembered from which an email has logged in, and how often that is written down anew. */
+const KNOWN_FOR = 90 * DAY;
+const KNOWN_RENEWED_AFTER = DAY;
+
+type Rule = {
+  key: string;
+  limit: number;
+  /** Milliseconds that a counter lives. */
+  lifetime: number;
+  /** Whether it lives that long after the last failure, and not after the first. */
+  extends: boolean;
+  /** Whether it holds where the email has logged in from this address before. */
+  forKnown: boolean;
+  /** When the next attempt may come, once the limit is reached. */
+  retryAt(counter: Counter): number;
+};
+
+/** What this process knows of a key ahead of the database: attempts that have no outcome yet, or a new one. */
+type Tally = { users: number; inside: number; failures: number; waiting: (() => void)[] };
+
+/**
+ * Slows down guessing, with counters in the database that all instances share. Emails and addresses are kept only as
+ * keyed hashes.
+ *
+ * @param secret - any text that all instances know; the key is derived from it
+ * @param now - milliseconds since the epoch
+ */
+export function createThrottle(
+  counters: ThrottleCounters,
+  budgets: Budgets,
+  secret: string,
+  now: () => number,
+): Throttle {
+  const hashKey = Buffer.from(hkdfSync('sha256', secret, '', 'throttle', 32));
+  const tallies = new Map<string, Tally>();
+
+  function keyFor(kind: string, ...parts: string[]): string {
+    const hash = createHmac('sha256', hashKey).update(JSON.stringify([kind, ...parts]));
+    return `${kind}:${hash.digest('base64url').slice(0, 22)}`;
+  }
+
+  function rulesFor(email: string, network: string): Rule[] {
+    const window = { extends: false, forKnown: false, retryAt: ({ expiresAt }: Counter) => expiresAt };
+    const rules: Rule[] = [
+      {
+        key: keyFor('email-address', email, network),
+        limit: budgets.emailAddress,
+        lifetime: DAY,
+        extends: true,
+        forKnown: true,
+        retryAt: ({ failures, expiresAt }) =>
+          expiresAt - DAY + Math.min(LONGEST_WAIT, SECOND * 2 ** (failures - budgets.emailAddress)),
+      },
+      { key: keyFor('address', network), limit: budgets.address, lifetime: HOUR, ...window },
+      { key: keyFor('email', email), limit: budgets.email, lifetime: DAY, ...window },
+    ];
+    return rules.filter(({ limit }) => limit > 0);
+  }
+
+  function openTally(key: string): Tally {
+    const tally = tallies.get(key) ?? { users: 0, inside: 0, failures: 0, waiting: [] };
+    tally.users += 1;
+    tallies.set(key, tally);
+    return tally;
+  }
+
+  return {
+    open(emailAsGiven, address) {
+      const email = normalizeEmail(emailAsGiven);
+      const network = networkOf(address);
+      const rules = rulesFor(email, network).map((rule) => ({ ...rule, tally: openTally(rule.key) }));
+      const knownKey = keyFor('known', email, network);
+      let found = new Map<string, Counter>();
+      let inside = false;
+
+      /** How many attempts may go on at once, this one included. */
+      function roomIn(rule: Rule): number {
+        const counter = found.get(rule.key);
+        if (!counter || (found.has(knownKey) && !rule.forKnown)) return rule.limit;
+        if (counter.failures < rule.limit) return rule.limit - counter.failures;
+        const wait = rule.retryAt(counter) - now();
+        if (wait > 0) throw new TooManyFailures(Math.ceil(wait / SECOND));
+        return 1;
+      }
+
+      /** Reads the counters; again, where a failure that was counted meanwhile may have been missed. */
+      async function read(): Promise<void> {
+        const countedHere = () => rules.reduce((sum, { tally }) => sum + tally.failures, 0);
+        let before: number;
+        do {
+          before = countedHere();
+          found = await counters.find([knownKey, ...rules.map(({ key }) => key)], now());
+        } while (before !== countedHere());
+      }
+
+      return {
+        async admit() {
+          if (rules.length === 0) return;
+          let woken: Tally | undefined;
+          try {
+            for (;;) {
+              let full = rules.find(({ limit, tally }) => tally.inside >= limit);
+              if (!full) {
+                await read();
+                full = rules.filter((rule) => rule.tally.inside >= roomIn(rule))[0];
+              }
+              if (!full) break;
+              if (woken !== full.tally) woken?.waiting.shift()?.();
+              woken = full.tally;
+              await new Promise<void>((resolve) => full.tally.waiting.push(resolve));
+            }
+            for (const { tally } of rules) tally.inside += 1;
+            inside = true;
+          } finally {
+            // There may be room for one more, or, where this one was turned away, still for one.
+            woken?.waiting.shift()?.();
+          }
+        },
+        async fail() {
+          if (rules.length === 0) return;
+          const at = now();
+          const counts = rules.map((rule) => ({ ...rule, expiresAt: at + rule.lifetime }));
+          await counters.countFailure(counts, at);
+          for (const { tally } of rules) tally.failures += 1;
+        },
+        async succeed() {
+          const at = now();
+          const [consecutive] = rules.filter((rule) => rule.forKnown);
+          if (consecutive && (found.has(consecutive.key) || consecutive.tally.failures > 0)) {
+            await counters.remove(consecutive.key);
+          }
+          const known = found.get(knownKey);
+          if (rules.length > 0 && (!known || known.expiresAt - at < KNOWN_FOR - KNOWN_RENEWED_AFTER)) {
+            await counters.reset(knownKey, at + KNOWN_FOR);
+          }
+        },
+        close() {
+          for (const { key, tally } of rules) {
+            if (inside) {
+              tally.inside -= 1;
+              tally.waiting.shift()?.();
+            }
+            tally.users -= 1;
+            if (tally.users === 0) tallies.delete(key);
+          }
+        },
+      };
+    },
+  };
+}
+
+/** An IPv4 address, or the /64 of an IPv6 one: whoever has one address there has them all. */
+function networkOf(address: string): string {
+  if (!ipaddr.isValid(address)) return address;
+  const ip = ipaddr.process(address);
+  return ip.kind() === 'ipv4' ? ip.toString() : Buffer.from(ip.toByteArray().slice(0, 8)).toString('hex');
+}

@@ -1,0 +1,129 @@
+import { once } from 'node:events';
+import { connect } from 'node:net';
+import t from 'tap';
+import { createAdmission, Overloaded } from '#built/admission.js';
+import { createPasswords, type Passwords } from '#built/passwords.js';
+import { FORM, send } from './send.js';
+import { startService, UNTHROTTLED } from './service.js';
+
+const never = new AbortController().signal;
+
+/** A task that runs until the test ends it. */
+function createTask(name: string, started: string[]) {
+  let resolve: (name: string) => void = () => {};
+  const promise = new Promise<string>((fulfil) => {
+    resolve = fulfil;
+  });
+  const run = () => {
+    started.push(name);
+    return promise;
+  };
+  return { run, end: () => resolve(name) };
+}
+
+t.test('as many at once as there are slots, in the order in which they came', async (t) => {
+  const admission = createAdmission({ slots: 2, maxQueue: 10, maxWait: 1_000 });
+  const started: string[] = [];
+  const tasks = ['a', 'b', 'c', 'd'].map((name) => createTask(name, started));
+  const results = tasks.map(({ run }) => admission.run(run, never));
+  t.same(started, ['a', 'b']);
+  tasks[1]?.end();
+  t.equal(await results[1], 'b');
+  t.same(started, ['a', 'b', 'c']);
+  for (const task of tasks) task.end();
+  t.same(await Promise.all(results), ['a', 'b', 'c', 'd']);
+});
+
+t.test('a full queue', async (t) => {
+  const admission = createAdmission({ slots: 1, maxQueue: 1, maxWait: 1_000 });
+  const tasks = ['a', 'b'].map((name) => createTask(name, []));
+  const results = tasks.map(({ run }) => admission.run(run, never));
+  t.ok((await admission.run(async () => 'c', never).catch((error) => error)) instanceof Overloaded);
+  for (const task of tasks) task.end();
+  await Promise.all(results);
+  t.equal(await admission.run(async () => 'c', never), 'c', 'has room again');
+});
+
+t.test('a wait that would be too long', async (t) => {
+  let now = 0;
+  const admission = createAdmission({ slots: 1, maxQueue: 100, maxWait: 2_000 }, () => now);
+  await admission.run(async () => {
+    now += 700;
+  }, never);
+  const tasks = ['a', 'b'].map((name) => createTask(name, []));
+  const results = tasks.map(({ run }) => admission.run(run, never));
+  const last = createTask('c', []);
+  results.push(admission.run(last.run, never));
+  const refused = await admission.run(async () => 'd', never).catch((error) => error);
+  t.ok(refused instanceof Overloaded, 'three tasks of 700 ms stand before it');
+  t.equal(refused.retryAfterSeconds, 3);
+  for (const task of [...tasks, last]) task.end();
+  t.same(await Promise.all(results), ['a', 'b', 'c']);
+});
+
+t.test('a task that fails frees its slot', async (t) => {
+  const admission = createAdmission({ slots: 1, maxQueue: 1, maxWait: 1_000 });
+  await t.rejects(
+    admission.run(() => Promise.reject(new Error('broken')), never),
+    { message: 'broken' },
+  );
+  t.equal(await admission.run(async () => 'next', never), 'next');
+});
+
+t.test('who gives up leaves the queue, and keeps a slot that is at work', async (t) => {
+  const admission = createAdmission({ slots: 1, maxQueue: 2, maxWait: 1_000 });
+  const started: string[] = [];
+  const [a, b, c] = ['a', 'b', 'c'].map((name) => createTask(name, started));
+  if (!a || !b || !c) return;
+  const giveUp = new AbortController();
+  const running = admission.run(a.run, giveUp.signal);
+  const waiting = admission.run(b.run, giveUp.signal);
+  const other = admission.run(c.run, never);
+  giveUp.abort();
+  await t.rejects(waiting, { name: 'AbortError' });
+  await t.rejects(admission.run(b.run, giveUp.signal), { name: 'AbortError' }, 'also who has given up before');
+  t.same(started, ['a']);
+  a.end();
+  t.equal(await running, 'a');
+  c.end();
+  t.equal(await other, 'c');
+  t.same(started, ['a', 'c']);
+});
+
+const login = { method: 'POST', path: '/api/v1/sessions', headers: FORM, body: 'email=foo%40bar.com&password=foobar' };
+
+t.test('more logins than can be answered in time', async (t) => {
+  const env = { ...UNTHROTTLED, PASSWORD_HASHING: 'bcrypt', BCRYPT_COST: '8', HASH_QUEUE_MAX: '5' };
+  const service = await startService(t, 'sqlite', { env });
+  await service.addUser('foo@bar.com', 'foobar');
+  const replies = await Promise.all(Array.from({ length: 100 }, () => service.request(login)));
+  const refused = replies.filter(({ status }) => status === 503);
+  t.ok(refused.length > 50, `${refused.length} are refused`);
+  t.equal(replies.filter(({ status }) => status === 200).length, 100 - refused.length, 'the others log in');
+  t.match(refused[0]?.headers, { 'retry-after': /^[1-9]\d*$/ });
+  t.equal((await service.request(login)).status, 200, 'afterwards there is room again');
+});
+
+t.test('a client that hangs up is not hashed for', async (t) => {
+  let verified = 0;
+  const bcrypt = createPasswords({ algorithm: 'bcrypt', cost: 10 });
+  const passwords: Passwords = {
+    ...bcrypt,
+    verify(...details) {
+      verified += 1;
+      return bcrypt.verify(...details);
+    },
+  };
+  const service = await startService(t, 'sqlite', { env: { ...UNTHROTTLED, UV_THREADPOOL_SIZE: '1' }, passwords });
+  await service.addUser('foo@bar.com', 'foobar');
+  const { port } = new URL(service.url);
+  const bytes = `POST ${login.path} HTTP/1.1\r\nHost: x\r\nContent-Type: ${FORM['content-type']}\r\nContent-Length: ${login.body.length}\r\n\r\n${login.body}`;
+  const sockets = Array.from({ length: 20 }, () => connect(Number(port), '127.0.0.1'));
+  await Promise.all(sockets.map((socket) => once(socket, 'connect')));
+  await Promise.all(sockets.map((socket) => new Promise((resolve) => socket.write(bytes, resolve))));
+  // By the time that this is answered, the logins have been read.
+  await send(service.url, { path: '/livez' });
+  for (const socket of sockets) socket.destroy();
+  t.equal((await service.request(login)).status, 200);
+  t.ok(verified <= 5, `${verified} of 21 were verified`);
+});

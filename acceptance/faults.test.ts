@@ -1,0 +1,220 @@
+/** What logins are answered while their database fails, and after: right, or 503. */
+import { execFile } from 'node:child_process';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { setTimeout as wait } from 'node:timers/promises';
+import { promisify } from 'node:util';
+import { PrismaBetterSqlite3 } from '@prisma/adapter-better-sqlite3';
+import { PrismaPg } from '@prisma/adapter-pg';
+import type { SqlDriverAdapter } from '@prisma/driver-adapter-utils';
+import t, { type Test } from 'tap';
+import { startTemporaryPostgresql } from '../scripts/temporary-postgresql.js';
+import { run, start } from '../test/executable.js';
+import { FORM, send } from '../test/send.js';
+import { SECRET } from '../test/service.js';
+
+/** Milliseconds. */
+const ANSWERED_WITHIN = 3_000;
+const RECOVERED_WITHIN = 2_000;
+const FAULT_LASTS = 4_000;
+
+type Fault = { begin(): Promise<unknown>; end(): Promise<unknown>; readsGoOn?: boolean };
+
+/** Starts the built service, and lets it log users in, rightly and wrongly, until it is stopped. */
+async function startUnderLogins(t: Test, databaseUrl: string) {
+  // High enough for all that fails here, so that each failure is counted and none is throttled.
+  const budgets = { THROTTLE_EMAIL_ADDRESS: '1000000', THROTTLE_ADDRESS: '1000000', THROTTLE_EMAIL: '1000000' };
+  const options = { cwd: t.testdir(), env: { DATABASE_URL: databaseUrl, JWT_SECRET: SECRET, ...budgets } };
+  await run(['users', 'add', 'foo@bar.com'], { ...options, input: 'foobar' });
+  const service = await start(t, options);
+  const replies: { expected: number; status: number; at: number; milliseconds: number }[] = [];
+  let going = true;
+  const keepLoggingIn = async (password: string, expected: number) => {
+    while (going) {
+      const started = performance.now();
+      const { status } = await send(service.url, {
+        method: 'POST',
+        path: '/api/v1/sessions',
+        headers: FORM,
+        body: `email=foo%40bar.com&password=${password}`,
+      });
+      replies.push({ expected, status, at: started, milliseconds: performance.now() - started });
+      await wait(20);
+    }
+  };
+  const loops = [keepLoggingIn('foobar', 200), keepLoggingIn('wrong', 401), keepLoggingIn('foobar', 200)];
+  const stop = async () => {
+    going = false;
+    await Promise.all(loops);
+    service.kill('SIGTERM');
+    t.equal(await service.exited, 0, 'and it stops as it should');
+  };
+  return { service, replies, stop };
+}
+
+async function suffer(t: Test, databaseUrl: string, { begin, end, readsGoOn = false }: Fault): Promise<void> {
+  const { service, replies, stop } = await startUnderLogins(t, databaseUrl);
+  const status = async (path: string) => (await send(service.url, { path })).status;
+  t.equal(await status('/readyz'), 200);
+  await begin();
+  const began = performance.now();
+  await wait(600);
+  t.equal(await status('/readyz'), 503, 'not ready');
+  let slowest = 0;
+  while (performance.now() - began < FAULT_LASTS) {
+    const started = performance.now();
+    if ((await status('/livez')) !== 200) t.fail('the process does not answer');
+    slowest = Math.max(slowest, performance.now() - started);
+    await wait(50);
+  }
+  t.ok(slowest < 1_000, `the process answered within ${slowest.toFixed(0)} ms`);
+  const over = performance.now();
+  await end();
+  const ended = performance.now();
+  while ((await status('/readyz')) !== 200 && performance.now() - ended < 10_000) await wait(50);
+  t.ok(performance.now() - ended < RECOVERED_WITHIN, 'ready again within 2 s');
+  await wait(1_000);
+  await stop();
+
+  const wrong = replies.filter((reply) => ![reply.expected, 503].includes(reply.status));
+  t.same(wrong, [], 'every answer is right or 503');
+  t.same(
+    replies.filter(({ milliseconds }) => milliseconds > ANSWERED_WITHIN),
+    [],
+    'within 3 s',
+  );
+  const during = replies.filter(({ at, milliseconds }) => at > began && at + milliseconds < over);
+  t.ok(during.some(({ status }) => status === 503));
+  if (!readsGoOn)
+    t.notOk(
+      during.some(({ status }) => status !== 503),
+      'no login passes',
+    );
+  const after = replies.filter(({ at }) => at > ended + RECOVERED_WITHIN);
+  t.same(
+    after.filter(({ expected, status }) => expected !== status),
+    [],
+    'and afterwards all is well',
+  );
+}
+
+t.setTimeout(600_000);
+
+t.test('PostgreSQL', async (t) => {
+  const postgresql = await startTemporaryPostgresql(['-c', 'max_connections=30']);
+  t.teardown(() => postgresql.stop());
+  const connect = () => new PrismaPg({ connectionString: postgresql.url, max: 1 }).connect();
+  const execute = async (sql: string) => {
+    const connection = await connect();
+    await connection.executeScript(sql).finally(() => connection.dispose());
+  };
+
+  t.test('is stopped, and started again', (t) =>
+    suffer(t, postgresql.url, { begin: postgresql.halt, end: postgresql.start }),
+  );
+
+  t.test('is killed, and started again', (t) =>
+    suffer(t, postgresql.url, {
+      begin: () => postgresql.signal('SIGKILL'),
+      end: postgresql.start,
+    }),
+  );
+
+  t.test('freezes, and goes on', (t) =>
+    suffer(t, postgresql.url, {
+      begin: () => postgresql.signal('SIGSTOP'),
+      end: () => postgresql.signal('SIGCONT'),
+    }),
+  );
+
+  t.test('is slow: another transaction has the table', async (t) => {
+    const other = await connect();
+    await suffer(t, postgresql.url, {
+      begin: () => other.executeScript('BEGIN; LOCK TABLE users, throttle_counters IN ACCESS EXCLUSIVE MODE'),
+      end: () => other.executeScript('ROLLBACK'),
+    });
+    await other.dispose();
+  });
+
+  t.test('can only be read', (t) =>
+    suffer(t, postgresql.url, {
+      readsGoOn: true,
+      begin: () => execute('ALTER DATABASE postgres SET default_transaction_read_only = on').then(disconnectOthers),
+      end: () =>
+        execute('BEGIN READ WRITE; ALTER DATABASE postgres RESET default_transaction_read_only; COMMIT').then(
+          disconnectOthers,
+        ),
+    }),
+  );
+
+  t.test('has no connection left', async (t) => {
+    const hogs: SqlDriverAdapter[] = [];
+    await suffer(t, postgresql.url, {
+      async begin() {
+        await disconnectOthers();
+        for (;;) {
+          const hog = await connect();
+          try {
+            await hog.executeScript('SELECT 1');
+          } catch {
+            await hog.dispose();
+            // Whatever the service has kept is taken too.
+            if (hogs.length >= 30) return;
+            await hogs[0]?.executeScript(TERMINATE_SERVICE);
+            continue;
+          }
+          await hog.executeScript("SET application_name = 'hog'");
+          hogs.push(hog);
+        }
+      },
+      end: () => Promise.all(hogs.map((hog) => hog.dispose())),
+    });
+  });
+
+  const TERMINATE_SERVICE = `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+    WHERE backend_type = 'client backend' AND application_name <> 'hog' AND pid <> pg_backend_pid()`;
+  const disconnectOthers = () => execute(TERMINATE_SERVICE);
+});
+
+t.test('SQLite', async (t) => {
+  const directory = await mkdtemp(`${tmpdir()}/sessions-api-`);
+  t.teardown(() => rm(directory, { recursive: true }));
+  try {
+    await promisify(execFile)('mount', ['-t', 'tmpfs', '-o', 'size=4m', 'tmpfs', directory]);
+  } catch {
+    return t.comment('no file system of its own can be mounted here: a full disk is not tried');
+  }
+  t.teardown(() => promisify(execFile)('umount', ['--lazy', directory]));
+  const file = `${directory}/sessions.db`;
+
+  t.test('has no room on its disk', (t) =>
+    suffer(t, `file:${file}`, {
+      readsGoOn: true,
+      begin: () => writeFile(`${directory}/full`, Buffer.alloc(8 * 1024 * 1024)).catch(() => {}),
+      end: () => rm(`${directory}/full`),
+    }),
+  );
+
+  t.test('refuses to write', async (t) => {
+    // A file system can't be made read-only under a process that writes to it, so a trigger stands in.
+    const other = await new PrismaBetterSqlite3({ url: file }).connect();
+    await suffer(t, `file:${file}`, {
+      readsGoOn: true,
+      begin: () =>
+        other.executeScript(`CREATE TRIGGER read_only BEFORE INSERT ON throttle_counters
+          BEGIN SELECT RAISE(FAIL, 'attempt to write a readonly database'); END`),
+      end: () => other.executeScript('DROP TRIGGER read_only'),
+    });
+    await other.dispose();
+  });
+
+  t.test('is locked by another process', async (t) => {
+    const other = await new PrismaBetterSqlite3({ url: file }).connect();
+    await suffer(t, `file:${file}`, {
+      readsGoOn: true,
+      begin: () => other.executeScript('BEGIN IMMEDIATE'),
+      end: () => other.executeScript('ROLLBACK'),
+    });
+    await other.dispose();
+  });
+});

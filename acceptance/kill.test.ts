@@ -1,0 +1,76 @@
+/** kill -9 at random moments: what was acknowledged is there afterwards, and the database opens every time. */
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { text } from 'node:stream/consumers';
+import { setTimeout as wait } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { PrismaBetterSqlite3 } from '@prisma/adapter-better-sqlite3';
+import t from 'tap';
+import { run, start } from '../test/executable.js';
+import { FORM, send } from '../test/send.js';
+
+const KILLS = 50;
+const MAIN = fileURLToPath(new URL('../dist/main.js', import.meta.url));
+const BUDGETS = { THROTTLE_EMAIL_ADDRESS: '1000000', THROTTLE_ADDRESS: '1000000', THROTTLE_EMAIL: '1000000' };
+const BCRYPT = { PASSWORD_HASHING: 'bcrypt', BCRYPT_COST: '4' };
+
+t.setTimeout(600_000);
+
+t.test(`${KILLS} kills of a service, and of users commands, under writes`, async (t) => {
+  const cwd = t.testdir();
+  const env = { PATH: process.env.PATH, ...BUDGETS, ...BCRYPT };
+  const added = new Map<string, number>();
+  let failuresCounted = 0;
+  await run(['migrate'], { cwd, env });
+  const begun = performance.now();
+  await run(['users', 'add', 'undisturbed@bar.com'], { cwd, env, input: 'foobar' });
+  const commandTakes = performance.now() - begun;
+
+  for (let kill = 0; kill < KILLS; kill += 1) {
+    const service = await start(t, { cwd, env });
+    const login = (email: string) =>
+      send(service.url, {
+        method: 'POST',
+        path: '/api/v1/sessions',
+        headers: FORM,
+        body: new URLSearchParams({ email, password: 'wrong' }).toString(),
+      });
+    let going = true;
+    const fail = async () => {
+      while (going) {
+        const reply = await login('guessed@bar.com').catch(() => undefined);
+        if (reply?.status === 401) failuresCounted += 1;
+      }
+    };
+    const email = `user${kill}@bar.com`;
+    const command = spawn(process.execPath, [MAIN, 'users', 'add', email], { cwd, env });
+    command.stdin.on('error', () => {}).end('foobar\n');
+    const printed = text(command.stdout);
+    const failing = [fail(), fail()];
+
+    await wait(Math.random() * 2 * commandTakes);
+    service.kill('SIGKILL');
+    command.kill('SIGKILL');
+    going = false;
+    if (command.exitCode === null && command.signalCode === null) await once(command, 'exit');
+    await Promise.all([service.exited, ...failing]);
+    const id = await printed;
+    if (id.endsWith('\n')) added.set(email, Number(id));
+  }
+
+  const service = await start(t, { cwd, env });
+  t.equal((await send(service.url, { path: '/readyz' })).status, 200, 'the database opens, and can be written to');
+  service.kill('SIGTERM');
+  await service.exited;
+  const connection = await new PrismaBetterSqlite3({ url: `${cwd}/data/sessions.db` }).connect();
+  t.teardown(() => connection.dispose());
+  const query = async (sql: string) => (await connection.queryRaw({ sql, args: [], argTypes: [] })).rows;
+  t.same(await query('PRAGMA integrity_check'), [['ok']]);
+  const users = new Map((await query('SELECT email, id FROM users')).map(([email, id]) => [String(email), Number(id)]));
+  for (const [email, id] of added) t.equal(users.get(email), id, `${email} was acknowledged, and is there`);
+  t.ok(added.size > 5, `${added.size} users were acknowledged`);
+  t.ok(added.size < KILLS, 'some were not');
+  const [[counted] = []] = await query('SELECT max(failures) FROM throttle_counters');
+  t.ok(failuresCounted > 100, `${failuresCounted} failures were acknowledged`);
+  t.ok(Number(counted) >= failuresCounted, `${counted} are counted`);
+});

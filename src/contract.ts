@@ -37,6 +37,8 @@ export type Contract = {
   source: string;
   /** The same, parsed, with its `$ref`s as they are. */
   document: { [key: string]: unknown };
+  title: string;
+  version: string;
   operations: Operation[];
   /** Replies to a request that reaches no operation, by status. */
   repliesOutsideOperations: Map<number, ReplySpec>;
@@ -66,6 +68,8 @@ export function loadContract(url: URL = new URL('../openapi.yaml', import.meta.u
   return {
     source,
     document,
+    title: resolved.info.title,
+    version: resolved.info.version,
     operations,
     repliesOutsideOperations: readReplies('x-replies-outside-operations', resolved['x-replies-outside-operations']),
   };
@@ -102,6 +106,7 @@ export function operationsAt(contract: Contract, url: string): Operation[] {
 // The parts of an OpenAPI 3.1 document that we read, once its references are resolved. Redocly's lint has checked that
 // the document has this shape; what is more than its shape is checked below.
 type ResolvedDocument = {
+  info: { title: string; version: string };
   paths: Record<string, ResolvedPathItem>;
   'x-replies-outside-operations': Record<string, ResolvedReply>;
 };

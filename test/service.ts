@@ -10,6 +10,7 @@ import type { Provider } from '#built/migrations.js';
 import { createPasswords } from '#built/passwords.js';
 import { startTemporaryPostgresql } from '../scripts/temporary-postgresql.js';
 import { checkReply } from './contract/check-reply.js';
+import { record } from './record.js';
 import { type Reply, type Request, send } from './send.js';
 
 export const SECRET = 'a secret that only the tests know, and no service';
@@ -21,6 +22,8 @@ export type Service = {
   url: string;
   /** Sends a request, and holds the reply to openapi.yaml. */
   request(request: Request): Promise<Reply>;
+  /** The same, and shows the exchange in docs/api.md. */
+  documented(example: string, request: Request): Promise<Reply>;
   /** Adds a user; the digest is made as the service is configured, unless it is given. */
   addUser(email: string, password: string, digest?: string): Promise<number>;
   disableUser(id: number): Promise<void>;
@@ -79,11 +82,17 @@ export async function startService(
     await database.close();
   });
   const passwords = createPasswords(config.hashing);
+  async function request(request: Request): Promise<Reply> {
+    const reply = await send(url, request);
+    t.same(checkReply(request, reply), [], `${request.method ?? 'GET'} ${request.path} is as the contract says`);
+    return reply;
+  }
   return {
     url,
-    async request(request) {
-      const reply = await send(url, request);
-      t.same(checkReply(request, reply), [], `${request.method ?? 'GET'} ${request.path} is as the contract says`);
+    request,
+    async documented(example, message) {
+      const reply = await request(message);
+      record({ example, request: message, reply });
       return reply;
     },
     async addUser(email, password, digest) {

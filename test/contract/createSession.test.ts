@@ -30,7 +30,7 @@ for (const provider of PROVIDERS) {
     const id = await service.addUser('foo@bar.com', 'foobar');
 
     t.test('when user details are correct', async (t) => {
-      const reply = await service.request(correct);
+      const reply = await service.documented(t.name, correct);
       t.equal(reply.status, 200);
       t.equal(reply.body, `{"auth_token":"${tokenOf(id, 1_575_397_455 + 86_400)}"}`, 'the token, to the byte');
       t.equal(reply.headers['content-type'], 'application/json; charset=utf-8');
@@ -41,7 +41,7 @@ for (const provider of PROVIDERS) {
     });
 
     t.test('when user details are incorrect', async (t) => {
-      const reply = await service.request(incorrect);
+      const reply = await service.documented(t.name, incorrect);
       t.equal(reply.status, 401);
       t.equal(reply.body, '{"message":"Invalid credentials"}');
       t.equal(reply.headers['content-type'], 'application/json; charset=utf-8');
@@ -70,8 +70,8 @@ for (const provider of PROVIDERS) {
       }
     });
 
-    t.test('when the details come as JSON', async (t) => {
-      const reply = await service.request(json({ email: 'foo@bar.com', password: 'foobar' }));
+    t.test('when user details are sent as JSON', async (t) => {
+      const reply = await service.documented(t.name, json({ email: 'foo@bar.com', password: 'foobar' }));
       t.equal(reply.body, (await service.request(correct)).body);
       t.equal((await service.request(json({ email: 'foo@bar.com', password: 'x' }))).status, 401);
     });
@@ -197,6 +197,19 @@ t.test('what a login refuses', async (t) => {
       t.notMatch(reply.body, password, 'the password is not echoed');
     });
   }
+
+  t.test('when user details are incomplete or malformed', async (t) => {
+    t.equal((await service.documented(t.name, form({ email: 'foobar.com' }))).status, 400);
+  });
+
+  t.test('when user details are sent as a content type that is not listed', async (t) => {
+    const plain = { ...correct, headers: { 'content-type': 'text/plain' } };
+    t.equal((await service.documented(t.name, plain)).status, 415);
+  });
+
+  t.test('when the method is not allowed', async (t) => {
+    t.equal((await service.documented(t.name, { method: 'GET', path: login.path })).status, 405);
+  });
 
   t.test('lets a login pass at each limit', async (t) => {
     for (const fields of [

@@ -1,0 +1,113 @@
+import { STATUS_CODES } from 'node:http';
+import { type Contract, findReply, type Operation, type ReplySpec, type Schema } from '../src/contract.js';
+import type { Exchange } from '../test/record.js';
+
+const HOST = 'example.org';
+const FORM = 'application/x-www-form-urlencoded';
+
+type ObjectSchema = { properties?: { [name: string]: { description?: string } }; required?: string[] };
+
+/** Differ from one run to the next; the contract's example stands in their place. */
+const VOLATILE = ['X-Request-Id', 'X-Runtime'];
+
+/** Writes exchanges as the documentation of the Rails API was written: Markdown for Slate, with one tab more. */
+export function apiDocumentation(contract: Contract, resource: string, exchanges: Exchange[]): string {
+  return `---
+title: API Documentation
+language_tabs:
+  - json: JSON
+  - shell: cURL
+---
+
+
+# ${resource}
+
+
+${exchanges.map((exchange) => exampleOf(contract, exchange)).join('\n\n')}`;
+}
+
+function exampleOf(contract: Contract, { example, request, reply }: Exchange): string {
+  const { method = 'GET', path, headers = {}, body = '' } = request;
+  const endpoint = `${method} ${path}`;
+  const operation = contract.operations.find((candidate) => candidate.path === path);
+  const spec = findReply(contract, operation, reply.status);
+  if (!operation || !spec) throw new Error(`openapi.yaml does not declare ${reply.status} for ${endpoint}`);
+  const requestHeaders = Object.entries({ host: HOST, ...headers }).map(
+    ([name, value]) => `${spelled(name)}: ${value}`,
+  );
+  return `
+## ${example}
+
+
+### Request
+
+#### Endpoint
+
+${fence('plaintext', [endpoint, ...requestHeaders])}
+
+\`${endpoint}\`
+
+#### Parameters
+
+${body ? `\n${fence('json', [String(body)])}\n` : ''}
+${fence('shell', [curl(method, path, headers, String(body))])}
+
+
+${body ? parameterTable(operation) : 'None.'}
+
+
+
+### Response
+
+${fence('plaintext', [...headerLines(spec, reply.headers), `${reply.status} ${STATUS_CODES[reply.status]}`])}
+
+
+${fence('json', [JSON.stringify(JSON.parse(reply.body), null, 2)])}
+`;
+}
+
+function fence(language: string, lines: string[]): string {
+  return ['```'.concat(language), ...lines, '```'].join('\n');
+}
+
+/** In the contract's order, and Content-Type where Rails sent it. */
+function headerLines({ headers }: ReplySpec, sent: Exchange['reply']['headers']): string[] {
+  return [...headers].flatMap(([name, schema]) => {
+    const value = VOLATILE.includes(name) ? firstExample(schema) : sent[name.toLowerCase()];
+    const line = `${name}: ${value}`;
+    return name === 'Referrer-Policy' ? [line, `Content-Type: ${sent['content-type']}`] : [line];
+  });
+}
+
+function firstExample({ examples }: Schema): unknown {
+  return Array.isArray(examples) ? examples[0] : undefined;
+}
+
+/** Every media type of an operation takes the same fields. */
+function parameterTable({ bodies }: Operation): string {
+  const [schema = {}] = [...bodies.values()].map((body) => body.schema);
+  const { properties = {}, required = [] }: ObjectSchema = schema;
+  const rows = Object.entries(properties).map(
+    ([name, { description = '' }]) => `| ${name}${required.includes(name) ? ' *required*' : ''} | ${description} |`,
+  );
+  return ['| Name | Description |', '|:-----|:------------|', ...rows].join('\n');
+}
+
+function curl(method: string, path: string, headers: object, body: string): string {
+  const named = Object.entries(headers).filter(([, value]) => value !== FORM);
+  return [
+    `curl -sS http://${HOST}${path}`,
+    ...(method === (body ? 'POST' : 'GET') ? [] : [`-X ${method}`]),
+    ...named.map(([name, value]) => `-H ${quoted(`${spelled(name)}: ${value}`)}`),
+    ...(body ? [`-d ${quoted(body)}`] : []),
+  ].join(' ');
+}
+
+/** For a POSIX shell. */
+function quoted(text: string): string {
+  return `'${text.replaceAll("'", `'\\''`)}'`;
+}
+
+function spelled(name: string): string {
+  return name.replaceAll(/\b[a-z]/g, (letter) => letter.toUpperCase());
+}

@@ -1,0 +1,64 @@
+/** Makes docs/: api.md from the exchanges of the contract tests, and reference.html from openapi.yaml. */
+import { execFileSync } from 'node:child_process';
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { loadContract } from '../src/contract.js';
+import type { Exchange } from '../test/record.js';
+import { apiDocumentation } from './api-documentation.js';
+
+const TESTS = 'test/contract/createSession.test.ts';
+const RESOURCE = 'Api::V1::Sessions';
+
+const cwd = new URL('../', import.meta.url);
+const docs = new URL('docs/', cwd);
+const contract = loadContract();
+
+await mkdir(docs, { recursive: true });
+const exchanges = await recordExchanges();
+await writeFile(new URL('api.md', docs), apiDocumentation(contract, RESOURCE, exchanges));
+await buildReference();
+
+/** One exchange for each example. A test that runs on both databases has to have had the same one on both. */
+async function recordExchanges(): Promise<Exchange[]> {
+  const directory = await mkdtemp(join(tmpdir(), 'sessions-api-docs-'));
+  const file = join(directory, 'exchanges');
+  try {
+    npx(['tap', 'run', '--disable-coverage', '--reporter=terse', TESTS], { EXCHANGES_FILE: file });
+    const all = (await readFile(file, 'utf8'))
+      .trim()
+      .split('\n')
+      .map((line): Exchange => JSON.parse(line));
+    const byExample = new Map<string, Exchange>();
+    for (const exchange of all) {
+      const first = byExample.get(exchange.example) ?? exchange;
+      if (documented(first) !== documented(exchange))
+        throw new Error(`"${exchange.example}" had two different replies`);
+      byExample.set(exchange.example, first);
+    }
+    return [...byExample.values()];
+  } finally {
+    await rm(directory, { recursive: true });
+  }
+}
+
+/** Redoc in one file. It would show a logo from its maker's host; the policy keeps the page from asking any host. */
+async function buildReference(): Promise<void> {
+  const file = fileURLToPath(new URL('reference.html', docs));
+  npx(['redocly', 'build-docs', 'openapi.yaml', '--inlineBundle', '--output', file], { REDOCLY_TELEMETRY: 'off' });
+  const policy = "default-src 'unsafe-inline' data: blob:";
+  const html = await readFile(file, 'utf8');
+  await writeFile(
+    file,
+    html.replace('<head>', `<head><meta http-equiv="Content-Security-Policy" content="${policy}">`),
+  );
+}
+
+function documented(exchange: Exchange): string {
+  return apiDocumentation(contract, RESOURCE, [exchange]);
+}
+
+function npx(command: string[], env: NodeJS.ProcessEnv = {}): void {
+  execFileSync('npx', ['--no-install', ...command], { cwd, env: { ...process.env, ...env }, stdio: 'inherit' });
+}

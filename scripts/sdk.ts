@@ -1,0 +1,10 @@
+/** Makes clients/typescript/ from openapi.yaml. Its generator is installed there, so that this service's `npm ci` stays small. */
+import { execFileSync } from 'node:child_process';
+import { loadContract } from '../src/contract.js';
+
+const cwd = new URL('../clients/typescript/', import.meta.url);
+const npm = (...args: string[]) => execFileSync('npm', args, { cwd, stdio: 'inherit' });
+
+npm('ci', '--no-audit', '--no-fund');
+npm('run', 'generate');
+npm('version', loadContract().version, '--allow-same-version', '--no-git-tag-version');

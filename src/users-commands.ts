@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { read } from 'read';
@@ -31,7 +32,7 @@ export async function addUser(config: Config, email: string, { json }: Output): 
     const id = await users.add(email, await hash(passwords, password));
     if (id === undefined) throw new UserRefused(`email is taken: ${email}`);
     if (json) printJson(userJson(await findUser(users, String(id)), passwords));
-    else console.log(id);
+    else console.log(String(id));
   });
 }
 
@@ -237,8 +238,11 @@ function printable(text: string): string {
 }
 
 async function readPassword(): Promise<string> {
-  // The prompt goes to standard error, so that standard output holds the id alone.
-  if (process.stdin.isTTY) return read({ prompt: 'Password: ', silent: true, output: process.stderr });
+  if (process.stdin.isTTY) {
+    const password = await promptPassword('Password: ');
+    if ((await promptPassword('Again: ')) !== password) throw new UserRefused('the two passwords differ');
+    return password;
+  }
   const chunks: Buffer[] = [];
   for await (const chunk of process.stdin) {
     chunks.push(chunk);
@@ -250,6 +254,19 @@ async function readPassword(): Promise<string> {
   } catch {
     throw new UserRefused('password is not valid UTF-8');
   }
+}
+
+/** Asks on standard error, so that standard output holds the id alone. */
+async function promptPassword(prompt: string): Promise<string> {
+  // At Ctrl-D readline closes without a word, and then there is nothing left to wait for.
+  const abandoned = once(process, 'beforeExit').then(() => undefined);
+  const password = await Promise.race([
+    read({ prompt, silent: true, output: process.stderr }).catch(() => undefined), // Ctrl-C
+    abandoned,
+  ]);
+  process.stderr.write('\n');
+  if (password === undefined) throw new UserRefused('no password was given');
+  return password;
 }
 
 /** Holds new credentials to the schema that a login's are held to. */

@@ -30,11 +30,12 @@ export async function serve(config: Config): Promise<string> {
   const logger = await createLogger(config.logLevel);
   const app = await buildApp({ contract, config, database, jwtSecret, logger });
   for (const name of applied) app.log.info(`applied migration ${name}`);
+  // Before it says that it listens, for whoever waits for that may stop it at once.
+  const { uninstall } = stopOnSignal(app, database);
   try {
-    const url = await app.listen({ host: config.host, port: config.port });
-    stopOnSignal(app, database);
-    return url;
+    return await app.listen({ host: config.host, port: config.port });
   } catch (error) {
+    uninstall();
     await app.close();
     await database.close();
     if (error instanceof Error && 'syscall' in error) throw new CannotListen(`HOST and PORT: ${error.message}`);
@@ -42,7 +43,7 @@ export async function serve(config: Config): Promise<string> {
   }
 }
 
-function stopOnSignal(app: FastifyInstance, database: Database): void {
+function stopOnSignal(app: FastifyInstance, database: Database) {
   const underNpm = process.env.npm_lifecycle_event !== undefined;
   let lastSigint = Number.NEGATIVE_INFINITY;
   process.on('SIGINT', () => {
@@ -52,7 +53,7 @@ function stopOnSignal(app: FastifyInstance, database: Database): void {
     process.emit('SIGTERM', 'SIGTERM');
   });
   const options = { delay: STOP_TIMEOUT, logger: app.log, skip: ['SIGINT' as const] };
-  closeWithGrace(options, async ({ signal, err }) => {
+  return closeWithGrace(options, async ({ signal, err }) => {
     if (err) app.log.fatal({ err }, err.message);
     if (signal) app.log.info('stopping: finishing the requests in flight');
     await app.close();

@@ -82,7 +82,9 @@ async function probeDuringStorm({ url }: Service): Promise<number> {
 async function firstLogin(env: NodeJS.ProcessEnv): Promise<number> {
   const started = performance.now();
   const service = await startService(env);
-  await load(service.url, 1, { connections: 1, amount: 1 });
+  const body = new URLSearchParams({ email: 'user1@example.com', password: PASSWORD });
+  const { status } = await fetch(`${service.url}/api/v1/sessions`, { method: 'POST', body });
+  if (status !== 200) throw new Error(`the first login was answered with ${status}`);
   const elapsed = performance.now() - started;
   await service.stop();
   return elapsed;
@@ -117,7 +119,7 @@ async function measure(database: Provider, url: string): Promise<void> {
   report({
     figure: 'from exec to the first 200, median of 5',
     database,
-    value: starts.sort()[2] ?? 0,
+    value: starts.sort((a, b) => a - b)[2] ?? 0,
     unit: 'ms',
     reach: '600',
   });

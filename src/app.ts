@@ -65,6 +65,8 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
   app.server.on('checkExpectation', (request, response) => app.server.emit('request', request, response));
 
   const admission = createAdmission(config.admission);
+  const throttle = createThrottle(database.throttleCounters, config.budgets, jwtSecret, now);
+  app.addHook('onClose', () => throttle.flush().catch((err) => app.log.warn({ err }, 'known addresses are lost')));
   const passwordUpgrades = createPasswordUpgrades(database.users, passwords, admission, app.log);
   app.addHook('onClose', () => passwordUpgrades.finished());
 
@@ -85,7 +87,7 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
       passwords,
       passwordUpgrades,
       admission,
-      throttle: createThrottle(database.throttleCounters, config.budgets, jwtSecret, now),
+      throttle,
       issueToken: app.issueToken,
     },
   });

@@ -82,7 +82,7 @@ export async function openDatabase(url: DatabaseUrl, timeout: number = COMMAND_T
   };
   const ping = async () => {
     const now = Date.now();
-    await ask(() => counters.reset('ping', now));
+    await ask(() => counters.reset([{ key: 'ping', expiresAt: now }]));
   };
   let lastPing = { at: Number.NEGATIVE_INFINITY, answer: Promise.resolve() };
   return {
@@ -99,7 +99,7 @@ export async function openDatabase(url: DatabaseUrl, timeout: number = COMMAND_T
     throttleCounters: {
       find: (keys, now) => ask(() => counters.find(keys, now)),
       countFailure: (counts, now) => ask(() => counters.countFailure(counts, now)),
-      reset: (key, expiresAt) => ask(() => counters.reset(key, expiresAt)),
+      reset: (reset) => ask(() => counters.reset(reset)),
       remove: (key) => ask(() => counters.remove(key)),
       removeExpired: (now) => ask(() => counters.removeExpired(now)),
     },

@@ -9,8 +9,8 @@ export type ThrottleCounters = {
   find(keys: string[], now: number): Promise<Map<string, Counter>>;
   /** Counts one more failure on each key. A counter that has expired starts again. */
   countFailure(counts: Count[], now: number): Promise<void>;
-  /** Puts a counter to no failures, and keeps it until it expires. */
-  reset(key: string, expiresAt: number): Promise<void>;
+  /** Puts counters to no failures, and keeps them until they expire. */
+  reset(counters: { key: string; expiresAt: number }[]): Promise<void>;
   remove(key: string): Promise<void>;
   /** Removes counters that have expired, a bounded number at a time, and tells how many. */
   removeExpired(now: number): Promise<number>;
@@ -37,9 +37,7 @@ export function createThrottleCounters(client: PrismaClient): ThrottleCounters {
       return new Map(rows.map(({ key, failures, expires_at }) => [key, { failures, expiresAt: Number(expires_at) }]));
     },
     async countFailure(counts, now) {
-      // In the order of their keys everywhere, so that no two instances hold what the other waits for.
-      const sorted = counts.toSorted((one, other) => (one.key < other.key ? -1 : 1));
-      const rows = sorted.map(({ key, expiresAt }) => sqltag`(${key}, 1, ${BigInt(expiresAt)})`);
+      const rows = sortedByKey(counts).map(({ key, expiresAt }) => sqltag`(${key}, 1, ${BigInt(expiresAt)})`);
       const extended = ['', ...counts.filter((count) => count.extends).map(({ key }) => key)];
       await client.$executeRaw`
         INSERT INTO throttle_counters AS counter (key, failures, expires_at) VALUES ${join(rows)}
@@ -50,9 +48,11 @@ export function createThrottleCounters(client: PrismaClient): ThrottleCounters {
             ELSE excluded.expires_at
           END`;
     },
-    async reset(key, expiresAt) {
-      const counter = { failures: 0, expiresAt };
-      await client.throttleCounter.upsert({ where: { key }, create: { key, ...counter }, update: counter });
+    async reset(counters) {
+      const rows = sortedByKey(counters).map(({ key, expiresAt }) => sqltag`(${key}, 0, ${BigInt(expiresAt)})`);
+      await client.$executeRaw`
+        INSERT INTO throttle_counters (key, failures, expires_at) VALUES ${join(rows)}
+        ON CONFLICT (key) DO UPDATE SET failures = 0, expires_at = excluded.expires_at`;
     },
     async remove(key) {
       await client.throttleCounter.deleteMany({ where: { key } });
@@ -62,4 +62,9 @@ export function createThrottleCounters(client: PrismaClient): ThrottleCounters {
         SELECT key FROM throttle_counters WHERE expires_at <= ${BigInt(now)} LIMIT ${ROWS_AT_A_TIME}
       )`,
   };
+}
+
+/** The same order everywhere, so that no two instances hold what the other waits for. */
+function sortedByKey<Row extends { key: string }>(rows: Row[]): Row[] {
+  return rows.toSorted((one, other) => (one.key < other.key ? -1 : 1));
 }

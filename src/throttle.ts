@@ -37,6 +37,8 @@ export type Attempt = {
 export type Throttle = {
   /** @param address - of the client, IPv4 or IPv6 */
   open(email: string, address: string): Attempt;
+  /** Writes down what there was no hurry to write. */
+  flush(): Promise<void>;
 };
 
 const SECOND = 1_000;
@@ -48,6 +50,8 @@ const LONGEST_WAIT = 15 * MINUTE;
 /** How long an address is remembered from which an email has logged in, and how often that is written down anew. */
 const KNOWN_FOR = 90 * DAY;
 const KNOWN_RENEWED_AFTER = DAY;
+/** They are written down once a second, or as soon as there are so many. */
+const KNOWN_AT_ONCE = 500;
 
 type Rule = {
   key: string;
@@ -80,6 +84,34 @@ export function createThrottle(
 ): Throttle {
   const hashKey = Buffer.from(hkdfSync('sha256', secret, '', 'throttle', 32));
   const tallies = new Map<string, Tally>();
+  /** Until when an address is known, by key: found in this process alone, until it is written down. */
+  const newlyKnown = new Map<string, number>();
+  let flushing: Promise<void> | undefined;
+  let timer: NodeJS.Timeout | undefined;
+
+  async function writeNewlyKnown(): Promise<void> {
+    clearTimeout(timer);
+    timer = undefined;
+    const written = [...newlyKnown].map(([key, expiresAt]) => ({ key, expiresAt }));
+    newlyKnown.clear();
+    if (written.length > 0) await counters.reset(written);
+  }
+
+  function flush(): Promise<void> {
+    flushing ??= writeNewlyKnown().finally(() => {
+      flushing = undefined;
+    });
+    return flushing;
+  }
+
+  /** One write serves many logins: on its own it would cost more than all that a login does beside hashing. */
+  function remember(key: string, expiresAt: number): void {
+    newlyKnown.set(key, expiresAt);
+    // Where the database does not take it, the next login from there is another chance.
+    const flushQuietly = () => flush().catch(() => {});
+    if (newlyKnown.size >= KNOWN_AT_ONCE) flushQuietly();
+    else timer ??= setTimeout(flushQuietly, SECOND).unref();
+  }
 
   function keyFor(kind: string, ...parts: string[]): string {
     const hash = createHmac('sha256', hashKey).update(JSON.stringify([kind, ...parts]));
@@ -112,6 +144,7 @@ export function createThrottle(
   }
 
   return {
+    flush,
     open(emailAsGiven, address) {
       const email = normalizeEmail(emailAsGiven);
       const network = networkOf(address);
@@ -120,10 +153,14 @@ export function createThrottle(
       let found = new Map<string, Counter>();
       let inside = false;
 
+      function isKnown(): boolean {
+        return found.has(knownKey) || newlyKnown.has(knownKey);
+      }
+
       /** How many attempts may go on at once, this one included. */
       function roomIn(rule: Rule): number {
         const counter = found.get(rule.key);
-        if (!counter || (found.has(knownKey) && !rule.forKnown)) return rule.limit;
+        if (!counter || (isKnown() && !rule.forKnown)) return rule.limit;
         if (counter.failures < rule.limit) return rule.limit - counter.failures;
         const wait = rule.retryAt(counter) - now();
         if (wait > 0) throw new TooManyFailures(Math.ceil(wait / SECOND));
@@ -178,7 +215,7 @@ export function createThrottle(
           }
           const known = found.get(knownKey);
           if (rules.length > 0 && (!known || known.expiresAt - at < KNOWN_FOR - KNOWN_RENEWED_AFTER)) {
-            await counters.reset(knownKey, at + KNOWN_FOR);
+            remember(knownKey, at + KNOWN_FOR);
           }
         },
         close() {

@@ -1,10 +1,16 @@
-import { Readable } from 'node:stream';
 import formbody from '@fastify/formbody';
 import type { FastifyRequest } from 'fastify';
 import fp from 'fastify-plugin';
 import type { Schema } from '../contract.js';
 import { HttpError } from '../http-error.js';
 import type { FieldError } from '../validation.js';
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** What the parser has read. */
+    bodyChunks: Buffer[] | undefined;
+  }
+}
 
 /**
  * Finds what a parser would pass over in silence.
@@ -38,11 +44,30 @@ export const requestBodyPlugin = fp(
       if (!readable || encoding !== 'identity') throw new HttpError(415);
     });
 
-    app.addHook('preParsing', async (request, _reply, payload) => {
+    app.decorateRequest('bodyChunks');
+
+    // Looks on while the parser reads, which also limits the length; a stream of our own in between would cost more than
+    // the parser does.
+    app.addHook('preParsing', (request, _reply, payload, done) => {
+      const { maxContentLength } = request.operation ?? {};
+      if (maxContentLength === undefined) return done(null, payload);
+      const chunks: Buffer[] = [];
+      request.bodyChunks = chunks;
+      let room = maxContentLength;
+      payload.on('data', (chunk: Buffer) => {
+        room -= chunk.length;
+        if (room >= 0) chunks.push(chunk);
+      });
+      done(null, payload);
+    });
+
+    app.addHook('preValidation', async (request) => {
       const mediaType = mediaTypeOf(request);
       const check = CHECKS[mediaType];
       const body = request.operation?.bodies.get(mediaType);
-      return check && body ? Readable.from(checkText(payload, (text) => check(text, fieldsOf(body.schema)))) : payload;
+      if (!check || !body) return;
+      const errors = check(decodeUtf8(Buffer.concat(request.bodyChunks ?? [])), fieldsOf(body.schema));
+      if (errors.length > 0) throw new HttpError(400, '', { errors });
     });
   },
   { name: 'request-body', dependencies: ['errors'] },
@@ -55,17 +80,6 @@ function hasBody({ headers }: FastifyRequest): boolean {
 /** RFC 9110, section 8.3.1: the type without its parameters, in any case. */
 function mediaTypeOf({ headers }: FastifyRequest): string {
   return (headers['content-type'] ?? '').split(';', 1)[0]?.trim().toLowerCase() ?? '';
-}
-
-/** Passes a body on, and ends it with an error where its text is not whole. The parser that reads it limits its length. */
-async function* checkText(body: AsyncIterable<Buffer>, check: (text: string) => FieldError[]) {
-  const chunks: Buffer[] = [];
-  for await (const chunk of body) {
-    chunks.push(chunk);
-    yield chunk;
-  }
-  const errors = check(decodeUtf8(Buffer.concat(chunks)));
-  if (errors.length > 0) throw new HttpError(400, '', { errors });
 }
 
 function fieldsOf(schema: Schema): string[] {

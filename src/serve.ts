@@ -5,6 +5,7 @@ import type { Config } from './config.js';
 import { loadContract } from './contract.js';
 import { type Database, LOGIN_TIMEOUT, migrate, openDatabase } from './database.js';
 import { ExpectedError } from './expected-error.js';
+import { keepHeapSmall } from './heap.js';
 import { readJwtSecret } from './jwt-secret.js';
 import { createLogger } from './logger.js';
 
@@ -23,6 +24,7 @@ class CannotListen extends ExpectedError {}
  * @throws DatabaseUnavailable, CannotListen
  */
 export async function serve(config: Config): Promise<string> {
+  keepHeapSmall();
   const contract = loadContract();
   const applied = await migrate(config.databaseUrl);
   const jwtSecret = await readJwtSecret(config);

@@ -1,10 +1,10 @@
 import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
-import { setFlagsFromString } from 'node:v8';
 import { isDriverAdapterError } from '@prisma/driver-adapter-utils';
 import type { Config } from './config.js';
 import { DatabaseUnavailable, migrate } from './database.js';
 import { ExpectedError } from './expected-error.js';
+import { keepHeapSmall } from './heap.js';
 import { createPasswords } from './passwords.js';
 import { startProgress } from './progress.js';
 import { createRowCheck, type Row } from './users-import/check-row.js';
@@ -29,9 +29,6 @@ export type ImportSummary = {
 /** Rows that are stored together, or not at all. */
 const BATCH = 1000;
 
-/** V8 would rather let its heaps grow than collect what a batch leaves behind: together these save 50 MB. */
-const HEAP_FLAGS = ['--heap-growing-percent=20', '--semi-space-growth-factor=1'];
-
 class FileUnreadable extends ExpectedError {}
 
 /**
@@ -45,7 +42,7 @@ export async function importUsers(
   file: string,
   { dryRun = false, onConflict }: ImportOptions,
 ): Promise<ImportSummary> {
-  for (const flag of HEAP_FLAGS) setFlagsFromString(flag);
+  keepHeapSmall();
   const source = await openSource(file);
   await migrate(databaseUrl);
   const connection = await (dryRun ? connectForRehearsal(databaseUrl) : connect(databaseUrl)).catch(orUnavailable);

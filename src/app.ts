@@ -60,8 +60,8 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
     clientErrorHandler: (error, socket) => answerClientError(contract, app.log, error, socket),
     frameworkErrors: (_error, request, reply) => answerBadUrl(contract, request, reply),
   });
-  // RFC 9110, section 10.1.1 lets us ignore an expectation that we don't know; Node would answer 417.
   app.server.on('connect', (_request, socket) => answerClientError(contract, app.log, { code: 'CONNECT' }, socket));
+  // RFC 9110, section 10.1.1 lets us ignore an expectation that we don't know; Node would answer 417.
   app.server.on('checkExpectation', (request, response) => app.server.emit('request', request, response));
 
   const admission = createAdmission(config.admission);

@@ -29,27 +29,6 @@ for (const provider of PROVIDERS) {
       t.equal(stderr, `sessions-api: email is taken: ${email}\n`);
     }
 
-    const refused: [email: string, input: string | Buffer, said: RegExp][] = [
-      ['foobar.com', 'x\n', /^sessions-api: email must look like an email address\n$/],
-      ['', 'x\n', /email must look like an email address/],
-      [`${'a'.repeat(255)}@b`, 'x\n', /email must have at most 254 characters/],
-      ['a@b', '', /password must not be empty/],
-      ['a@b', '\n', /password must not be empty/],
-      ['a@b', 'p'.repeat(1025), /password must have at most 1024 characters/],
-      ['a@b', 'a\0b', /password must not contain NUL/],
-      ['a@b', Buffer.from([0xff, 0x0a]), /password is not valid UTF-8/],
-      ['x', '', /email must look like .*; password must not be empty/],
-    ];
-    for (const [email, input, said] of refused) {
-      const { code, stdout, stderr } = await add(email, input);
-      t.equal(code, 1);
-      t.equal(stdout, '');
-      t.match(stderr, said);
-    }
-    const tooLong = await add('a@b', 'ä'.repeat(37), { PASSWORD_HASHING: 'bcrypt' });
-    t.equal(tooLong.code, 1);
-    t.match(tooLong.stderr, /^sessions-api: password must have at most 72 bytes/);
-
     const service = await start(t, { cwd, env: { ...env, JWT_SECRET: SECRET } });
     const login = async (email: string, password: string) => {
       const body = new URLSearchParams({ email, password }).toString();
@@ -58,9 +37,33 @@ for (const provider of PROVIDERS) {
     t.equal(await login('foo@bar.com', 'foobar'), 200, 'the duplicates have changed nothing');
     t.equal(await login('foo@bar.com', 'another'), 401);
     t.equal(await login('second@bar.com', 'pass word'), 200, 'one line is the password');
-    t.equal(await login('a@b', 'x'), 401);
   });
 }
+
+t.test('what users add refuses', async (t) => {
+  const cwd = t.testdir();
+  const refused: [email: string, input: string | Buffer, said: RegExp][] = [
+    ['foobar.com', 'x\n', /^sessions-api: email must look like an email address\n$/],
+    ['', 'x\n', /email must look like an email address/],
+    [`${'a'.repeat(255)}@b`, 'x\n', /email must have at most 254 characters/],
+    ['a@b', '', /password must not be empty/],
+    ['a@b', '\n', /password must not be empty/],
+    ['a@b', 'p'.repeat(1025), /password must have at most 1024 characters/],
+    ['a@b', 'a\0b', /password must not contain NUL/],
+    ['a@b', Buffer.from([0xff, 0x0a]), /password is not valid UTF-8/],
+    ['x', '', /email must look like .*; password must not be empty/],
+  ];
+  await Promise.all(
+    refused.map(async ([email, input, said]) => {
+      t.match(await run(['users', 'add', email], { cwd, input }), { code: 1, stdout: '', stderr: said });
+    }),
+  );
+  const bcrypt = { PASSWORD_HASHING: 'bcrypt' };
+  const tooLong = await run(['users', 'add', 'a@b'], { cwd, env: bcrypt, input: 'ä'.repeat(37) });
+  t.match(tooLong, { code: 1, stderr: /^sessions-api: password must have at most 72 bytes/ });
+  const { stdout } = await run(['users', 'list', '--json'], { cwd });
+  t.same(JSON.parse(stdout).users, [], 'nothing has changed');
+});
 
 for (const provider of PROVIDERS) {
   t.test(`managing users on ${provider}`, async (t) => {

@@ -6,10 +6,20 @@ import { promisify } from 'node:util';
 import openapiTypescript, { astToString } from 'openapi-typescript';
 import { loadContract } from '../src/contract.js';
 import { PROVIDERS, type Provider } from '../src/migrations.js';
+import { checkSchemas } from '../src/validation.js';
 import { schemaFor } from './schema.js';
 
 const root = new URL('../', import.meta.url);
 const generated = new URL('src/generated/', root);
+
+const contract = loadContract();
+checkSchemas(
+  contract.operations.flatMap(({ bodies, parameters, replies }) => [
+    parameters.path,
+    parameters.query,
+    ...[...bodies.values(), ...replies.values()].map(({ schema }) => schema),
+  ]),
+);
 
 await rm(generated, { recursive: true, force: true });
 await mkdir(generated, { recursive: true });
@@ -22,9 +32,7 @@ async function generateTypes() {
 
 /** One import for each operation that has a handler of ours; an operation without one, or the reverse, stops here. */
 async function generateHandlers() {
-  const ids = loadContract()
-    .operations.filter((operation) => !operation.servedBy)
-    .map((operation) => operation.id);
+  const ids = contract.operations.filter((operation) => !operation.servedBy).map((operation) => operation.id);
   const files = (await readdir(new URL('src/operations/', root))).map((file) => file.replace(/\.ts$/, ''));
   const faults = [
     ...ids

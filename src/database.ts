@@ -1,17 +1,18 @@
 import { mkdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
-import { PrismaBetterSqlite3 } from '@prisma/adapter-better-sqlite3';
-import { PrismaPg } from '@prisma/adapter-pg';
+import type { PrismaPg } from '@prisma/adapter-pg';
 import {
   type DriverAdapterError,
   isDriverAdapterError,
+  type SqlDriverAdapter,
   type SqlMigrationAwareDriverAdapterFactory,
 } from '@prisma/driver-adapter-utils';
 import type { DatabaseUrl } from './config.js';
 import { ExpectedError } from './expected-error.js';
 import type { PrismaClient } from './generated/sqlite/client.js';
 import { applyMigrations, hasPendingMigrations } from './migrations.js';
+import { createQueries } from './queries.js';
 import { createThrottleCounters, type ThrottleCounters } from './throttle-counters.js';
 import { createUsers, type Users } from './users.js';
 
@@ -64,22 +65,29 @@ export async function migrate(url: DatabaseUrl): Promise<string[]> {
  * @throws DatabaseUnavailable
  */
 export async function openDatabase(url: DatabaseUrl, timeout: number = COMMAND_TIMEOUT): Promise<Database> {
-  const client = url.provider === 'sqlite' ? await openSqlite(url.file) : await openPostgresql(url.href, timeout);
-  const users = createUsers(client);
-  const counters = createThrottleCounters(client);
+  const connection = await connect(url, timeout);
+  let client: Promise<PrismaClient> | undefined;
+  const openModel = async () => {
+    client ??= openClient(connection);
+    return (await client).user;
+  };
+  const queries = createQueries(connection);
+  const users = createUsers(queries, openModel);
+  const counters = createThrottleCounters(queries);
   try {
-    // The first query loads the query compiler, which no login should have to wait for.
     await users.findForLogin('');
   } catch (error) {
     throw new DatabaseUnavailable(url, error);
   }
-  const ask = async <T>(question: () => Promise<T>): Promise<T> => {
+  const ask = async <T>(question: () => Promise<T>, patience = timeout): Promise<T> => {
     try {
-      return await withinTimeout(timeout, question);
+      return await withinTimeout(patience, question);
     } catch (error) {
       throw new DatabaseUnavailable(url, error);
     }
   };
+  // The first of these loads Prisma's client.
+  const askModel = <T>(question: () => Promise<T>) => ask(question, COMMAND_TIMEOUT);
   const ping = async () => {
     const now = Date.now();
     await ask(() => counters.reset([{ key: 'ping', expiresAt: now }]));
@@ -88,13 +96,13 @@ export async function openDatabase(url: DatabaseUrl, timeout: number = COMMAND_T
   return {
     users: {
       findForLogin: (email) => ask(() => users.findForLogin(email)),
-      find: (key) => ask(() => users.find(key)),
-      add: (email, passwordDigest) => ask(() => users.add(email, passwordDigest)),
-      count: () => ask(() => users.count()),
-      list: (page) => ask(() => users.list(page)),
+      find: (key) => askModel(() => users.find(key)),
+      add: (email, passwordDigest) => askModel(() => users.add(email, passwordDigest)),
+      count: () => askModel(() => users.count()),
+      list: (page) => askModel(() => users.list(page)),
       replacePasswordDigest: (id, old, digest) => ask(() => users.replacePasswordDigest(id, old, digest)),
-      update: (id, change) => ask(() => users.update(id, change)),
-      delete: (id) => ask(() => users.delete(id)),
+      update: (id, change) => askModel(() => users.update(id, change)),
+      delete: (id) => askModel(() => users.delete(id)),
     },
     throttleCounters: {
       find: (keys, now) => ask(() => counters.find(keys, now)),
@@ -108,7 +116,7 @@ export async function openDatabase(url: DatabaseUrl, timeout: number = COMMAND_T
       if (performance.now() - lastPing.at > PING_LIFETIME) lastPing = { at: performance.now(), answer: ping() };
       return lastPing.answer;
     },
-    close: () => client.$disconnect(),
+    close: () => connection.dispose(),
   };
 }
 
@@ -137,25 +145,45 @@ function isBusy(error: unknown): boolean {
   return driverErrorOf(error)?.originalCode === 'SQLITE_BUSY';
 }
 
-async function openSqlite(file: string): Promise<PrismaClient> {
-  const { PrismaClient } = await import('./generated/sqlite/client.js');
-  const adapter = new PrismaBetterSqlite3({ url: file, timeout: 0 });
-  const client = new PrismaClient({ adapter, errorFormat: 'minimal' });
+async function connect(url: DatabaseUrl, timeout: number): Promise<SqlDriverAdapter> {
+  if (url.provider === 'postgresql') {
+    const pool = { connectionString: url.href, connectionTimeoutMillis: timeout, query_timeout: timeout };
+    return (await postgresqlAdapter(pool)).connect();
+  }
+  const connection = await (await sqliteAdapter(url.file, 0)).connect();
   // In WAL mode anything less than FULL may lose what was acknowledged when the power fails.
-  await client.$queryRaw`PRAGMA synchronous = FULL`;
-  await client.$queryRaw`PRAGMA foreign_keys = ON`;
-  return client;
+  await connection.executeScript('PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON');
+  return connection;
 }
 
-async function openPostgresql(href: string, timeout: number): Promise<PrismaClient> {
-  const { PrismaClient } = await import('./generated/postgresql/client.js');
+// A process loads the driver of its own database alone.
+
+async function sqliteAdapter(file: string, timeout: number): Promise<SqlMigrationAwareDriverAdapterFactory> {
+  const { PrismaBetterSqlite3 } = await import('@prisma/adapter-better-sqlite3');
+  return new PrismaBetterSqlite3({ url: file, timeout });
+}
+
+async function postgresqlAdapter(
+  pool: ConstructorParameters<typeof PrismaPg>[0],
+): Promise<SqlMigrationAwareDriverAdapterFactory> {
+  const { PrismaPg } = await import('@prisma/adapter-pg');
+  return new PrismaPg(pool);
+}
+
+/** Prisma's client, on a connection that is there already. */
+async function openClient(connection: SqlDriverAdapter): Promise<PrismaClient> {
+  const { provider, adapterName } = connection;
   // Both clients are generated from the same models, so they differ in the SQL they send and not in what they offer.
-  const adapter = new PrismaPg({
-    connectionString: href,
-    connectionTimeoutMillis: timeout,
-    query_timeout: timeout,
+  const { PrismaClient } =
+    provider === 'sqlite'
+      ? await import('./generated/sqlite/client.js')
+      : ((await import(
+          './generated/postgresql/client.js'
+        )) as unknown as typeof import('./generated/sqlite/client.js'));
+  return new PrismaClient({
+    adapter: { provider, adapterName, connect: async () => connection },
+    errorFormat: 'minimal',
   });
-  return new PrismaClient({ adapter, errorFormat: 'minimal' }) as unknown as PrismaClient;
 }
 
 /**
@@ -165,10 +193,10 @@ async function openPostgresql(href: string, timeout: number): Promise<PrismaClie
 async function migrateSqlite(file: string): Promise<string[]> {
   // The digests in it are nobody else's business.
   await mkdir(dirname(file), { recursive: true, mode: 0o700 });
-  const lock = await sqliteMigrationAdapter(`${file}-migration-lock`).connect();
+  const lock = await (await sqliteAdapter(`${file}-migration-lock`, SQLITE_MIGRATION_TIMEOUT)).connect();
   try {
     await lock.executeScript('BEGIN EXCLUSIVE');
-    const adapter = sqliteMigrationAdapter(file);
+    const adapter = await sqliteAdapter(file, SQLITE_MIGRATION_TIMEOUT);
     if (!(await hasPendingMigrations('sqlite', adapter))) return [];
     const connection = await adapter.connect();
     await connection.executeScript('PRAGMA journal_mode = WAL').finally(() => connection.dispose());
@@ -178,16 +206,10 @@ async function migrateSqlite(file: string): Promise<string[]> {
   }
 }
 
-function sqliteMigrationAdapter(file: string): PrismaBetterSqlite3 {
-  return new PrismaBetterSqlite3({ url: file, timeout: SQLITE_MIGRATION_TIMEOUT });
-}
-
 async function migratePostgresql(href: string): Promise<string[]> {
   // No limit on a statement's time: a migration may take longer than a login waits.
-  const adapter: SqlMigrationAwareDriverAdapterFactory = new PrismaPg({
-    connectionString: href,
-    connectionTimeoutMillis: CONNECTION_TIMEOUT,
-  });
+  const pool = { connectionString: href, connectionTimeoutMillis: CONNECTION_TIMEOUT };
+  const adapter = await postgresqlAdapter(pool);
   if (!(await hasPendingMigrations('postgresql', adapter))) return [];
   return applyMigrations('postgresql', adapter);
 }

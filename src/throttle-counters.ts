@@ -1,5 +1,5 @@
-import { join, sqltag } from '@prisma/client/runtime/client';
-import type { PrismaClient } from './generated/sqlite/client.js';
+import sql, { join } from 'sql-template-tag';
+import type { Queries } from './queries.js';
 
 /** Failures that count until a time, in milliseconds since the epoch. */
 export type Counter = { failures: number; expiresAt: number };
@@ -27,40 +27,45 @@ export type Count = {
 /** Rows that one statement removes: as long as it takes it holds SQLite's only lock, and the event loop. */
 const ROWS_AT_A_TIME = 500;
 
-export function createThrottleCounters(client: PrismaClient): ThrottleCounters {
+export function createThrottleCounters({ query, execute }: Queries): ThrottleCounters {
   return {
     async find(keys, now) {
-      // Each login asks this, and in SQL it costs half of what it costs through the model.
-      const rows = await client.$queryRaw<{ key: string; failures: number; expires_at: number | bigint }[]>`
+      const rows = await query(sql`
         SELECT key, failures, expires_at FROM throttle_counters
-        WHERE key IN (${join(keys)}) AND expires_at > ${BigInt(now)}`;
-      return new Map(rows.map(({ key, failures, expires_at }) => [key, { failures, expiresAt: Number(expires_at) }]));
+        WHERE key IN (${join(keys)}) AND expires_at > ${BigInt(now)}`);
+      return new Map(
+        rows.map(([key, failures, expiresAt]) => [
+          String(key),
+          { failures: Number(failures), expiresAt: Number(expiresAt) },
+        ]),
+      );
     },
     async countFailure(counts, now) {
-      const rows = sortedByKey(counts).map(({ key, expiresAt }) => sqltag`(${key}, 1, ${BigInt(expiresAt)})`);
+      const rows = sortedByKey(counts).map(({ key, expiresAt }) => sql`(${key}, 1, ${BigInt(expiresAt)})`);
       const extended = ['', ...counts.filter((count) => count.extends).map(({ key }) => key)];
-      await client.$executeRaw`
+      await execute(sql`
         INSERT INTO throttle_counters AS counter (key, failures, expires_at) VALUES ${join(rows)}
         ON CONFLICT (key) DO UPDATE SET
           failures = CASE WHEN counter.expires_at > ${BigInt(now)} THEN counter.failures + 1 ELSE 1 END,
           expires_at = CASE
             WHEN counter.expires_at > ${BigInt(now)} AND counter.key NOT IN (${join(extended)}) THEN counter.expires_at
             ELSE excluded.expires_at
-          END`;
+          END`);
     },
     async reset(counters) {
-      const rows = sortedByKey(counters).map(({ key, expiresAt }) => sqltag`(${key}, 0, ${BigInt(expiresAt)})`);
-      await client.$executeRaw`
+      const rows = sortedByKey(counters).map(({ key, expiresAt }) => sql`(${key}, 0, ${BigInt(expiresAt)})`);
+      await execute(sql`
         INSERT INTO throttle_counters (key, failures, expires_at) VALUES ${join(rows)}
-        ON CONFLICT (key) DO UPDATE SET failures = 0, expires_at = excluded.expires_at`;
+        ON CONFLICT (key) DO UPDATE SET failures = 0, expires_at = excluded.expires_at`);
     },
     async remove(key) {
-      await client.throttleCounter.deleteMany({ where: { key } });
+      await execute(sql`DELETE FROM throttle_counters WHERE key = ${key}`);
     },
-    removeExpired: (now) => client.$executeRaw`
+    removeExpired: (now) =>
+      execute(sql`
       DELETE FROM throttle_counters WHERE key IN (
         SELECT key FROM throttle_counters WHERE expires_at <= ${BigInt(now)} LIMIT ${ROWS_AT_A_TIME}
-      )`,
+      )`),
   };
 }
 

@@ -1,4 +1,6 @@
+import sql from 'sql-template-tag';
 import type { PrismaClient } from './generated/sqlite/client.js';
+import type { Queries } from './queries.js';
 
 export type User = { id: number; passwordDigest: string; disabled: boolean };
 export type UserRecord = Omit<User, 'disabled'> & {
@@ -37,48 +39,53 @@ export type Users = {
   delete(id: number): Promise<boolean>;
 };
 
-type LoginRow = { id: number; email: string; password_digest: string; disabled: unknown };
-
 /** The largest id that PostgreSQL holds in the column. */
 export const MAX_ID = 2_147_483_647;
 
 /** Prisma's code for a broken unique constraint. */
 const UNIQUE_CONSTRAINT_FAILED = 'P2002';
 
-export function createUsers(client: PrismaClient): Users {
+/**
+ * @param queries - what a login asks
+ * @param openModel - gives Prisma's client; what only commands ask goes through it
+ */
+export function createUsers({ query, execute }: Queries, openModel: () => Promise<PrismaClient['user']>): Users {
   return {
     async findForLogin(email) {
       const normalized = normalizeEmail(email);
-      // Each login asks this, and in SQL it costs half of what it costs through the model.
-      const firstFrom = (least: string) => client.$queryRaw<LoginRow[]>`
-        SELECT id, email, password_digest, disabled_at IS NOT NULL AS disabled FROM users
-        WHERE email >= ${least} ORDER BY email LIMIT 1`;
-      const [row = (await firstFrom(''))[0]] = await firstFrom(normalized);
-      if (row?.email !== normalized) return { user: undefined, decoyDigest: row?.password_digest };
-      const user = { id: row.id, passwordDigest: row.password_digest, disabled: Boolean(row.disabled) };
-      return { user, decoyDigest: undefined };
+      const firstFrom = async (least: string) => {
+        const [row] = await query(sql`
+          SELECT id, email, password_digest, disabled_at IS NOT NULL FROM users
+          WHERE email >= ${least} ORDER BY email LIMIT 1`);
+        return row;
+      };
+      const [id, found, digest, disabled] = (await firstFrom(normalized)) ?? (await firstFrom('')) ?? [];
+      if (id === undefined) return { user: undefined, decoyDigest: undefined };
+      const passwordDigest = String(digest);
+      if (found !== normalized) return { user: undefined, decoyDigest: passwordDigest };
+      return { user: { id: Number(id), passwordDigest, disabled: Boolean(disabled) }, decoyDigest: undefined };
     },
     async find(key) {
       const where = 'id' in key ? key : { email: normalizeEmail(key.email) };
-      return (await client.user.findUnique({ where })) ?? undefined;
+      return (await (await openModel()).findUnique({ where })) ?? undefined;
     },
     async add(email, passwordDigest) {
       try {
         const data = { email: normalizeEmail(email), passwordDigest };
-        const { id } = await client.user.create({ data, select: { id: true } });
+        const { id } = await (await openModel()).create({ data, select: { id: true } });
         return id;
       } catch (error) {
         if (error instanceof Error && 'code' in error && error.code === UNIQUE_CONSTRAINT_FAILED) return undefined;
         throw error;
       }
     },
-    count: () => client.user.count(),
+    count: async () => (await openModel()).count(),
     async list({ after, limit, filter = {} }) {
       const part = normalizeEmail(filter.email ?? '');
       const users: UserRecord[] = [];
       for (let last = after; ; ) {
         const where = { ...whereOf(filter), id: { gt: last } };
-        const page = await client.user.findMany({ where, orderBy: { id: 'asc' }, take: limit });
+        const page = await (await openModel()).findMany({ where, orderBy: { id: 'asc' }, take: limit });
         // To Prisma's `contains`, % and _ stand for any letters.
         users.push(...page.filter(({ email }) => email.includes(part)));
         last = page.at(-1)?.id ?? last;
@@ -86,14 +93,16 @@ export function createUsers(client: PrismaClient): Users {
       }
     },
     async replacePasswordDigest(id, old, passwordDigest) {
-      const where = { id, passwordDigest: old };
-      return (await client.user.updateMany({ where, data: { passwordDigest } })).count > 0;
+      const changed = await execute(sql`
+        UPDATE users SET password_digest = ${passwordDigest}, updated_at = ${new Date()}
+        WHERE id = ${id} AND password_digest = ${old}`);
+      return changed > 0;
     },
     async update(id, change) {
-      return (await client.user.updateMany({ where: { id }, data: change })).count > 0;
+      return (await (await openModel()).updateMany({ where: { id }, data: change })).count > 0;
     },
     async delete(id) {
-      return (await client.user.deleteMany({ where: { id } })).count > 0;
+      return (await (await openModel()).deleteMany({ where: { id } })).count > 0;
     },
   };
 }

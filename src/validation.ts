@@ -7,12 +7,12 @@ export type FieldError = { field: string; message: string };
 /** Returns what is wrong with a value, at most one error a field; nothing where it is valid. */
 export type Validate = (value: unknown) => FieldError[];
 
-/** Compiles a schema of the contract. All errors are collected: the length of a request is bounded. */
+/**
+ * Compiles a schema of the contract. All errors are collected: the length of a request is bounded. That the schema is one
+ * by the rules of JSON Schema is checked when the service is built; here it would take longer than the whole start.
+ */
 export function compileSchema(schema: Schema, options: Options = {}): Validate {
-  const ajv = new Ajv2020({ allErrors: true, ...options });
-  addFormats.default(ajv);
-  ajv.addVocabulary(['example', 'x-pattern-message']);
-  const validate = ajv.compile(schema);
+  const validate = createAjv({ meta: false, validateSchema: false, ...options }).compile(schema);
   return (value) => {
     if (validate(value)) return [];
     const byField = new Map<string, FieldError>();
@@ -22,6 +22,19 @@ export function compileSchema(schema: Schema, options: Options = {}): Validate {
     }
     return [...byField.values()];
   };
+}
+
+/** @throws Error where a schema breaks the rules of JSON Schema */
+export function checkSchemas(schemas: Schema[]): void {
+  const ajv = createAjv({});
+  for (const schema of schemas) ajv.compile(schema);
+}
+
+function createAjv(options: Options): Ajv2020 {
+  const ajv = new Ajv2020({ allErrors: true, ...options });
+  addFormats.default(ajv);
+  ajv.addVocabulary(['example', 'x-pattern-message']);
+  return ajv;
 }
 
 function fieldOf({ instancePath, keyword, params }: ErrorObject): string {

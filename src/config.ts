@@ -3,7 +3,7 @@ import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { cleanEnv, EnvError, makeExactValidator } from 'envalid';
 import type { AdmissionLimits } from './admission.js';
-import { integer, oneOf, text } from './env-validators.js';
+import { addTo, integer, oneOf, text } from './env-validators.js';
 import { ExpectedError } from './expected-error.js';
 import type { Hashing } from './passwords.js';
 import type { Budgets } from './throttle.js';
@@ -57,9 +57,6 @@ const TOKEN_TTL_MAX_SECONDS = 315_360_000;
 export function readConfig(env: NodeJS.ProcessEnv, { issuesTokens }: { issuesTokens: boolean }): Config {
   const set = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== ''));
   const faults: string[] = [];
-  const reporter = ({ errors }: { errors: Partial<Record<string, Error>> }) => {
-    for (const [name, error] of Object.entries(errors)) faults.push(`${name} ${error?.message}`);
-  };
   const values = cleanEnv(
     set,
     {
@@ -84,9 +81,9 @@ export function readConfig(env: NodeJS.ProcessEnv, { issuesTokens }: { issuesTok
       LOG_LEVEL: oneOf(LOG_LEVELS)({ default: 'info' }),
       TRUST_PROXY: trustProxy({ default: false }),
     },
-    { reporter },
+    { reporter: addTo(faults) },
   );
-  const tracing = readTracingConfig(set, reporter);
+  const tracing = readTracingConfig(set, faults);
   if (faults.length > 0) throw new ConfigError(faults);
   return {
     host: values.HOST,

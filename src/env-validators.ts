@@ -2,6 +2,13 @@ import { EnvError, makeExactValidator } from 'envalid';
 
 // The validators of envalid put the value into their messages; a value may be a secret, so these do not.
 
+/** A reporter for envalid that adds what is wrong, by name, to a list. */
+export const addTo =
+  (faults: string[]) =>
+  ({ errors }: { errors: Partial<Record<string, Error>> }) => {
+    for (const [name, error] of Object.entries(errors)) faults.push(`${name} ${error?.message}`);
+  };
+
 export const text = makeExactValidator((value) => value);
 
 export const integer = (least: number, most: number) =>

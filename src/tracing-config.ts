@@ -1,6 +1,6 @@
 import { accessSync, constants } from 'node:fs';
 import { cleanEnv, EnvError, makeExactValidator } from 'envalid';
-import { integer, oneOf, text } from './env-validators.js';
+import { addTo, integer, oneOf, text } from './env-validators.js';
 
 export type TracingConfig = {
   exporter: (typeof EXPORTERS)[number];
@@ -23,14 +23,12 @@ const LONGEST = 2 ** 31 - 1;
  * of them again by itself, but goes on with a default where it does not understand one.
  *
  * @param set - the variables that are not empty
- * @param reporter - is told of the faults, by name
- * @returns undefined where tracing is off
+ * @param faults - what is wrong is added here, by name
+ * @returns undefined where tracing is off, or there are faults
  */
-export function readTracingConfig(
-  set: NodeJS.ProcessEnv,
-  reporter: (result: { errors: Partial<Record<string, Error>> }) => void,
-): TracingConfig | undefined {
+export function readTracingConfig(set: NodeJS.ProcessEnv, faults: string[]): TracingConfig | undefined {
   if (!isOn(set)) return undefined;
+  const reporter = addTo(faults);
   const values = cleanEnv(
     set,
     {
@@ -52,6 +50,7 @@ export function readTracingConfig(
   for (const prefix of ['OTEL_EXPORTER_OTLP_', 'OTEL_EXPORTER_OTLP_TRACES_']) {
     cleanEnv(set, Object.fromEntries(OF_EXPORTER.map(([name, spec]) => [`${prefix}${name}`, spec])), { reporter });
   }
+  if (faults.length > 0) return undefined;
   return {
     exporter: values.OTEL_TRACES_EXPORTER,
     protocol: values.OTEL_EXPORTER_OTLP_TRACES_PROTOCOL ?? values.OTEL_EXPORTER_OTLP_PROTOCOL,

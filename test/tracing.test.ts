@@ -1,9 +1,7 @@
-import { once } from 'node:events';
 import { readdir, readFile } from 'node:fs/promises';
-import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
-import t, { type Test } from 'tap';
-import { type Running, run, start } from './executable.js';
+import t from 'tap';
+import { attributesOf, type Span, spansIn, startCollector } from './collector.js';
+import { type Running, run, start, stop } from './executable.js';
 import { FORM, type Reply, send } from './send.js';
 
 const EMAIL = 'somebody@secret.example';
@@ -12,65 +10,9 @@ const TRACE_ID = '0af7651916cd43dd8448eb211c80319c';
 const CALLERS_SPAN_ID = 'b7ad6b7169203331';
 const SAMPLED = `00-${TRACE_ID}-${CALLERS_SPAN_ID}-01`;
 
-type Value = { stringValue?: string; intValue?: number };
-type Attribute = { key: string; value: Value };
-type Span = {
-  traceId: string;
-  spanId: string;
-  parentSpanId?: string;
-  name: string;
-  kind: number;
-  status: { code: number };
-  attributes: Attribute[];
-};
-
-type Export = { path: string; headers: NodeJS.Dict<string | string[]>; body: Buffer };
-
-/** A collector of OTLP over HTTP, which may also say nothing at all. */
-async function startCollector(t: Test, { answers = true } = {}) {
-  const exports: Export[] = [];
-  const connections = { count: 0 };
-  const server = createServer(async (request, response) => {
-    const body = Buffer.concat(await request.toArray());
-    exports.push({ path: request.url ?? '', headers: request.headers, body });
-    if (answers) response.setHeader('content-type', request.headers['content-type'] ?? '').end();
-  });
-  server.on('connection', () => {
-    connections.count += 1;
-  });
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  t.teardown(() => {
-    server.closeAllConnections();
-    server.close();
-  });
-  return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, exports, connections };
-}
-
-function spansIn(exports: Export[]): Span[] {
-  return exports.flatMap(({ body }) =>
-    JSON.parse(body.toString()).resourceSpans.flatMap(({ scopeSpans }: { scopeSpans: { spans: Span[] }[] }) =>
-      scopeSpans.flatMap(({ spans }) => spans),
-    ),
-  );
-}
-
-function attributesOf(span: Span | undefined) {
-  return Object.fromEntries(
-    (span?.attributes ?? []).map(({ key, value }) => [key, value.stringValue ?? value.intValue]),
-  );
-}
-
 function login(service: Running, headers: object = {}, email = EMAIL): Promise<Reply> {
   const body = new URLSearchParams({ email, password: PASSWORD }).toString();
   return send(service.url, { method: 'POST', path: '/api/v1/sessions', headers: { ...FORM, ...headers }, body });
-}
-
-async function stop(t: Test, service: Running): Promise<number> {
-  const told = performance.now();
-  service.kill('SIGTERM');
-  t.equal(await service.exited, 0);
-  return performance.now() - told;
 }
 
 function answeredIn(service: Running) {
@@ -212,37 +154,4 @@ t.test('off, nothing of it is loaded, nothing sent, and a caller’s trace is in
     scripts.filter((url) => /opentelemetry|\/(tracing|traced-services)\.js/.test(url)),
     [],
   );
-});
-
-t.test('a collector that is gone costs no login, and the log little', async (t) => {
-  const env = {
-    // Nothing listens there.
-    OTEL_EXPORTER_OTLP_ENDPOINT: 'http://127.0.0.1:1',
-    OTEL_EXPORTER_OTLP_TIMEOUT: '100',
-    OTEL_BSP_SCHEDULE_DELAY: '10',
-    OTEL_BSP_MAX_EXPORT_BATCH_SIZE: '1',
-  };
-  const service = await start(t, { cwd: t.testdir(), env });
-  t.equal((await login(service)).status, 401);
-  await service.written('ECONNREFUSED');
-  for (let more = 0; more < 3; more += 1) t.equal((await login(service)).status, 401);
-  t.ok((await stop(t, service)) < 2_500);
-  t.equal(service.output().match(/ECONNREFUSED/g)?.length, 1);
-});
-
-t.test('a collector that says nothing holds up no login, and no stop for long', async (t) => {
-  const collector = await startCollector(t, { answers: false });
-  const env = { OTEL_EXPORTER_OTLP_ENDPOINT: collector.url, OTEL_BSP_MAX_EXPORT_BATCH_SIZE: '1' };
-  const service = await start(t, { cwd: t.testdir(), env });
-  for (let times = 0; times < 3; times += 1) t.equal((await login(service)).status, 401);
-  t.ok(collector.exports.length > 0);
-  t.ok((await stop(t, service)) < 4_000);
-  t.match(service.output(), /tracing: spans are lost: not sent within/);
-});
-
-t.test('what it can’t do is said at the start', async (t) => {
-  const env = { OTEL_EXPORTER_OTLP_ENDPOINT: 'http://127.0.0.1:4317', OTEL_EXPORTER_OTLP_PROTOCOL: 'grpc' };
-  const { code, stderr } = await run([], { cwd: t.testdir(), env });
-  t.equal(code, 78);
-  t.match(stderr, /^ {2}OTEL_EXPORTER_OTLP_PROTOCOL has to be one of http\/protobuf, http\/json$/m);
 });

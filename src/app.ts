@@ -18,10 +18,15 @@ import { tokensPlugin } from './plugins/tokens.js';
 import { answerBadUrl, answerClientError } from './replies-outside-operations.js';
 import { createRequestId } from './request-id.js';
 import { createThrottle } from './throttle.js';
+import type { TraceableServices } from './traced-services.js';
+import type { TracingConfig } from './tracing-config.js';
 
 export type AppOptions = {
   contract: Contract;
-  config: Pick<Config, 'hashing' | 'admission' | 'budgets' | 'tokenTtlSeconds' | 'trustProxy'>;
+  config: Pick<
+    Config,
+    'databaseUrl' | 'hashing' | 'admission' | 'budgets' | 'tokenTtlSeconds' | 'trustProxy' | 'tracing'
+  >;
   database: Database;
   jwtSecret: string;
   passwords?: Passwords;
@@ -36,8 +41,8 @@ export type AppOptions = {
 
 /** Builds the service, not yet listening. Closing it leaves the database open: that is its opener's. */
 export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
-  const { contract, config, database, jwtSecret, logger = false, now = Date.now } = options;
-  const { passwords = createPasswords(config.hashing), requestTimeout = 10_000, keepAliveTimeout = 75_000 } = options;
+  const { contract, config, jwtSecret, logger = false, now = Date.now } = options;
+  const { requestTimeout = 10_000, keepAliveTimeout = 75_000 } = options;
   const app: FastifyInstance = fastify({
     logger,
     trustProxy: config.trustProxy,
@@ -64,10 +69,17 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
   // RFC 9110, section 10.1.1 lets us ignore an expectation that we don't know; Node would answer 417.
   app.server.on('checkExpectation', (request, response) => app.server.emit('request', request, response));
 
-  const admission = createAdmission(config.admission);
+  const untraced = {
+    database: options.database,
+    passwords: options.passwords ?? createPasswords(config.hashing),
+    admission: createAdmission(config.admission),
+  };
+  const { database, passwords, admission } = config.tracing
+    ? await trace(app, untraced, config.tracing, options)
+    : untraced;
   const throttle = createThrottle(database.throttleCounters, config.budgets, jwtSecret, now);
   app.addHook('onClose', () => throttle.flush().catch((err) => app.log.warn({ err }, 'known addresses are lost')));
-  const passwordUpgrades = createPasswordUpgrades(database.users, passwords, admission, app.log);
+  const passwordUpgrades = createPasswordUpgrades(database.users, passwords, untraced.admission, app.log);
   app.addHook('onClose', () => passwordUpgrades.finished());
 
   await app.register(stoppingPlugin);
@@ -92,4 +104,16 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
     },
   });
   return app;
+}
+
+/** Traces from here on: requests in the order of the hooks, so this comes first. Only here is what it takes loaded. */
+async function trace(app: FastifyInstance, services: TraceableServices, config: TracingConfig, options: AppOptions) {
+  const [{ startTracing }, { tracingPlugin }, { traceServices }] = await Promise.all([
+    import('./tracing.js'),
+    import('./plugins/tracing.js'),
+    import('./traced-services.js'),
+  ]);
+  const tracing = await startTracing(config, options.contract.version, app.log);
+  await app.register(tracingPlugin, { tracing });
+  return traceServices(services, options.config.databaseUrl.provider, tracing);
 }

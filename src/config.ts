@@ -3,9 +3,11 @@ import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { cleanEnv, EnvError, makeExactValidator } from 'envalid';
 import type { AdmissionLimits } from './admission.js';
+import { addTo, integer, oneOf, text } from './env-validators.js';
 import { ExpectedError } from './expected-error.js';
 import type { Hashing } from './passwords.js';
 import type { Budgets } from './throttle.js';
+import { readTracingConfig, type TracingConfig } from './tracing-config.js';
 
 export type DatabaseUrl = { provider: 'sqlite'; file: string } | { provider: 'postgresql'; href: string };
 
@@ -24,6 +26,8 @@ export type Config = {
   budgets: Budgets;
   logLevel: (typeof LOG_LEVELS)[number];
   trustProxy: TrustProxy;
+  /** Undefined where tracing is off. */
+  tracing: TracingConfig | undefined;
 };
 
 /** Something in the environment is wrong. `faults` has a line for each variable, which never holds a secret. */
@@ -52,6 +56,7 @@ const TOKEN_TTL_MAX_SECONDS = 315_360_000;
  */
 export function readConfig(env: NodeJS.ProcessEnv, { issuesTokens }: { issuesTokens: boolean }): Config {
   const set = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== ''));
+  const faults: string[] = [];
   const values = cleanEnv(
     set,
     {
@@ -76,8 +81,10 @@ export function readConfig(env: NodeJS.ProcessEnv, { issuesTokens }: { issuesTok
       LOG_LEVEL: oneOf(LOG_LEVELS)({ default: 'info' }),
       TRUST_PROXY: trustProxy({ default: false }),
     },
-    { reporter: throwFaults },
+    { reporter: addTo(faults) },
   );
+  const tracing = readTracingConfig(set, faults);
+  if (faults.length > 0) throw new ConfigError(faults);
   return {
     host: values.HOST,
     port: values.PORT,
@@ -98,6 +105,7 @@ export function readConfig(env: NodeJS.ProcessEnv, { issuesTokens }: { issuesTok
     },
     logLevel: values.LOG_LEVEL,
     trustProxy: values.TRUST_PROXY,
+    tracing,
   };
 }
 
@@ -108,29 +116,6 @@ export function readConfig(env: NodeJS.ProcessEnv, { issuesTokens }: { issuesTok
 function hashesAtOnce({ UV_THREADPOOL_SIZE }: NodeJS.ProcessEnv): number {
   return Math.min(availableParallelism(), Number(UV_THREADPOOL_SIZE) || 4) + 1;
 }
-
-function throwFaults({ errors }: { errors: Partial<Record<string, Error>> }): void {
-  const faults = Object.entries(errors).map(([name, error]) => `${name} ${error?.message}`);
-  if (faults.length > 0) throw new ConfigError(faults);
-}
-
-// The validators of envalid put the value into their messages; a value may be a secret, so these do not.
-
-const text = makeExactValidator((value) => value);
-
-const integer = (least: number, most: number) =>
-  makeExactValidator((value) => {
-    const number = /^\d+$/.test(value) ? Number(value) : Number.NaN;
-    if (number >= least && number <= most) return number;
-    throw new EnvError(`has to be a whole number from ${least} to ${most}`);
-  });
-
-const oneOf = <const Choice extends string>(choices: readonly Choice[]) =>
-  makeExactValidator((value) => {
-    const choice = choices.find((candidate) => candidate === value);
-    if (choice) return choice;
-    throw new EnvError(`has to be one of ${choices.join(', ')}`);
-  });
 
 const jwtSecret = makeExactValidator((value) => {
   if (Buffer.byteLength(value) >= JWT_SECRET_MIN_BYTES) return value;

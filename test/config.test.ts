@@ -26,6 +26,7 @@ t.test('the defaults', async (t) => {
     budgets: { emailAddress: 10, address: 100, email: 200 },
     logLevel: 'info',
     trustProxy: false,
+    tracing: undefined,
   };
   t.same(readConfig({}, serving), defaults);
   t.same(readConfig({ PORT: '', JWT_SECRET: '', DATABASE_URL: '' }, serving), defaults, 'an empty value is none');
@@ -64,6 +65,7 @@ t.test('what each variable takes', async (t) => {
     budgets: { emailAddress: 1, address: 2, email: 0 },
     logLevel: 'silent',
     trustProxy: ['10.0.0.0/8', '::1'],
+    tracing: undefined,
   });
   t.same(readConfig({ DATABASE_URL: 'file:///var/lib/x.db' }, serving).databaseUrl, {
     provider: 'sqlite',

@@ -76,3 +76,11 @@ export async function start(t: Test, options: Options, args: string[] = []): Pro
     exited,
   };
 }
+
+/** Stops the service as an operator does, and returns the milliseconds that it took. */
+export async function stop(t: Test, service: Running): Promise<number> {
+  const told = performance.now();
+  service.kill('SIGTERM');
+  t.equal(await service.exited, 0);
+  return performance.now() - told;
+}

@@ -90,6 +90,8 @@ t.test('says all that is wrong with the environment at once, and exits 78', asyn
     BCRYPT_COST: '3',
     LOG_LEVEL: 'loud',
     TRUST_PROXY: 'maybe',
+    OTEL_TRACES_EXPORTER: 'zipkin',
+    OTEL_EXPORTER_OTLP_PROTOCOL: 'grpc',
   };
   const { code, stdout, stderr } = await run([], { cwd: t.testdir(), env });
   t.equal(code, 78);

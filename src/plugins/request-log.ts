@@ -1,3 +1,4 @@
+import type { FastifyRequest } from 'fastify';
 import fp from 'fastify-plugin';
 import type { LogFields } from '../operation.js';
 
@@ -7,6 +8,9 @@ declare module 'fastify' {
     logFields: Partial<LogFields>;
   }
 }
+
+/** W3C Trace Context, of any version: what may follow the flags is left to those to come. */
+const TRACEPARENT = /^(?!ff)[\da-f]{2}-(?!0{32})([\da-f]{32})-(?!0{16})[\da-f]{16}-[\da-f]{2}(?:-|$)/;
 
 /**
  * Writes one line for each request, also for one whose client has hung up. The URL is left out: it is the caller's, and
@@ -18,6 +22,8 @@ export const requestLogPlugin = fp(
 
     app.addHook('onRequest', async (request, reply) => {
       request.logFields = {};
+      const ids = traceIdsOf(request);
+      if (ids) request.log = reply.log = request.log.child(ids);
       reply.raw.once('close', () => {
         const answered = reply.raw.writableEnded;
         request.log.info(
@@ -36,3 +42,13 @@ export const requestLogPlugin = fp(
   },
   { name: 'request-log', dependencies: ['response-headers'] },
 );
+
+/** By OpenTelemetry's names. Where tracing is off the trace is the caller's, if it sends one: a proxy may trace. */
+function traceIdsOf({ span, headers }: FastifyRequest): { trace_id: string; span_id?: string } | undefined {
+  if (span) {
+    const { traceId, spanId } = span.spanContext();
+    return { trace_id: traceId, span_id: spanId };
+  }
+  const [, traceId] = headers.traceparent?.toString().match(TRACEPARENT) ?? [];
+  return traceId ? { trace_id: traceId } : undefined;
+}

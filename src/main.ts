@@ -32,6 +32,14 @@ program
   });
 
 program
+  .command('health')
+  .description('ask the service that runs here whether it lives; exit 1 where it does not')
+  .action(async () => {
+    const { checkHealth } = await import('./health.js');
+    await checkHealth(readConfig(process.env, { issuesTokens: false }));
+  });
+
+program
   .command('demo')
   .description('serve a database of its own, data/demo.db, with one user')
   .action(async () => {

@@ -1,0 +1,30 @@
+# The service in an image of its own: no compiler, no package manager's cache, nothing that only tests need.
+ARG NODE_VERSION=26.10.0
+
+FROM node:${NODE_VERSION}-slim AS build
+# better-sqlite3 is compiled where its prebuilt binary can't be had.
+RUN apt-get update && apt-get install --yes --no-install-recommends g++ make python3
+# Node's own headers, which the image has, in place of a download.
+ENV npm_config_nodedir=/usr/local
+WORKDIR /build
+COPY package.json package-lock.json ./
+RUN npm ci --no-audit --no-fund
+COPY . .
+RUN npm run build && npm run production-files -- /app && install --directory --owner=1000 --group=1000 /volume/data
+
+FROM node:${NODE_VERSION}-slim
+LABEL org.opencontainers.image.title="Sessions API" \
+      org.opencontainers.image.description="A contract-first login service: email and password in, JSON Web Token out" \
+      org.opencontainers.image.licenses="MIT"
+ENV NODE_ENV=production HOST=0.0.0.0 DATABASE_URL=file:/data/sessions.db
+WORKDIR /app
+COPY --from=build /app ./
+# The one place that is written to; the rest may be mounted read-only.
+COPY --from=build /volume/ /
+VOLUME /data
+USER 1000:1000
+EXPOSE 3000
+HEALTHCHECK --interval=10s --timeout=5s --start-period=30s CMD ["node", "dist/main.js", "health"]
+# Node is process 1 and gets the signals itself: it starts no other process.
+ENTRYPOINT ["node", "dist/main.js"]
+CMD ["serve"]

@@ -16,15 +16,15 @@ FROM node:${NODE_VERSION}-slim
 LABEL org.opencontainers.image.title="Sessions API" \
       org.opencontainers.image.description="A contract-first login service: email and password in, JSON Web Token out" \
       org.opencontainers.image.licenses="MIT"
-ENV NODE_ENV=production HOST=0.0.0.0 DATABASE_URL=file:/data/sessions.db
-WORKDIR /app
-COPY --from=build /app ./
-# The one place that is written to; the rest may be mounted read-only.
+ENV NODE_ENV=production HOST=0.0.0.0
+COPY --from=build /app /app
+# Where DATABASE_URL leads by itself, seen from here, and the one place that is written to; the rest may be mounted read-only.
+WORKDIR /
 COPY --from=build /volume/ /
 VOLUME /data
 USER 1000:1000
 EXPOSE 3000
-HEALTHCHECK --interval=10s --timeout=5s --start-period=30s CMD ["node", "dist/main.js", "health"]
+HEALTHCHECK --interval=10s --timeout=5s --start-period=30s CMD ["node", "/app/dist/main.js", "health"]
 # Node is process 1 and gets the signals itself: it starts no other process.
-ENTRYPOINT ["node", "dist/main.js"]
+ENTRYPOINT ["node", "/app/dist/main.js"]
 CMD ["serve"]

@@ -1,0 +1,110 @@
+/** Builds the Dockerfile, and runs what it makes as an operator would: with a read-only root, as a user without rights. */
+import { once } from 'node:events';
+import { chmod, readFile } from 'node:fs/promises';
+import { Agent, request } from 'node:http';
+import { type AddressInfo, createServer } from 'node:net';
+import { createInterface } from 'node:readline';
+import { text } from 'node:stream/consumers';
+import t from 'tap';
+import { FORM, send } from '../test/send.js';
+import { type Container, findContainerEngine, type RunOptions } from './container-engine.js';
+
+const TAG = 'sessions-api';
+/** Bytes that the image may add to its base. */
+const MOST_ADDED = 80_000_000;
+const LOGINS_IN_FLIGHT = 32;
+
+const login = { method: 'POST', path: '/api/v1/sessions', headers: FORM, body: 'email=foo%40bar.com&password=foobar' };
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  await once(server, 'close');
+  return port;
+}
+
+async function outcome({ process: child }: Container, input?: string) {
+  if (!child.stdin || !child.stdout || !child.stderr) throw new Error('no pipes');
+  child.stdin.end(input);
+  const [stdout, stderr, [code]] = await Promise.all([text(child.stdout), text(child.stderr), once(child, 'exit')]);
+  return { code, stdout, stderr };
+}
+
+async function listening({ process: child }: Container): Promise<void> {
+  if (!child.stdout) throw new Error('no pipe');
+  // Reads on to the end, so that the service never waits for its log to be read.
+  const lines = createInterface({ input: child.stdout });
+  await new Promise<void>((resolve, reject) => {
+    lines.on('line', (line) => line.includes('http://') && resolve());
+    lines.on('close', () => reject(new Error('the service exited before it listened')));
+  });
+}
+
+function loginThrough(agent: Agent, url: string): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const { method, path, headers, body } = login;
+    const sent = request(`${url}${path}`, { method, headers, agent }, (response) =>
+      response.resume().on('end', () => resolve(response.statusCode ?? 0)),
+    );
+    sent.on('error', reject).end(body);
+  });
+}
+
+const engine = await findContainerEngine();
+
+t.test('the image', { skip: !engine && 'neither docker, podman nor (as root) buildah works here' }, async (t) => {
+  if (!engine) return;
+  await engine.build(TAG);
+  const config = await engine.config(TAG);
+  const volume = t.testdir();
+  // The image's user has another id than whoever runs the test.
+  await chmod(volume, 0o777);
+  const PORT = String(await freePort());
+  const url = `http://127.0.0.1:${PORT}`;
+  const run = (options: Partial<RunOptions> = {}) =>
+    engine.run(TAG, { volume, env: { PORT, HOST: '127.0.0.1' }, ...options });
+
+  const [, version] = (await readFile('Dockerfile', 'utf8')).match(/^ARG NODE_VERSION=(\S+)$/m) ?? [];
+  const [whole, base] = [await engine.size(TAG), await engine.size(`docker.io/library/node:${version}-slim`)];
+  t.comment(`built with ${engine.name}: ${megabytes(whole - base)} MB on top of ${megabytes(base)} MB`);
+  t.ok(whole - base < MOST_ADDED, 'adds little to its base');
+  t.ok(config.Labels['org.opencontainers.image.title'], 'has labels');
+
+  const write = 'try { fs.writeFileSync("/app/x", ""); } catch ({ code }) { console.log(code, process.getuid()); }';
+  const { stdout: written } = await outcome(await run({ entrypoint: ['node', '--eval', write] }));
+  t.match(written, /^(EROFS|EACCES) [1-9]\d*\n$/, 'writes nothing beside its volume, and is not root');
+
+  const health = config.Healthcheck.Test.slice(1);
+  t.match(await outcome(await run({ entrypoint: health })), { code: 1, stderr: /^sessions-api: .*ECONNREFUSED/ });
+  t.match(await outcome(await run({ args: ['users', 'add', 'foo@bar.com'] }), 'foobar\n'), { code: 0, stdout: '1\n' });
+
+  const service = await run();
+  await listening(service);
+  t.match(await outcome(await run({ entrypoint: health })), { code: 0, stderr: '' }, 'is healthy');
+  t.match(await send(url, login), { status: 200, body: /^\{"auth_token":"/ });
+  t.equal((await send(url, { path: '/docs/static/swagger-ui-bundle.js' })).status, 200, 'Swagger UI has its files');
+
+  const agent = new Agent({ keepAlive: true });
+  let answered = 0;
+  const inFlight = Array.from({ length: LOGINS_IN_FLIGHT }, async () => {
+    const status = await loginThrough(agent, url);
+    answered += 1;
+    return status;
+  });
+  const exited = once(service.process, 'exit');
+  await Promise.race(inFlight);
+  t.ok(answered < LOGINS_IN_FLIGHT, 'most logins are still in flight');
+  await service.kill('SIGTERM');
+  t.same(
+    await Promise.all(inFlight),
+    inFlight.map(() => 200),
+    'every one of them is answered',
+  );
+  t.same(await exited, [0, null], 'and the exit code is 0');
+});
+
+function megabytes(bytes: number): string {
+  return (bytes / 1e6).toFixed(1);
+}

@@ -21,7 +21,7 @@ import { createThrottle } from './throttle.js';
 
 export type AppOptions = {
   contract: Contract;
-  config: Pick<Config, 'hashing' | 'admission' | 'budgets' | 'tokenTtlSeconds' | 'trustProxy'>;
+  config: Pick<Config, 'hashing' | 'admission' | 'budgets' | 'tokenTtlSeconds' | 'trustProxy' | 'shutdownDelaySeconds'>;
   database: Database;
   jwtSecret: string;
   passwords?: Passwords;
@@ -70,7 +70,7 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
   const passwordUpgrades = createPasswordUpgrades(database.users, passwords, admission, app.log);
   app.addHook('onClose', () => passwordUpgrades.finished());
 
-  await app.register(stoppingPlugin);
+  await app.register(stoppingPlugin, { delay: config.shutdownDelaySeconds * 1_000 });
   await app.register(responseHeadersPlugin, { contract });
   await app.register(requestLogPlugin);
   await app.register(errorsPlugin, { contract });
@@ -88,6 +88,7 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
       passwordUpgrades,
       admission,
       throttle,
+      stopping: app.stopping,
       issueToken: app.issueToken,
     },
   });

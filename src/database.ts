@@ -61,10 +61,16 @@ export async function migrate(url: DatabaseUrl): Promise<string[]> {
  * Opens a database whose migrations have been applied.
  *
  * @param timeout - milliseconds in which it has to do what it is asked
+ * @param poolMax - connections to PostgreSQL at once; the driver's own default unless given
  * @throws DatabaseUnavailable
  */
-export async function openDatabase(url: DatabaseUrl, timeout: number = COMMAND_TIMEOUT): Promise<Database> {
-  const client = url.provider === 'sqlite' ? await openSqlite(url.file) : await openPostgresql(url.href, timeout);
+export async function openDatabase(
+  url: DatabaseUrl,
+  timeout: number = COMMAND_TIMEOUT,
+  poolMax?: number,
+): Promise<Database> {
+  const client =
+    url.provider === 'sqlite' ? await openSqlite(url.file) : await openPostgresql(url.href, timeout, poolMax);
   const users = createUsers(client);
   const counters = createThrottleCounters(client);
   try {
@@ -147,13 +153,15 @@ async function openSqlite(file: string): Promise<PrismaClient> {
   return client;
 }
 
-async function openPostgresql(href: string, timeout: number): Promise<PrismaClient> {
+async function openPostgresql(href: string, timeout: number, poolMax?: number): Promise<PrismaClient> {
   const { PrismaClient } = await import('./generated/postgresql/client.js');
   // Both clients are generated from the same models, so they differ in the SQL they send and not in what they offer.
   const adapter = new PrismaPg({
     connectionString: href,
     connectionTimeoutMillis: timeout,
     query_timeout: timeout,
+    ...(poolMax && { max: poolMax }),
+    fallback_application_name: 'sessions-api',
   });
   return new PrismaClient({ adapter, errorFormat: 'minimal' }) as unknown as PrismaClient;
 }

@@ -19,19 +19,19 @@ export type ProxyName = (typeof PROXIES)[number];
 /** Why a test that needs a proxy is skipped; false where there is one. */
 export const noProxy = (name: ProxyName) => !existsSync(EXECUTABLES[name]) && `there is no ${EXECUTABLES[name]}`;
 
-export type Proxy = {
+export type ReverseProxy = {
   url: string;
   /** The ports of the instances. */
   ports: number[];
   /** What the example asks of the instances' environment. */
   env: NodeJS.ProcessEnv;
   start(): Promise<void>;
-  /** How often it had to ask again, where it counts that. */
-  retries(): Promise<number | undefined>;
+  /** How often it had to ask again. */
+  retries(): Promise<number>;
 };
 
 /** The proxy of an example in deploy/, as it stands there but for its ports. */
-export async function prepareProxy(t: Test, name: ProxyName): Promise<Proxy> {
+export async function prepareProxy(t: Test, name: ProxyName): Promise<ReverseProxy> {
   const file = { nginx: 'nginx.conf', haproxy: 'haproxy.cfg' }[name];
   let example = await readFile(new URL(`../deploy/${file}`, import.meta.url), 'utf8');
   const env = Object.fromEntries(
@@ -76,7 +76,8 @@ export async function prepareProxy(t: Test, name: ProxyName): Promise<Proxy> {
         await writeFile(
           `${directory}/main.conf`,
           `daemon off; pid nginx.pid; worker_processes 2; error_log stderr crit; events {}
-          http { access_log off; ${kinds.map((kind) => `${kind}_temp_path ${kind};`).join(' ')} include ${file}; }`,
+          http { log_format upstream '$upstream_addr'; access_log access.log upstream;
+          ${kinds.map((kind) => `${kind}_temp_path ${kind};`).join(' ')} include ${file}; }`,
         );
         return startProcess(['-p', directory, '-e', 'stderr', '-c', 'main.conf']);
       }
@@ -84,7 +85,10 @@ export async function prepareProxy(t: Test, name: ProxyName): Promise<Proxy> {
       return startProcess(['-db', '-f', `${directory}/${file}`, '-f', `${directory}/stats.cfg`]);
     },
     async retries() {
-      if (name === 'nginx') return undefined;
+      if (name === 'nginx') {
+        const lines = (await readFile(`${directory}/access.log`, 'utf8')).split('\n');
+        return lines.filter((line) => line.includes(',')).length;
+      }
       const connection = connect(socket);
       connection.write('show stat\n');
       const [header = '', ...rows] = (await text(connection)).trim().split('\n');

@@ -5,7 +5,7 @@ import { startTemporaryPostgresql } from '../scripts/temporary-postgresql.js';
 import { type Running, run, start } from '../test/executable.js';
 import { FORM, send } from '../test/send.js';
 import { SECRET } from '../test/service.js';
-import { noProxy, PROXIES, type Proxy, prepareProxy } from './proxies.js';
+import { noProxy, PROXIES, prepareProxy, type ReverseProxy } from './proxies.js';
 
 const ROUNDS = 3;
 const CLIENTS = 8;
@@ -21,7 +21,7 @@ function login({ url }: { url: string }, password = 'foobar') {
   return send(url, { method: 'POST', path: '/api/v1/sessions', headers, body, localAddress: CLIENT });
 }
 
-async function startBehind(t: Test, proxy: Proxy, databaseUrl: string, env: NodeJS.ProcessEnv = {}) {
+async function startBehind(t: Test, proxy: ReverseProxy, databaseUrl: string, env: NodeJS.ProcessEnv = {}) {
   const options = {
     cwd: t.testdir(),
     env: { DATABASE_URL: databaseUrl, JWT_SECRET: SECRET, ...BCRYPT, ...proxy.env, ...env },
@@ -62,16 +62,18 @@ for (const name of PROXIES) {
         instances[index]?.kill('SIGTERM');
         t.equal(await instances[index]?.exited, 0);
         t.ok((answers.get('200') ?? 0) > logins, 'logins go on');
-        instances[index] = await startAt(port);
+        const restarted = await startAt(port);
+        await restarted.written('"outcome":"succeeded"');
+        instances[index] = restarted;
       }
     }
     going = false;
     await Promise.all(clients);
     t.same([...answers.keys()], ['200'], JSON.stringify(Object.fromEntries(answers)));
-    t.comment(`${answers.get('200')} logins`);
-    // HAProxy looks at /readyz, and has no request left on the way to an instance when that one stops.
-    t.equal((await proxy.retries()) ?? 0, 0, 'none had to be sent again');
-    for (const instance of instances) t.match(instance.output(), /"outcome":"succeeded"/, 'both took part');
+    const retries = await proxy.retries();
+    t.comment(`${answers.get('200')} logins, ${retries} of them asked for again`);
+    // It looks at /readyz, and so has no request on the way to an instance when that one stops.
+    if (name === 'haproxy') t.equal(retries, 0);
   });
 
   t.test(`${name}: whose address, and which answers are passed on`, { skip: noProxy(name) }, async (t) => {
@@ -79,10 +81,10 @@ for (const name of PROXIES) {
     t.teardown(() => postgresql.stop());
     const proxy = await prepareProxy(t, name);
     const { instances } = await startBehind(t, proxy, postgresql.url, { THROTTLE_EMAIL_ADDRESS: '1' });
-    /** The lines that the instances have written of logins with an outcome. */
-    const logged = async (outcome: string) => {
+    const logged = (outcome: string) => {
       const lines = instances.flatMap((instance) => instance.output().split('\n'));
-      return lines.filter((line) => line.includes(`"outcome":"${outcome}"`)).map((line) => JSON.parse(line));
+      const logins = lines.filter((line) => line.includes('"createSession"')).map((line) => JSON.parse(line));
+      return logins.filter((login) => login.outcome === outcome);
     };
 
     t.equal((await login(proxy, 'wrong')).status, 401);
@@ -104,7 +106,7 @@ for (const name of PROXIES) {
     for (const instance of instances) instance.kill('SIGTERM');
     for (const instance of instances) t.equal(await instance.exited, 0);
     for (const outcome of ['wrong_password', 'throttled', 'database_unavailable']) {
-      const lines = await logged(outcome);
+      const lines = logged(outcome);
       t.equal(lines.length, 1, `${outcome}: only one instance was asked`);
       t.equal(lines[0]?.ip, CLIENT, 'and it knows the client');
     }

@@ -1,9 +1,14 @@
 /** Several instances, as processes, on one PostgreSQL. */
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync } from 'node:fs';
+import { writeFile } from 'node:fs/promises';
 import { PrismaPg } from '@prisma/adapter-pg';
 import t, { type Test } from 'tap';
+import { freePort } from '../scripts/temporary-postgresql.js';
 import { type Running, run, start } from '../test/executable.js';
 import { FORM, send } from '../test/send.js';
-import { createDatabase, SECRET, UNTHROTTLED } from '../test/service.js';
+import { createDatabase, execute, SECRET, UNTHROTTLED } from '../test/service.js';
 
 const BCRYPT = { PASSWORD_HASHING: 'bcrypt', BCRYPT_COST: '4' };
 const RACES = 3;
@@ -69,36 +74,87 @@ t.test('guesses sent at once through several instances have at most the budget o
 });
 
 t.test('an instance has at most DATABASE_POOL_MAX connections', async (t) => {
-  const DATABASE_POOL_MAX = '3';
   const url = await createDatabase(t, 'postgresql');
+  const env = { ...UNTHROTTLED, THROTTLE_ADDRESS: '1000000', DATABASE_POOL_MAX: '3' };
   const names = ['one', 'other'];
   const instances = await startInstances(
     t,
-    { ...UNTHROTTLED, THROTTLE_ADDRESS: '1000000', DATABASE_POOL_MAX },
+    env,
     names.map((name) => `${url}?application_name=${name}`),
   );
+  t.same(await connectionsUnderLogins(t, instances, url), { one: 3, other: 3 }, 'as many, and no more');
+});
+
+t.test('a version starts where a newer one has added to the tables', async (t) => {
+  const url = await createDatabase(t, 'postgresql');
+  const env = { DATABASE_URL: url };
+  await run(['migrate'], { cwd: t.testdir(), env });
+  await execute(
+    { provider: 'postgresql', href: url },
+    `ALTER TABLE users ADD COLUMN added_later TEXT;
+    INSERT INTO _prisma_migrations (id, checksum, migration_name, finished_at, applied_steps_count)
+    VALUES ('later', 'x', '29990101000000_later', now(), 1)`,
+  );
+  const [instance] = await startInstances(t, {}, [url]);
+  t.equal(instance && (await login(instance)).status, 200);
+});
+
+const PGBOUNCER = '/usr/sbin/pgbouncer';
+t.test(
+  'PgBouncer, a connection for each transaction',
+  { skip: !existsSync(PGBOUNCER) && 'is not there' },
+  async (t) => {
+    const url = await createDatabase(t, 'postgresql');
+    await run(['migrate'], { cwd: t.testdir(), env: { DATABASE_URL: url } });
+    const { hostname, port, pathname, username, password } = new URL(url);
+    const listensAt = await freePort();
+    const file = `${t.testdir()}/pgbouncer.ini`;
+    await writeFile(
+      file,
+      `[databases]
+    sessions = host=${hostname} port=${port} dbname=${pathname.slice(1)} user=${username} password=${password}
+    [pgbouncer]
+    listen_addr = 127.0.0.1
+    listen_port = ${listensAt}
+    unix_socket_dir =
+    auth_type = any
+    pool_mode = transaction
+    default_pool_size = 2
+    `,
+    );
+    // It refuses to run as root.
+    const pgbouncer = spawn(PGBOUNCER, [...(process.getuid?.() === 0 ? ['-u', 'nobody'] : []), file], {
+      stdio: 'pipe',
+    });
+    t.teardown(() => pgbouncer.kill('SIGINT'));
+    await once(pgbouncer.stderr, 'data');
+    const through = `postgresql://any@127.0.0.1:${listensAt}/sessions`;
+    const instances = await startInstances(t, { ...UNTHROTTLED, THROTTLE_ADDRESS: '1000000' }, [through, through]);
+    const connections = await connectionsUnderLogins(t, instances, url);
+    t.equal(connections['sessions-api'], 2, 'two instances share two connections');
+  },
+);
+
+/** Logs in at all instances, and tells how many connections there were at most, by application_name. */
+async function connectionsUnderLogins(t: Test, instances: Running[], url: string): Promise<{ [name: string]: number }> {
   const observer = await new PrismaPg({ connectionString: url, max: 1 }).connect();
   t.teardown(() => observer.dispose());
-  const connections = async () => {
-    const sql = `SELECT application_name, count(*)::int FROM pg_stat_activity
-      WHERE datname = current_database() AND pid <> pg_backend_pid() GROUP BY 1`;
-    return (await observer.queryRaw({ sql, args: [], argTypes: [] })).rows;
-  };
-
+  const sql = `SELECT application_name, count(*)::int FROM pg_stat_activity
+    WHERE datname = current_database() AND pid <> pg_backend_pid() GROUP BY 1`;
   const end = performance.now() + 4_000;
   const answers = new Set<string>();
   const loops = Array.from({ length: 40 }, async (_, loop) => {
     const instance = instances[loop % instances.length];
-    while (instance && performance.now() < end) {
-      const password = loop % 4 > 1 ? 'foobar' : 'wrong';
-      answers.add(`${password} ${(await login(instance, password)).status}`);
-    }
+    const password = loop % 4 > 1 ? 'foobar' : 'wrong';
+    while (instance && performance.now() < end) answers.add(`${password} ${(await login(instance, password)).status}`);
   });
-  const most = new Map<unknown, number>();
+  const most: { [name: string]: number } = {};
   while (performance.now() < end) {
-    for (const [name, count] of await connections()) most.set(name, Math.max(most.get(name) ?? 0, Number(count)));
+    for (const [name, count] of (await observer.queryRaw({ sql, args: [], argTypes: [] })).rows) {
+      most[String(name)] = Math.max(most[String(name)] ?? 0, Number(count));
+    }
   }
   await Promise.all(loops);
   t.same([...answers].sort(), ['foobar 200', 'wrong 401'], 'every login is answered');
-  t.same(Object.fromEntries(most), { one: 3, other: 3 }, 'as many, and no more');
-});
+  return most;
+}

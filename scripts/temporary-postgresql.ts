@@ -52,7 +52,8 @@ export async function startTemporaryPostgresql(flags: string[] = []): Promise<Te
   };
 }
 
-function freePort(): Promise<number> {
+/** A port of 127.0.0.1 that nobody listens at. */
+export function freePort(): Promise<number> {
   return new Promise((resolve, reject) => {
     const server = createServer();
     server.on('error', reject);

@@ -23,10 +23,7 @@ import type { TracingConfig } from './tracing-config.js';
 
 export type AppOptions = {
   contract: Contract;
-  config: Pick<
-    Config,
-    'databaseUrl' | 'hashing' | 'admission' | 'budgets' | 'tokenTtlSeconds' | 'trustProxy' | 'tracing'
-  >;
+  config: Config;
   database: Database;
   jwtSecret: string;
   passwords?: Passwords;
@@ -82,7 +79,7 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
   const passwordUpgrades = createPasswordUpgrades(database.users, passwords, untraced.admission, app.log);
   app.addHook('onClose', () => passwordUpgrades.finished());
 
-  await app.register(stoppingPlugin);
+  await app.register(stoppingPlugin, { delay: config.shutdownDelaySeconds * 1_000 });
   await app.register(responseHeadersPlugin, { contract });
   await app.register(requestLogPlugin);
   await app.register(errorsPlugin, { contract });
@@ -100,6 +97,7 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
       passwordUpgrades,
       admission,
       throttle,
+      stopping: app.stopping,
       issueToken: app.issueToken,
     },
   });

@@ -18,6 +18,8 @@ export type Config = {
   host: string;
   port: number;
   databaseUrl: DatabaseUrl;
+  /** Connections to PostgreSQL at once. */
+  databasePoolMax: number;
   /** Undefined on SQLite where none is set: one is made and kept beside the database. */
   jwtSecret: string | undefined;
   tokenTtlSeconds: number;
@@ -28,6 +30,7 @@ export type Config = {
   trustProxy: TrustProxy;
   /** Undefined where tracing is off. */
   tracing: TracingConfig | undefined;
+  shutdownDelaySeconds: number;
 };
 
 /** Something in the environment is wrong. `faults` has a line for each variable, which never holds a secret. */
@@ -63,6 +66,7 @@ export function readConfig(env: NodeJS.ProcessEnv, { issuesTokens }: { issuesTok
       HOST: text({ default: '127.0.0.1' }),
       PORT: integer(0, 65_535)({ default: 3000 }),
       DATABASE_URL: databaseUrl({ default: parseDatabaseUrl('file:./data/sessions.db') }),
+      DATABASE_POOL_MAX: integer(1, 1_000)({ default: 10 }),
       JWT_SECRET: jwtSecret({
         default: undefined,
         desc: 'has to be set when DATABASE_URL is PostgreSQL, so that all instances sign with the same secret',
@@ -80,6 +84,7 @@ export function readConfig(env: NodeJS.ProcessEnv, { issuesTokens }: { issuesTok
       THROTTLE_EMAIL: integer(0, 1_000_000)({ default: 200 }),
       LOG_LEVEL: oneOf(LOG_LEVELS)({ default: 'info' }),
       TRUST_PROXY: trustProxy({ default: false }),
+      SHUTDOWN_DELAY_SECONDS: integer(0, 300)({ default: 0 }),
     },
     { reporter: addTo(faults) },
   );
@@ -89,6 +94,7 @@ export function readConfig(env: NodeJS.ProcessEnv, { issuesTokens }: { issuesTok
     host: values.HOST,
     port: values.PORT,
     databaseUrl: values.DATABASE_URL,
+    databasePoolMax: values.DATABASE_POOL_MAX,
     jwtSecret: values.JWT_SECRET,
     tokenTtlSeconds: values.TOKEN_TTL_SECONDS,
     hashing: {
@@ -106,6 +112,7 @@ export function readConfig(env: NodeJS.ProcessEnv, { issuesTokens }: { issuesTok
     logLevel: values.LOG_LEVEL,
     trustProxy: values.TRUST_PROXY,
     tracing,
+    shutdownDelaySeconds: values.SHUTDOWN_DELAY_SECONDS,
   };
 }
 

@@ -1,18 +1,17 @@
 import { mkdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
-import type { PrismaPg } from '@prisma/adapter-pg';
 import {
   type DriverAdapterError,
   isDriverAdapterError,
-  type SqlDriverAdapter,
+  type SqlDriverAdapterFactory,
   type SqlMigrationAwareDriverAdapterFactory,
 } from '@prisma/driver-adapter-utils';
 import type { DatabaseUrl } from './config.js';
 import { ExpectedError } from './expected-error.js';
-import type { PrismaClient } from './generated/sqlite/client.js';
+import type { PrismaClient as SqliteClient } from './generated/sqlite/client.js';
 import { applyMigrations, hasPendingMigrations } from './migrations.js';
-import { createQueries } from './queries.js';
+import { createPostgresqlQueries, createSqliteQueries, type Queries } from './queries.js';
 import { createThrottleCounters, type ThrottleCounters } from './throttle-counters.js';
 import { createUsers, type Users } from './users.js';
 
@@ -35,6 +34,10 @@ export class DatabaseUnavailable extends ExpectedError {
 export const LOGIN_TIMEOUT = 1_400;
 /** Milliseconds that a command has patience for; nobody waits for its answer as for that of a login. */
 const COMMAND_TIMEOUT = 30_000;
+/** Connections to PostgreSQL that a command, or a service which is not told otherwise, may have at once. */
+const POOL_MAX = 10;
+// In WAL mode anything less than FULL may lose what was acknowledged when the power fails.
+const SQLITE_PRAGMAS = 'PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON';
 /** Milliseconds until the next try, where another process has SQLite's lock. */
 const SQLITE_BUSY_RETRY = 10;
 /** Milliseconds that what is known of the database's health stays true. */
@@ -58,27 +61,22 @@ export async function migrate(url: DatabaseUrl): Promise<string[]> {
   }
 }
 
+export type DatabaseOptions = {
+  /** Milliseconds in which it has to do what a login asks. */
+  timeout?: number;
+  /** Connections to PostgreSQL at once. */
+  poolMax?: number;
+};
+
 /**
  * Opens a database whose migrations have been applied.
  *
- * @param timeout - milliseconds in which it has to do what it is asked
  * @throws DatabaseUnavailable
  */
-export async function openDatabase(url: DatabaseUrl, timeout: number = COMMAND_TIMEOUT): Promise<Database> {
-  const connection = await connect(url, timeout);
-  let client: Promise<PrismaClient> | undefined;
-  const openModel = async () => {
-    client ??= openClient(connection);
-    return (await client).user;
-  };
-  const queries = createQueries(connection);
-  const users = createUsers(queries, openModel);
-  const counters = createThrottleCounters(queries);
-  try {
-    await users.findForLogin('');
-  } catch (error) {
-    throw new DatabaseUnavailable(url, error);
-  }
+export async function openDatabase(
+  url: DatabaseUrl,
+  { timeout = COMMAND_TIMEOUT, poolMax = POOL_MAX }: DatabaseOptions = {},
+): Promise<Database> {
   const ask = async <T>(question: () => Promise<T>, patience = timeout): Promise<T> => {
     try {
       return await withinTimeout(patience, question);
@@ -86,6 +84,16 @@ export async function openDatabase(url: DatabaseUrl, timeout: number = COMMAND_T
       throw new DatabaseUnavailable(url, error);
     }
   };
+  const connection = await ask(() =>
+    url.provider === 'sqlite' ? connectSqlite(url.file) : connectPostgresql(url.href, timeout, poolMax),
+  );
+  let client: Promise<SqliteClient> | undefined;
+  const openModel = async () => {
+    client ??= connection.openClient();
+    return (await client).user;
+  };
+  const users = createUsers(connection.queries, openModel);
+  const counters = createThrottleCounters(connection.queries);
   // The first of these loads Prisma's client.
   const askModel = <T>(question: () => Promise<T>) => ask(question, COMMAND_TIMEOUT);
   const ping = async () => {
@@ -116,7 +124,7 @@ export async function openDatabase(url: DatabaseUrl, timeout: number = COMMAND_T
       if (performance.now() - lastPing.at > PING_LIFETIME) lastPing = { at: performance.now(), answer: ping() };
       return lastPing.answer;
     },
-    close: () => connection.dispose(),
+    close: () => connection.close(),
   };
 }
 
@@ -142,48 +150,82 @@ async function withinTimeout<T>(timeout: number, question: () => Promise<T>): Pr
 }
 
 function isBusy(error: unknown): boolean {
-  return driverErrorOf(error)?.originalCode === 'SQLITE_BUSY';
+  return codeOf(error) === 'SQLITE_BUSY';
 }
 
-async function connect(url: DatabaseUrl, timeout: number): Promise<SqlDriverAdapter> {
-  if (url.provider === 'postgresql') {
-    const pool = { connectionString: url.href, connectionTimeoutMillis: timeout, query_timeout: timeout };
-    return (await postgresqlAdapter(pool)).connect();
-  }
-  const connection = await (await sqliteAdapter(url.file, 0)).connect();
-  // In WAL mode anything less than FULL may lose what was acknowledged when the power fails.
-  await connection.executeScript('PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON');
-  return connection;
-}
+type Connection = {
+  queries: Queries;
+  /** Prisma's client, which only commands use. */
+  openClient(): Promise<SqliteClient>;
+  close(): Promise<void>;
+};
 
 // A process loads the driver of its own database alone.
+
+async function connectSqlite(file: string): Promise<Connection> {
+  const { default: Sqlite } = await import('better-sqlite3');
+  const database = new Sqlite(file, { timeout: 0 }).defaultSafeIntegers();
+  database.exec(SQLITE_PRAGMAS);
+  // It throws where the database can't be used.
+  database.exec('SELECT 1 FROM users LIMIT 1');
+  let disconnect = async () => {};
+  return {
+    queries: createSqliteQueries(database),
+    async openClient() {
+      const { PrismaClient } = await import('./generated/sqlite/client.js');
+      const client = new PrismaClient({ adapter: withPragmas(await sqliteAdapter(file, 0)), errorFormat: 'minimal' });
+      disconnect = () => client.$disconnect();
+      return client;
+    },
+    async close() {
+      await disconnect();
+      database.close();
+    },
+  };
+}
+
+/** A pool that is bounded, and that Prisma's client shares. */
+async function connectPostgresql(href: string, timeout: number, max: number): Promise<Connection> {
+  const { default: pg } = await import('pg');
+  const pool = new pg.Pool({
+    connectionString: href,
+    connectionTimeoutMillis: timeout,
+    query_timeout: timeout,
+    max,
+    fallback_application_name: 'sessions-api',
+  });
+  // A connection that breaks while nobody uses it: the next one to ask gets another.
+  pool.on('error', () => {});
+  await pool.query('SELECT 1 FROM users LIMIT 1');
+  return {
+    queries: createPostgresqlQueries(pool, new URL(href).searchParams.get('pgbouncer') !== 'true'),
+    async openClient() {
+      const [{ PrismaPg }, { PrismaClient }] = await Promise.all([
+        import('@prisma/adapter-pg'),
+        import('./generated/postgresql/client.js'),
+      ]);
+      // Both clients are generated from the same models, so they differ in the SQL they send and not in what they offer.
+      return new PrismaClient({ adapter: new PrismaPg(pool), errorFormat: 'minimal' }) as unknown as SqliteClient;
+    },
+    close: () => pool.end(),
+  };
+}
 
 async function sqliteAdapter(file: string, timeout: number): Promise<SqlMigrationAwareDriverAdapterFactory> {
   const { PrismaBetterSqlite3 } = await import('@prisma/adapter-better-sqlite3');
   return new PrismaBetterSqlite3({ url: file, timeout });
 }
 
-async function postgresqlAdapter(
-  pool: ConstructorParameters<typeof PrismaPg>[0],
-): Promise<SqlMigrationAwareDriverAdapterFactory> {
-  const { PrismaPg } = await import('@prisma/adapter-pg');
-  return new PrismaPg(pool);
-}
-
-/** Prisma's client, on a connection that is there already. */
-async function openClient(connection: SqlDriverAdapter): Promise<PrismaClient> {
-  const { provider, adapterName } = connection;
-  // Both clients are generated from the same models, so they differ in the SQL they send and not in what they offer.
-  const { PrismaClient } =
-    provider === 'sqlite'
-      ? await import('./generated/sqlite/client.js')
-      : ((await import(
-          './generated/postgresql/client.js'
-        )) as unknown as typeof import('./generated/sqlite/client.js'));
-  return new PrismaClient({
-    adapter: { provider, adapterName, connect: async () => connection },
-    errorFormat: 'minimal',
-  });
+function withPragmas(factory: SqlDriverAdapterFactory): SqlDriverAdapterFactory {
+  return {
+    provider: factory.provider,
+    adapterName: factory.adapterName,
+    async connect() {
+      const connection = await factory.connect();
+      await connection.executeScript(SQLITE_PRAGMAS);
+      return connection;
+    },
+  };
 }
 
 /**
@@ -197,21 +239,23 @@ async function migrateSqlite(file: string): Promise<string[]> {
   try {
     await lock.executeScript('BEGIN EXCLUSIVE');
     const adapter = await sqliteAdapter(file, SQLITE_MIGRATION_TIMEOUT);
-    if (!(await hasPendingMigrations('sqlite', adapter))) return [];
+    // Also for a file that was restored from a copy: VACUUM INTO leaves the mode behind.
     const connection = await adapter.connect();
     await connection.executeScript('PRAGMA journal_mode = WAL').finally(() => connection.dispose());
-    return await applyMigrations('sqlite', adapter);
+    return (await hasPendingMigrations('sqlite', adapter)) ? await applyMigrations('sqlite', adapter) : [];
   } finally {
     await lock.dispose();
   }
 }
 
 async function migratePostgresql(href: string): Promise<string[]> {
+  const { PrismaPg } = await import('@prisma/adapter-pg');
   // No limit on a statement's time: a migration may take longer than a login waits.
-  const pool = { connectionString: href, connectionTimeoutMillis: CONNECTION_TIMEOUT };
-  const adapter = await postgresqlAdapter(pool);
-  if (!(await hasPendingMigrations('postgresql', adapter))) return [];
-  return applyMigrations('postgresql', adapter);
+  const adapter: SqlMigrationAwareDriverAdapterFactory = new PrismaPg({
+    connectionString: href,
+    connectionTimeoutMillis: CONNECTION_TIMEOUT,
+  });
+  return (await hasPendingMigrations('postgresql', adapter)) ? applyMigrations('postgresql', adapter) : [];
 }
 
 /** The URL without its password. */
@@ -221,15 +265,21 @@ function placeOf(url: DatabaseUrl): string {
   return `${protocol}//${host}${pathname}`;
 }
 
-/** The driver's own words; where it has none, the kind of its error, such as DatabaseNotReachable, in words. */
+/** The driver's own words; where it has none, its code. */
 function reasonOf(error: unknown): string {
   const driverError = driverErrorOf(error);
-  if (!driverError) return error instanceof Error ? error.message : String(error);
-  const { kind, originalMessage } = driverError;
-  return originalMessage ?? kind.replaceAll(/\B[A-Z]/g, (letter) => ` ${letter}`).toLowerCase();
+  if (driverError) return driverError.originalMessage ?? driverError.kind;
+  return error instanceof Error ? error.message || String(codeOf(error)) : String(error);
 }
 
-/** The driver's error, which the client wraps. */
+/** The driver's own code. */
+function codeOf(error: unknown): unknown {
+  const driverError = driverErrorOf(error);
+  if (driverError) return driverError.originalCode;
+  return error instanceof Error && 'code' in error ? error.code : undefined;
+}
+
+/** The driver's error, which Prisma's adapter, and its client, wrap. */
 function driverErrorOf(error: unknown): DriverAdapterError['cause'] | undefined {
   if (isDriverAdapterError(error)) return error.cause;
   if (!(error instanceof Error && 'meta' in error)) return undefined;

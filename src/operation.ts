@@ -15,6 +15,8 @@ export type Services = {
   /** What takes a core for a while runs through here. */
   admission: Admission;
   throttle: Throttle;
+  /** Aborts when the service is told to stop. */
+  stopping: AbortSignal;
   /** Makes the JSON Web Token of a user. */
   issueToken(userId: number): string;
 };

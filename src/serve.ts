@@ -28,12 +28,12 @@ export async function serve(config: Config): Promise<string> {
   const contract = loadContract();
   const applied = await migrate(config.databaseUrl);
   const jwtSecret = await readJwtSecret(config);
-  const database = await openDatabase(config.databaseUrl, LOGIN_TIMEOUT);
+  const database = await openDatabase(config.databaseUrl, { timeout: LOGIN_TIMEOUT, poolMax: config.databasePoolMax });
   const logger = await createLogger(config.logLevel);
   const app = await buildApp({ contract, config, database, jwtSecret, logger });
   for (const name of applied) app.log.info(`applied migration ${name}`);
   // Before it says that it listens, for whoever waits for that may stop it at once.
-  const { uninstall } = stopOnSignal(app, database);
+  const { uninstall } = stopOnSignal(app, database, config.shutdownDelaySeconds * 1_000);
   try {
     return await app.listen({ host: config.host, port: config.port });
   } catch (error) {
@@ -45,7 +45,8 @@ export async function serve(config: Config): Promise<string> {
   }
 }
 
-function stopOnSignal(app: FastifyInstance, database: Database) {
+/** @param delay - milliseconds until the service begins to stop */
+function stopOnSignal(app: FastifyInstance, database: Database, delay: number) {
   const underNpm = process.env.npm_lifecycle_event !== undefined;
   let lastSigint = Number.NEGATIVE_INFINITY;
   process.on('SIGINT', () => {
@@ -54,7 +55,7 @@ function stopOnSignal(app: FastifyInstance, database: Database) {
     lastSigint = now;
     process.emit('SIGTERM', 'SIGTERM');
   });
-  const options = { delay: STOP_TIMEOUT, logger: app.log, skip: ['SIGINT' as const] };
+  const options = { delay: delay + STOP_TIMEOUT, logger: app.log, skip: ['SIGINT' as const] };
   return closeWithGrace(options, async ({ signal, err }) => {
     if (err) app.log.fatal({ err }, err.message);
     if (signal) app.log.info('stopping: finishing the requests in flight');

@@ -94,7 +94,7 @@ export function createUsers({ query, execute }: Queries, openModel: () => Promis
     },
     async replacePasswordDigest(id, old, passwordDigest) {
       const changed = await execute(sql`
-        UPDATE users SET password_digest = ${passwordDigest}, updated_at = ${new Date()}
+        UPDATE users SET password_digest = ${passwordDigest}, updated_at = ${timestampOf(new Date())}
         WHERE id = ${id} AND password_digest = ${old}`);
       return changed > 0;
     },
@@ -105,6 +105,11 @@ export function createUsers({ query, execute }: Queries, openModel: () => Promis
       return (await (await openModel()).deleteMany({ where: { id } })).count > 0;
     },
   };
+}
+
+/** As Prisma writes it into SQLite; PostgreSQL, whose column has no zone, takes the UTC that is before it. */
+function timestampOf(date: Date): string {
+  return date.toISOString().replace('Z', '+00:00');
 }
 
 function whereOf({ email, disabled }: UserFilter) {

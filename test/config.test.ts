@@ -19,6 +19,7 @@ t.test('the defaults', async (t) => {
     host: '127.0.0.1',
     port: 3000,
     databaseUrl: { provider: 'sqlite', file: './data/sessions.db' },
+    databasePoolMax: 10,
     jwtSecret: undefined,
     tokenTtlSeconds: 86_400,
     hashing: { algorithm: 'argon2id' },
@@ -27,6 +28,7 @@ t.test('the defaults', async (t) => {
     logLevel: 'info',
     trustProxy: false,
     tracing: undefined,
+    shutdownDelaySeconds: 0,
   };
   t.same(readConfig({}, serving), defaults);
   t.same(readConfig({ PORT: '', JWT_SECRET: '', DATABASE_URL: '' }, serving), defaults, 'an empty value is none');
@@ -38,6 +40,7 @@ t.test('what each variable takes', async (t) => {
       HOST: '0.0.0.0',
       PORT: '0',
       DATABASE_URL: 'postgres://u:p@host:5432/db',
+      DATABASE_POOL_MAX: '1',
       JWT_SECRET: 'x'.repeat(32),
       TOKEN_TTL_SECONDS: '60',
       PASSWORD_HASHING: 'bcrypt',
@@ -51,6 +54,7 @@ t.test('what each variable takes', async (t) => {
       THROTTLE_EMAIL: '0',
       LOG_LEVEL: 'silent',
       TRUST_PROXY: '10.0.0.0/8, ::1',
+      SHUTDOWN_DELAY_SECONDS: '5',
     },
     serving,
   );
@@ -58,6 +62,7 @@ t.test('what each variable takes', async (t) => {
     host: '0.0.0.0',
     port: 0,
     databaseUrl: { provider: 'postgresql', href: 'postgres://u:p@host:5432/db' },
+    databasePoolMax: 1,
     jwtSecret: 'x'.repeat(32),
     tokenTtlSeconds: 60,
     hashing: { algorithm: 'bcrypt', cost: 4, bcryptPepper: 'salt and pepper' },
@@ -66,6 +71,7 @@ t.test('what each variable takes', async (t) => {
     logLevel: 'silent',
     trustProxy: ['10.0.0.0/8', '::1'],
     tracing: undefined,
+    shutdownDelaySeconds: 5,
   });
   t.same(readConfig({ DATABASE_URL: 'file:///var/lib/x.db' }, serving).databaseUrl, {
     provider: 'sqlite',
@@ -86,6 +92,7 @@ t.test('a number in TRUST_PROXY counts proxies', async (t) => {
 const wrong: NodeJS.ProcessEnv = {
   PORT: '65536 -1 1.5 0x10 http',
   DATABASE_URL: 'mysql://h/d postgresql:h file: file::memory: file:data/ sessions.db',
+  DATABASE_POOL_MAX: '0 1001 many',
   JWT_SECRET: `short ${'x'.repeat(31)}`,
   TOKEN_TTL_SECONDS: '0 -1 1d 315360001',
   PASSWORD_HASHING: 'md5 ARGON2ID argon2i',
@@ -96,6 +103,7 @@ const wrong: NodeJS.ProcessEnv = {
   THROTTLE_ADDRESS: '1000001',
   THROTTLE_EMAIL: '1.5',
   LOG_LEVEL: 'verbose INFO',
+  SHUTDOWN_DELAY_SECONDS: '-1 5s 301',
   TRUST_PROXY: 'yes 10.0.0.0/33 ::1/129 1.2.3.4/8/8 proxy.example',
 };
 

@@ -5,6 +5,8 @@ export type Request = {
   path: string;
   headers?: OutgoingHttpHeaders;
   body?: string | Buffer;
+  /** To send it from, where the machine has several. */
+  localAddress?: string;
 };
 
 export type Reply = {
@@ -20,9 +22,9 @@ export const FORM = { 'content-type': 'application/x-www-form-urlencoded' };
 export const JSON_TYPE = { 'content-type': 'application/json' };
 
 /** Sends one request over a connection of its own. */
-export function send(url: string, { method = 'GET', path, headers = {}, body }: Request): Promise<Reply> {
+export function send(url: string, { method = 'GET', path, headers = {}, body, localAddress }: Request): Promise<Reply> {
   return new Promise((resolve, reject) => {
-    const request = httpRequest(`${url}${path}`, { method, headers, agent: false }, async (response) => {
+    const request = httpRequest(`${url}${path}`, { method, headers, localAddress, agent: false }, async (response) => {
       try {
         const chunks = await response.toArray();
         resolve({

@@ -50,8 +50,15 @@ for (const signal of ['SIGTERM', 'SIGINT'] as const) {
     inFlight.write(`${head}Content-Type: ${FORM['content-type']}\r\n\r\n`);
     await once(inFlight, 'data'); // 100 Continue: the request is with the service.
 
+    const [begun, silent] = [connect(Number(port), '127.0.0.1'), connect(Number(port), '127.0.0.1')];
+    await Promise.all([once(begun, 'connect'), once(silent, 'connect')]);
+    await send(service.url, { path: '/livez' }); // Behind them, so they are with the service too.
+
     service.kill(signal);
     await once(idle, 'close');
+    begun.write('GET /livez HTTP/1.1\r\nHost: x\r\n\r\n');
+    t.match(await text(begun), /^HTTP\/1.1 200 /, 'a proxy’s connection, whose request was on its way');
+    await once(silent, 'close');
     inFlight.write(login.body);
     const answer = await text(inFlight);
     t.match(answer, /^HTTP\/1.1 401 /);
@@ -59,6 +66,28 @@ for (const signal of ['SIGTERM', 'SIGINT'] as const) {
     t.equal(await service.exited, 0);
   });
 }
+
+t.test('goes on for SHUTDOWN_DELAY_SECONDS, but is no longer ready', async (t) => {
+  const service = await start(t, { cwd: t.testdir(), env: { SHUTDOWN_DELAY_SECONDS: '2' } });
+  t.equal((await send(service.url, { path: '/readyz' })).status, 200);
+  const idle = connect(Number(new URL(service.url).port), '127.0.0.1');
+  idle.write('GET /livez HTTP/1.1\r\nHost: x\r\n\r\n');
+  await once(idle, 'data');
+
+  const begun = performance.now();
+  service.kill('SIGTERM');
+  await service.written('stopping');
+  const unready = await send(service.url, { path: '/readyz' });
+  t.equal(unready.status, 503);
+  t.match(unready.headers, { 'retry-after': /^\d+$/, connection: 'close' });
+  t.equal((await send(service.url, login)).status, 401, 'new connections are served');
+  idle.write('GET /livez HTTP/1.1\r\nHost: x\r\n\r\n');
+  const answer = await text(idle);
+  t.match(answer, /^HTTP\/1.1 200 /, 'open ones too');
+  t.match(answer, /connection: close/i, 'and are told that it was the last time');
+  t.equal(await service.exited, 0);
+  t.ok(performance.now() - begun >= 2_000);
+});
 
 t.test('a second signal exits at once', async (t) => {
   const service = await start(t, { cwd: t.testdir() });

@@ -74,7 +74,10 @@ export async function startService(
   const DATABASE_URL = databaseUrl ?? (await createDatabase(t, provider));
   const config = readConfig({ ...env, DATABASE_URL, JWT_SECRET: SECRET }, { issuesTokens: true });
   await migrate(config.databaseUrl);
-  const database = await openDatabase(config.databaseUrl, databaseTimeout);
+  const database = await openDatabase(config.databaseUrl, {
+    timeout: databaseTimeout,
+    poolMax: config.databasePoolMax,
+  });
   const app = await buildApp({ contract: loadContract(), config, database, jwtSecret: SECRET, ...options });
   const url = await app.listen({ port: 0 });
   t.teardown(async () => {

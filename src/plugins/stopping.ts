@@ -1,14 +1,31 @@
 import type { Socket } from 'node:net';
+import { setTimeout as wait } from 'node:timers/promises';
 import fp from 'fastify-plugin';
 
+declare module 'fastify' {
+  interface FastifyInstance {
+    /** Aborts as soon as the service is told to stop. */
+    stopping: AbortSignal;
+  }
+}
+
+export type StoppingOptions = {
+  /** Milliseconds in which it goes on as before, so that proxies notice that it is no longer ready. */
+  delay: number;
+};
+
+/** Milliseconds for the first byte on a connection: a proxy has opened it for a request that is on its way. */
+const FIRST_BYTE_TIMEOUT = 1_000;
+
 /**
- * Hangs up on connections that would keep the process alive once the service is stopping: at once on those that have sent
- * nothing yet, after each reply, and on whoever has not sent a whole request in the time that there is for one.
+ * Hangs up on connections that would keep the process alive once the service is stopping: after each reply, and on whoever
+ * has not begun a request, or not sent the whole of it, in the time that there is for one.
  */
-export const stoppingPlugin = fp(
-  async (app) => {
+export const stoppingPlugin = fp<StoppingOptions>(
+  async (app, { delay }) => {
+    const stop = new AbortController();
+    app.decorate('stopping', stop.signal);
     const connections = new Set<Socket>();
-    let stopping = false;
 
     app.server.on('connection', (socket) => {
       connections.add(socket);
@@ -16,14 +33,18 @@ export const stoppingPlugin = fp(
     });
 
     app.addHook('preClose', async () => {
-      stopping = true;
-      for (const socket of connections) if (socket.bytesRead === 0) socket.destroy();
+      stop.abort();
+      if (delay > 0 && app.server.listening) await wait(delay);
+      setTimeout(() => {
+        for (const socket of connections) if (socket.bytesRead === 0) socket.destroy();
+      }, FIRST_BYTE_TIMEOUT).unref();
       // Node no longer watches for slow requests once its server closes.
       setTimeout(() => app.server.closeAllConnections(), app.server.requestTimeout).unref();
     });
 
+    // A proxy that is told so does not send its next request on a connection that is about to be closed.
     app.addHook('onSend', async (_request, reply) => {
-      if (stopping) reply.header('connection', 'close');
+      if (stop.signal.aborted) reply.header('connection', 'close');
     });
   },
   { name: 'stopping' },

@@ -1,0 +1,182 @@
+/** The commands of docs/operating.md, as they stand there: backups made under logins, restored elsewhere, logged in to. */
+import { execFile, spawn } from 'node:child_process';
+import { createHmac } from 'node:crypto';
+import { once } from 'node:events';
+import { existsSync } from 'node:fs';
+import { copyFile, mkdir, readFile, stat, writeFile } from 'node:fs/promises';
+import { setTimeout as wait } from 'node:timers/promises';
+import { promisify } from 'node:util';
+import t, { type Test } from 'tap';
+import { type Options, type Running, run, start } from '../test/executable.js';
+import { FORM, send } from '../test/send.js';
+import { SECRET, UNTHROTTLED } from '../test/service.js';
+
+const guide = await readFile(new URL('../docs/operating.md', import.meta.url), 'utf8');
+const ENV = { ...UNTHROTTLED, THROTTLE_ADDRESS: '1000000', PASSWORD_HASHING: 'bcrypt', BCRYPT_COST: '4' };
+
+t.setTimeout(300_000);
+
+/** The `sh` blocks below a heading. */
+function commandsOf(heading: string): string[] {
+  const [, section = ''] = guide.split(`\n${heading}\n`);
+  const [own = ''] = section.split(/^#+ /m);
+  return [...own.matchAll(/^```sh\n(.*?)^```$/gms)].map(([, block = '']) => block);
+}
+
+async function sh(block: string | undefined, env: NodeJS.ProcessEnv): Promise<string> {
+  if (block === undefined) throw new Error('the guide has lost a block of commands');
+  const { stdout } = await promisify(execFile)('bash', ['-euc', block], { env: { PATH: process.env.PATH, ...env } });
+  return stdout;
+}
+
+const missing = (executable: string) => !existsSync(executable) && `there is no ${executable}`;
+
+function login({ url }: Running, email: string, password = 'foobar') {
+  const body = new URLSearchParams({ email, password }).toString();
+  return send(url, { method: 'POST', path: '/api/v1/sessions', headers: FORM, body });
+}
+
+/** Adds users and lets logins fail, which is written down, until it is stopped. */
+async function startUnderWrites(t: Test, options: Options) {
+  const service = await start(t, options);
+  const users: string[] = [];
+  const statuses = new Set<number>();
+  let failures = 0;
+  let going = true;
+  const add = async () => {
+    for (let user = 0; going; user += 1) {
+      const email = `user${user}@bar.com`;
+      const { code } = await run(['users', 'add', email], { ...options, input: 'foobar' });
+      if (code === 0) users.push(email);
+      else t.fail(`${email} was not added`);
+    }
+  };
+  const fail = async () => {
+    for (; going; failures += 1) statuses.add((await login(service, 'foo@bar.com', 'wrong')).status);
+  };
+  const writers = [add(), fail(), fail()];
+  while (users.length < 2 || failures === 0) await wait(20);
+  return {
+    service,
+    writes: () => ({ users: [...users], failures }),
+    async stop() {
+      going = false;
+      await Promise.all(writers);
+      t.same([...statuses], [401]);
+      service.kill('SIGTERM');
+      t.equal(await service.exited, 0);
+    },
+  };
+}
+
+/** Backs up under writes, and looks for what had been acknowledged before in the service that has the backup restored. */
+async function backUpAndRestore(
+  t: Test,
+  options: Options,
+  backUp: () => Promise<void>,
+  restore: () => Promise<Options>,
+) {
+  const { writes, stop } = await startUnderWrites(t, options);
+  const before = writes();
+  await backUp();
+  t.ok(writes().failures > before.failures, 'nobody had to wait for it');
+  await stop();
+  const restored = await start(t, await restore());
+  const replies = await Promise.all(before.users.map((email) => login(restored, email)));
+  t.same(new Set(replies.map(({ status }) => status)), new Set([200]), `${replies.length} users are there`);
+  t.equal((await login(restored, 'user0@bar.com', 'wrong')).status, 401);
+  t.equal((await send(restored.url, { path: '/readyz' })).status, 200);
+  t.match(replies[0]?.body, /auth_token/);
+  return { token: JSON.parse(replies[0]?.body ?? '').auth_token };
+}
+
+const SQLITE = '### SQLite';
+t.test(SQLITE, { skip: missing('/usr/bin/sqlite3') }, async (t) => {
+  const directory = t.testdir({ backup: {}, served: {} });
+  const env = { DATABASE: `${directory}/served/sessions.db`, BACKUP: `${directory}/backup` };
+  const elsewhere = { ...env, DATABASE: `${directory}/elsewhere/sessions.db` };
+  const optionsOf = ({ DATABASE }: typeof env) => ({
+    cwd: directory,
+    env: { ...ENV, DATABASE_URL: `file:${DATABASE}` },
+  });
+  const [backUp, restore] = commandsOf(SQLITE);
+  const { token } = await backUpAndRestore(
+    t,
+    optionsOf(env),
+    async () => void (await sh(backUp, env)),
+    async () => {
+      // What a database that was there before has left.
+      await mkdir(`${directory}/elsewhere`);
+      for (const file of ['', '-wal', '-shm']) await writeFile(`${elsewhere.DATABASE}${file}`, 'what is replaced');
+      await sh(restore, elsewhere);
+      return optionsOf(elsewhere);
+    },
+  );
+  const [header, payload, signature] = token.split('.');
+  const secret = await readFile(`${env.DATABASE}.jwt-secret`, 'utf8');
+  t.equal(
+    signature,
+    createHmac('sha256', secret).update(`${header}.${payload}`).digest('base64url'),
+    'signed as before',
+  );
+  for (const file of ['sessions.db', 'sessions.db.jwt-secret']) {
+    t.equal((await stat(`${env.BACKUP}/${file}`)).mode & 0o077, 0, `${file} is its owner’s alone`);
+  }
+  const mode = await sh('sqlite3 "$DATABASE" "PRAGMA journal_mode"', elsewhere);
+  t.equal(mode, 'wal\n', 'readers and the writer do not wait for one another');
+  await copyFile(`${env.DATABASE}.jwt-secret`, `${directory}/damaged.jwt-secret`);
+  await writeFile(`${directory}/damaged`, 'not a database at all');
+  await t.rejects(sh(backUp, { ...env, DATABASE: `${directory}/damaged` }), 'a backup that fails says so');
+});
+
+const POSTGRESQL = '### PostgreSQL';
+t.test(POSTGRESQL, { skip: missing('/usr/bin/pg_virtualenv') }, async (t) => {
+  // Debian's server, because its pg_dump refuses one that is newer.
+  const shell = spawn('pg_virtualenv', ['sh', '-c', 'env | grep ^PG; echo ready; cat'], {
+    stdio: ['pipe', 'pipe', 'ignore'],
+  });
+  t.teardown(async () => {
+    shell.stdin.end();
+    await once(shell, 'exit');
+  });
+  let output = '';
+  for await (const chunk of shell.stdout.iterator({ destroyOnReturn: false })) {
+    output += chunk;
+    if (output.includes('ready')) break;
+  }
+  const variables = Object.fromEntries([...output.matchAll(/^(PG\w+)=(.*)$/gm)].map(([, ...pair]) => pair));
+  const env = { ...variables, PGDATABASE: 'sessions', BACKUP: t.testdir(), RESTORED: 'restored' };
+  const { PGUSER, PGPASSWORD, PGHOST, PGPORT } = variables;
+  await sh('createdb sessions', env);
+  const optionsOf = (database: string) => ({
+    cwd: t.testdirName,
+    env: {
+      ...ENV,
+      JWT_SECRET: SECRET,
+      DATABASE_URL: `postgresql://${PGUSER}:${PGPASSWORD}@${PGHOST}:${PGPORT}/${database}`,
+    },
+  });
+  const [backUp, restore] = commandsOf(POSTGRESQL);
+  await backUpAndRestore(
+    t,
+    optionsOf('sessions'),
+    async () => void (await sh(backUp, env)),
+    async () => {
+      await sh(restore, env);
+      return optionsOf(env.RESTORED);
+    },
+  );
+});
+
+const ATTACK = '## Under attack';
+t.test(ATTACK, { skip: missing('/usr/bin/jq') }, async (t) => {
+  const cwd = t.testdir();
+  const service = await start(t, { cwd, env: ENV });
+  for (let guess = 0; guess < 3; guess += 1) await login(service, `user${guess}@bar.com`, 'wrong');
+  service.kill('SIGTERM');
+  await service.exited;
+  await writeFile(`${cwd}/log`, service.output());
+  const answers = await Promise.all(commandsOf(ATTACK).map((block) => sh(block, { LOG: `${cwd}/log` })));
+  t.match(answers[0], /^ +3 127\.0\.0\.1\n$/, 'the address, and how often it failed');
+  t.match(answers[1], /^ +3 unknown_email\n$/);
+});

@@ -1,0 +1,100 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync } from 'node:fs';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { connect } from 'node:net';
+import { tmpdir } from 'node:os';
+import { text } from 'node:stream/consumers';
+import { setTimeout as wait } from 'node:timers/promises';
+import type { Test } from 'tap';
+import { freePort } from '../scripts/temporary-postgresql.js';
+import { send } from '../test/send.js';
+
+/** Debian's. */
+const EXECUTABLES = { nginx: '/usr/sbin/nginx', haproxy: '/usr/sbin/haproxy' };
+
+export const PROXIES = ['nginx', 'haproxy'] as const;
+export type ProxyName = (typeof PROXIES)[number];
+
+/** Why a test that needs a proxy is skipped; false where there is one. */
+export const noProxy = (name: ProxyName) => !existsSync(EXECUTABLES[name]) && `there is no ${EXECUTABLES[name]}`;
+
+export type ReverseProxy = {
+  url: string;
+  /** The ports of the instances. */
+  ports: number[];
+  /** What the example asks of the instances' environment. */
+  env: NodeJS.ProcessEnv;
+  start(): Promise<void>;
+  /** How often it had to ask again. */
+  retries(): Promise<number>;
+};
+
+/** The proxy of an example in deploy/, as it stands there but for its ports. */
+export async function prepareProxy(t: Test, name: ProxyName): Promise<ReverseProxy> {
+  const file = { nginx: 'nginx.conf', haproxy: 'haproxy.cfg' }[name];
+  let example = await readFile(new URL(`../deploy/${file}`, import.meta.url), 'utf8');
+  const env = Object.fromEntries(
+    [...example.matchAll(/(TRUST_PROXY|SHUTDOWN_DELAY_SECONDS)=(\w+)/g)].map(([, ...pair]) => pair),
+  );
+  const ports = [];
+  for (const port of ['8080', '3001', '3002']) {
+    const free = String(await freePort());
+    if (!example.includes(port)) throw new Error(`${file} has no port ${port}`);
+    example = example.replaceAll(port, free);
+    ports.push(Number(free));
+  }
+  const directory = await mkdtemp(`${tmpdir()}/sessions-api-`);
+  t.teardown(() => rm(directory, { recursive: true }));
+  await writeFile(`${directory}/${file}`, example);
+  const [listensAt, ...instances] = ports;
+  const url = `http://127.0.0.1:${listensAt}`;
+  const socket = `${directory}/stats`;
+
+  async function startProcess(args: string[]) {
+    const child = spawn(EXECUTABLES[name], args, { stdio: ['ignore', 'ignore', 'pipe'] });
+    const errors = text(child.stderr);
+    const exited = once(child, 'exit');
+    t.teardown(async () => {
+      child.kill('SIGTERM');
+      await exited;
+    });
+    while (!(await send(url, { path: '/livez' }).catch(() => undefined))) {
+      if (child.exitCode !== null) throw new Error(`${name} exited: ${await errors}`);
+      await wait(50);
+    }
+  }
+
+  return {
+    url,
+    ports: instances,
+    env,
+    async start() {
+      if (name === 'nginx') {
+        // What /etc/nginx/nginx.conf has around it.
+        const kinds = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'];
+        await writeFile(
+          `${directory}/main.conf`,
+          `daemon off; pid nginx.pid; worker_processes 2; error_log stderr crit; events {}
+          http { log_format upstream '$upstream_addr'; access_log access.log upstream;
+          ${kinds.map((kind) => `${kind}_temp_path ${kind};`).join(' ')} include ${file}; }`,
+        );
+        return startProcess(['-p', directory, '-e', 'stderr', '-c', 'main.conf']);
+      }
+      await writeFile(`${directory}/stats.cfg`, `global\n    stats socket ${socket}\n`);
+      return startProcess(['-db', '-f', `${directory}/${file}`, '-f', `${directory}/stats.cfg`]);
+    },
+    async retries() {
+      if (name === 'nginx') {
+        const lines = (await readFile(`${directory}/access.log`, 'utf8')).split('\n');
+        return lines.filter((line) => line.includes(',')).length;
+      }
+      const connection = connect(socket);
+      connection.write('show stat\n');
+      const [header = '', ...rows] = (await text(connection)).trim().split('\n');
+      const column = header.split(',').indexOf('wretr');
+      const backends = rows.map((row) => row.split(',')).filter(([, server]) => server === 'BACKEND');
+      return backends.reduce((sum, fields) => sum + Number(fields[column]), 0);
+    },
+  };
+}

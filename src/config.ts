@@ -24,6 +24,8 @@ export type Config = {
   budgets: Budgets;
   logLevel: (typeof LOG_LEVELS)[number];
   trustProxy: TrustProxy;
+  /** Where the metrics are served; undefined where they are off. */
+  metrics: { host: string; port: number } | undefined;
 };
 
 /** Something in the environment is wrong. `faults` has a line for each variable, which never holds a secret. */
@@ -75,6 +77,8 @@ export function readConfig(env: NodeJS.ProcessEnv, { issuesTokens }: { issuesTok
       THROTTLE_EMAIL: integer(0, 1_000_000)({ default: 200 }),
       LOG_LEVEL: oneOf(LOG_LEVELS)({ default: 'info' }),
       TRUST_PROXY: trustProxy({ default: false }),
+      METRICS_PORT: integer(0, 65_535)({ default: undefined }),
+      METRICS_HOST: text({ default: undefined }),
     },
     { reporter: throwFaults },
   );
@@ -98,6 +102,10 @@ export function readConfig(env: NodeJS.ProcessEnv, { issuesTokens }: { issuesTok
     },
     logLevel: values.LOG_LEVEL,
     trustProxy: values.TRUST_PROXY,
+    metrics:
+      values.METRICS_PORT === undefined
+        ? undefined
+        : { host: values.METRICS_HOST ?? values.HOST, port: values.METRICS_PORT },
   };
 }
 
@@ -109,8 +117,12 @@ function hashesAtOnce({ UV_THREADPOOL_SIZE }: NodeJS.ProcessEnv): number {
   return Math.min(availableParallelism(), Number(UV_THREADPOOL_SIZE) || 4) + 1;
 }
 
-function throwFaults({ errors }: { errors: Partial<Record<string, Error>> }): void {
+function throwFaults({ errors, env }: { errors: Partial<Record<string, Error>>; env: unknown }): void {
   const faults = Object.entries(errors).map(([name, error]) => `${name} ${error?.message}`);
+  // envalid does not type the values that it found right.
+  const { PORT, METRICS_PORT } = env as { PORT?: number; METRICS_PORT?: number };
+  // 0 is any free port.
+  if (METRICS_PORT && METRICS_PORT === PORT) faults.push('METRICS_PORT has to differ from PORT');
   if (faults.length > 0) throw new ConfigError(faults);
 }
 

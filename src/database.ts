@@ -61,9 +61,14 @@ export async function migrate(url: DatabaseUrl): Promise<string[]> {
  * Opens a database whose migrations have been applied.
  *
  * @param timeout - milliseconds in which it has to do what it is asked
+ * @param onFailure - told each time that it has not
  * @throws DatabaseUnavailable
  */
-export async function openDatabase(url: DatabaseUrl, timeout: number = COMMAND_TIMEOUT): Promise<Database> {
+export async function openDatabase(
+  url: DatabaseUrl,
+  timeout: number = COMMAND_TIMEOUT,
+  onFailure: () => void = () => {},
+): Promise<Database> {
   const client = url.provider === 'sqlite' ? await openSqlite(url.file) : await openPostgresql(url.href, timeout);
   const users = createUsers(client);
   const counters = createThrottleCounters(client);
@@ -77,6 +82,7 @@ export async function openDatabase(url: DatabaseUrl, timeout: number = COMMAND_T
     try {
       return await withinTimeout(timeout, question);
     } catch (error) {
+      onFailure();
       throw new DatabaseUnavailable(url, error);
     }
   };

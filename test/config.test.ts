@@ -26,6 +26,7 @@ t.test('the defaults', async (t) => {
     budgets: { emailAddress: 10, address: 100, email: 200 },
     logLevel: 'info',
     trustProxy: false,
+    metrics: undefined,
   };
   t.same(readConfig({}, serving), defaults);
   t.same(readConfig({ PORT: '', JWT_SECRET: '', DATABASE_URL: '' }, serving), defaults, 'an empty value is none');
@@ -50,6 +51,7 @@ t.test('what each variable takes', async (t) => {
       THROTTLE_EMAIL: '0',
       LOG_LEVEL: 'silent',
       TRUST_PROXY: '10.0.0.0/8, ::1',
+      METRICS_PORT: '9464',
     },
     serving,
   );
@@ -64,12 +66,17 @@ t.test('what each variable takes', async (t) => {
     budgets: { emailAddress: 1, address: 2, email: 0 },
     logLevel: 'silent',
     trustProxy: ['10.0.0.0/8', '::1'],
+    metrics: { host: '0.0.0.0', port: 9464 },
   });
   t.same(readConfig({ DATABASE_URL: 'file:///var/lib/x.db' }, serving).databaseUrl, {
     provider: 'sqlite',
     file: '/var/lib/x.db',
   });
   t.equal(readConfig({ TRUST_PROXY: 'true' }, serving).trustProxy, true);
+  t.same(readConfig({ PORT: '0', METRICS_PORT: '0', METRICS_HOST: '10.0.0.5' }, serving).metrics, {
+    host: '10.0.0.5',
+    port: 0,
+  });
 });
 
 t.test('a number in TRUST_PROXY counts proxies', async (t) => {
@@ -94,6 +101,7 @@ const wrong: NodeJS.ProcessEnv = {
   THROTTLE_ADDRESS: '1000001',
   THROTTLE_EMAIL: '1.5',
   LOG_LEVEL: 'verbose INFO',
+  METRICS_PORT: '65536 on 3000',
   TRUST_PROXY: 'yes 10.0.0.0/33 ::1/129 1.2.3.4/8/8 proxy.example',
 };
 

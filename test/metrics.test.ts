@@ -7,7 +7,7 @@ import t, { type Test } from 'tap';
 import { loadContract } from '#built/contract.js';
 import { command } from './command.js';
 import { type Running, run, start } from './executable.js';
-import { byLabel, scrape } from './scrape.js';
+import { byLabel, metricsUrlOf, scrape } from './scrape.js';
 import { FORM, send } from './send.js';
 import { execute } from './service.js';
 
@@ -18,11 +18,6 @@ const LOGIN = { method: 'POST', path: '/api/v1/sessions' };
 async function startWithMetrics(t: Test, env: NodeJS.ProcessEnv = {}, cwd = t.testdir()) {
   const service = await start(t, { cwd, env: { METRICS_PORT: '0', ...env } });
   return { service, metricsUrl: await metricsUrlOf(service) };
-}
-
-async function metricsUrlOf(service: Running): Promise<string> {
-  await service.written('metrics at');
-  return service.output().match(/metrics at (http:[^"]+)/)?.[1] ?? '';
 }
 
 /** Has a login with the service, all but its body. */
@@ -144,35 +139,35 @@ t.test('counts what happens, and names nobody', async (t) => {
   t.notMatch(after.text, /secret|pa55word|198\.51|192\.0\.2|nothing|nowhere|PROPFIND/);
 });
 
-t.test('answers GET /metrics alone', async (t) => {
-  const { metricsUrl } = await startWithMetrics(t, { METRICS_HOST: '::1' });
-  t.match(metricsUrl, /^http:\/\/\[::1\]:\d+\/metrics$/);
-  const { origin } = new URL(metricsUrl);
-  const reply = await send(origin, { path: '/metrics?debug' });
-  t.match(reply.headers, { 'content-type': /^text\/plain; version=0\.0\.4/ });
-  t.equal(reply.status, 200);
-  for (const path of ['/', '/metrics/', LOGIN.path, '/livez']) t.equal((await send(origin, { path })).status, 404);
-  for (const method of ['POST', 'HEAD', 'DELETE']) {
-    t.match(await send(origin, { path: '/metrics', method }), { status: 405, headers: { allow: 'GET' } }, method);
-  }
-});
+t.test(
+  'answers GET /metrics alone, while the service stops too, which nobody who is connected there delays',
+  async (t) => {
+    const { service, metricsUrl } = await startWithMetrics(t, { METRICS_HOST: '::1' });
+    t.match(metricsUrl, /^http:\/\/\[::1\]:\d+\/metrics$/);
+    const { origin } = new URL(metricsUrl);
+    const reply = await send(origin, { path: '/metrics?debug' });
+    t.match(reply.headers, { 'content-type': /^text\/plain; version=0\.0\.4/ });
+    t.equal(reply.status, 200);
+    for (const path of ['/', '/metrics/', LOGIN.path, '/livez']) t.equal((await send(origin, { path })).status, 404);
+    for (const method of ['POST', 'HEAD', 'DELETE']) {
+      t.match(await send(origin, { path: '/metrics', method }), { status: 405, headers: { allow: 'GET' } }, method);
+    }
 
-t.test('a scrape sees how the service stops, and nobody who is connected delays that', async (t) => {
-  const { service, metricsUrl } = await startWithMetrics(t);
-  const idle = connect(Number(new URL(metricsUrl).port), '127.0.0.1');
-  await once(idle, 'connect');
-  const body = 'email=foo%40bar.com&password=foobar';
-  const inFlight = await beginLogin(service, body.length);
-  service.kill('SIGTERM');
-  await service.written('stopping');
-  const { samples } = await scrape(metricsUrl);
-  t.equal(samples.get('sessions_logins_total{outcome="unknown_email"}'), 0);
-  inFlight.write(body);
-  t.match(await text(inFlight), /^HTTP\/1.1 401 /);
-  const answered = performance.now();
-  t.equal(await service.exited, 0);
-  t.ok(performance.now() - answered < 2_000, 'at once');
-});
+    const idle = connect(Number(new URL(metricsUrl).port), '::1');
+    await once(idle, 'connect');
+    const body = 'email=foo%40bar.com&password=foobar';
+    const inFlight = await beginLogin(service, body.length);
+    service.kill('SIGTERM');
+    await service.written('stopping');
+    const { samples } = await scrape(metricsUrl);
+    t.equal(samples.get('sessions_logins_total{outcome="unknown_email"}'), 0);
+    inFlight.write(body);
+    t.match(await text(inFlight), /^HTTP\/1.1 401 /);
+    const answered = performance.now();
+    t.equal(await service.exited, 0);
+    t.ok(performance.now() - answered < 2_000, 'at once');
+  },
+);
 
 t.test('says that the port is taken', async (t) => {
   const other = createServer().listen(0, '127.0.0.1');

@@ -1,3 +1,4 @@
+import type { Running } from './executable.js';
 import { send } from './send.js';
 
 export type Scrape = {
@@ -7,6 +8,12 @@ export type Scrape = {
   /** Each sample, as `name{label="value"}` with the labels in their order, and its value. */
   samples: Map<string, number>;
 };
+
+/** Where a service with METRICS_PORT=0 says that its metrics are. */
+export async function metricsUrlOf(service: Running): Promise<string> {
+  await service.written('metrics at');
+  return service.output().match(/metrics at (http:[^"]+)/)?.[1] ?? '';
+}
 
 /** Reads what is served to Prometheus. */
 export async function scrape(metricsUrl: string): Promise<Scrape> {

@@ -5,6 +5,7 @@ import { text } from 'node:stream/consumers';
 import { PrismaBetterSqlite3 } from '@prisma/adapter-better-sqlite3';
 import t, { type Test } from 'tap';
 import { loadContract } from '#built/contract.js';
+import { createPasswords } from '#built/passwords.js';
 import { command } from './command.js';
 import { type Running, run, start } from './executable.js';
 import { byLabel, metricsUrlOf, scrape } from './scrape.js';
@@ -42,12 +43,17 @@ t.test('off unless METRICS_PORT is set', async (t) => {
 
 t.test('counts what happens, and names nobody', async (t) => {
   const cwd = t.testdir();
-  const database = { provider: 'sqlite' as const, file: `${cwd}/data/sessions.db` };
-  for (const email of [EMAIL, `disabled-${EMAIL}`]) await run(['users', 'add', email], { cwd, input: PASSWORD });
-  await execute(database, `UPDATE users SET disabled_at = CURRENT_TIMESTAMP WHERE email LIKE 'disabled%'`);
   const budgets = { THROTTLE_EMAIL_ADDRESS: '2', THROTTLE_ADDRESS: '3', THROTTLE_EMAIL: '4' };
-  const env = { TRUST_PROXY: 'true', HASH_QUEUE_MAX: '0', ...budgets };
-  const { service, metricsUrl } = await startWithMetrics(t, env, cwd);
+  const hashing = { PASSWORD_HASHING: 'bcrypt', BCRYPT_COST: '8', HASH_QUEUE_MAX: '0' };
+  const { service, metricsUrl } = await startWithMetrics(t, { TRUST_PROXY: 'true', ...hashing, ...budgets }, cwd);
+  const database = { provider: 'sqlite' as const, file: `${cwd}/data/sessions.db` };
+  const digest = await createPasswords({ algorithm: 'bcrypt', cost: 8 }).hash(PASSWORD);
+  await execute(
+    database,
+    `INSERT INTO users (email, password_digest, disabled_at, updated_at) VALUES
+      ('${EMAIL}', '${digest}', NULL, CURRENT_TIMESTAMP),
+      ('disabled-${EMAIL}', '${digest}', CURRENT_TIMESTAMP, CURRENT_TIMESTAMP)`,
+  );
   const before = await scrape(metricsUrl);
   const none = { succeeded: 0, unknown_email: 0, wrong_password: 0, disabled: 0 };
   const failures = { throttled: 0, overloaded: 0, database_unavailable: 0, client_gone: 0 };

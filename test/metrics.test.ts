@@ -133,7 +133,10 @@ t.test('counts what happens, and names nobody', async (t) => {
   const hashes = count('sessions_hash_duration_seconds_count') ?? 0;
   t.equal(hashes, 3 + 9 + 40 - refused + 1, 'one hash for each login that was neither refused nor throttled');
   t.equal(count('sessions_hash_wait_seconds_count'), hashes);
-  t.ok((count('sessions_hash_duration_seconds_sum') ?? 0) / hashes > 0.001, 'in seconds');
+  const hashed = count('sessions_hash_duration_seconds_sum') ?? 0;
+  t.ok(hashed / hashes > 0.001 && hashed / hashes < 1, 'in seconds');
+  const loggedIn = count('sessions_request_duration_seconds_sum{operation="createSession",status="200"}') ?? 0;
+  t.ok(loggedIn > 0.001 && loggedIn < 2, 'in seconds, too');
   t.equal(count('sessions_hash_queue_length'), 0);
   t.equal(count('sessions_hashes_running'), 0);
   t.ok((count('sessions_database_errors_total') ?? 0) >= 1);

@@ -1,4 +1,7 @@
-/** Makes docs/: api.md from the exchanges of the contract tests, and reference.html from openapi.yaml. */
+/**
+ * Makes docs/: api.md from the exchanges of the contract tests, metrics.md from the metrics themselves, and reference.html
+ * from openapi.yaml.
+ */
 import { execFileSync } from 'node:child_process';
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -7,6 +10,7 @@ import { fileURLToPath } from 'node:url';
 import { loadContract } from '../src/contract.js';
 import type { Exchange } from '../test/record.js';
 import { apiDocumentation } from './api-documentation.js';
+import { metricsDocumentation } from './metrics-documentation.js';
 
 const TESTS = 'test/contract/createSession.test.ts';
 const RESOURCE = 'Api::V1::Sessions';
@@ -18,6 +22,7 @@ const contract = loadContract();
 await mkdir(docs, { recursive: true });
 const exchanges = await recordExchanges();
 await writeFile(new URL('api.md', docs), apiDocumentation(contract, RESOURCE, exchanges));
+await writeFile(new URL('metrics.md', docs), await metricsDocumentation(contract));
 await buildReference();
 
 /** One exchange for each example. A test that runs on both databases has to have had the same one on both. */

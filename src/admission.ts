@@ -22,6 +22,8 @@ export type Admission = {
    * @throws Overloaded at once, where the task would have to wait too long
    */
   run<T>(task: () => Promise<T>, signal: AbortSignal): Promise<T>;
+  /** How many tasks run, and how many wait for a slot. */
+  load(): { running: number; waiting: number };
 };
 
 /** How much the last task counts in the mean of how long a task takes. */
@@ -89,5 +91,6 @@ export function createAdmission(
         releaseSlot();
       }
     },
+    load: () => ({ running, waiting: queue.size }),
   };
 }

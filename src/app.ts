@@ -4,11 +4,13 @@ import type { Config } from './config.js';
 import type { Contract } from './contract.js';
 import type { Database } from './database.js';
 import { handlers } from './generated/handlers.js';
+import type { Metrics } from './metrics.js';
 import { createPasswordUpgrades } from './password-upgrades.js';
 import { createPasswords, type Passwords } from './passwords.js';
 import { docsPlugin } from './plugins/docs.js';
 import { errorsPlugin } from './plugins/errors.js';
 import { expiredCountersPlugin } from './plugins/expired-counters.js';
+import { metricsPlugin } from './plugins/metrics.js';
 import { requestBodyPlugin } from './plugins/request-body.js';
 import { requestLogPlugin } from './plugins/request-log.js';
 import { responseHeadersPlugin } from './plugins/response-headers.js';
@@ -27,6 +29,8 @@ export type AppOptions = {
   database: Database;
   jwtSecret: string;
   passwords?: Passwords;
+  /** Counts what happens; where there are none, nothing is counted. */
+  metrics?: Metrics | undefined;
   logger?: FastifyServerOptions['logger'];
   /** Milliseconds since the epoch. */
   now?: () => number;
@@ -38,8 +42,11 @@ export type AppOptions = {
 
 /** Builds the service, not yet listening. Closing it leaves the database open: that is its opener's. */
 export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
-  const { contract, config, jwtSecret, logger = false, now = Date.now } = options;
+  const { contract, config, jwtSecret, metrics, logger = false, now = Date.now } = options;
   const { requestTimeout = 10_000, keepAliveTimeout = 75_000 } = options;
+  const countUnreadable = (status: number | undefined) => {
+    if (status) metrics?.requestUnreadable(status);
+  };
   const app: FastifyInstance = fastify({
     logger,
     trustProxy: config.trustProxy,
@@ -59,17 +66,20 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
     genReqId: ({ headers }) => createRequestId(headers['x-request-id']?.toString()),
     // While it stops, what still comes in on an open connection is answered like everything before.
     return503OnClosing: false,
-    clientErrorHandler: (error, socket) => answerClientError(contract, app.log, error, socket),
-    frameworkErrors: (_error, request, reply) => answerBadUrl(contract, request, reply),
+    clientErrorHandler: (error, socket) => countUnreadable(answerClientError(contract, app.log, error, socket)),
+    frameworkErrors: (_error, request, reply) => countUnreadable(answerBadUrl(contract, request, reply)),
   });
-  app.server.on('connect', (_request, socket) => answerClientError(contract, app.log, { code: 'CONNECT' }, socket));
+  app.server.on('connect', (_request, socket) =>
+    countUnreadable(answerClientError(contract, app.log, { code: 'CONNECT' }, socket)),
+  );
   // RFC 9110, section 10.1.1 lets us ignore an expectation that we don't know; Node would answer 417.
   app.server.on('checkExpectation', (request, response) => app.server.emit('request', request, response));
 
+  const unwatched = createAdmission(config.admission);
   const untraced = {
     database: options.database,
     passwords: options.passwords ?? createPasswords(config.hashing),
-    admission: createAdmission(config.admission),
+    admission: metrics?.watchAdmission(unwatched) ?? unwatched,
   };
   const { database, passwords, admission } = config.tracing
     ? await trace(app, untraced, config.tracing, options)
@@ -82,6 +92,7 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
   await app.register(stoppingPlugin, { delay: config.shutdownDelaySeconds * 1_000 });
   await app.register(responseHeadersPlugin, { contract });
   await app.register(requestLogPlugin);
+  if (metrics) await app.register(metricsPlugin, { metrics });
   await app.register(errorsPlugin, { contract });
   await app.register(requestBodyPlugin);
   await app.register(tokensPlugin, { secret: jwtSecret, ttlSeconds: config.tokenTtlSeconds, now });

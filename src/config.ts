@@ -31,6 +31,8 @@ export type Config = {
   /** Undefined where tracing is off. */
   tracing: TracingConfig | undefined;
   shutdownDelaySeconds: number;
+  /** Where the metrics are served; undefined where they are off. */
+  metrics: { host: string; port: number } | undefined;
 };
 
 /** Something in the environment is wrong. `faults` has a line for each variable, which never holds a secret. */
@@ -85,10 +87,14 @@ export function readConfig(env: NodeJS.ProcessEnv, { issuesTokens }: { issuesTok
       LOG_LEVEL: oneOf(LOG_LEVELS)({ default: 'info' }),
       TRUST_PROXY: trustProxy({ default: false }),
       SHUTDOWN_DELAY_SECONDS: integer(0, 300)({ default: 0 }),
+      METRICS_PORT: integer(0, 65_535)({ default: undefined }),
+      METRICS_HOST: text({ default: undefined }),
     },
     { reporter: addTo(faults) },
   );
   const tracing = readTracingConfig(set, faults);
+  // 0 is any free port.
+  if (values.METRICS_PORT && values.METRICS_PORT === values.PORT) faults.push('METRICS_PORT has to differ from PORT');
   if (faults.length > 0) throw new ConfigError(faults);
   return {
     host: values.HOST,
@@ -113,6 +119,10 @@ export function readConfig(env: NodeJS.ProcessEnv, { issuesTokens }: { issuesTok
     trustProxy: values.TRUST_PROXY,
     tracing,
     shutdownDelaySeconds: values.SHUTDOWN_DELAY_SECONDS,
+    metrics:
+      values.METRICS_PORT === undefined
+        ? undefined
+        : { host: values.METRICS_HOST ?? values.HOST, port: values.METRICS_PORT },
   };
 }
 

@@ -66,6 +66,8 @@ export type DatabaseOptions = {
   timeout?: number;
   /** Connections to PostgreSQL at once. */
   poolMax?: number;
+  /** Told each time that it has not done what it was asked. */
+  onFailure?: (() => void) | undefined;
 };
 
 /**
@@ -75,12 +77,13 @@ export type DatabaseOptions = {
  */
 export async function openDatabase(
   url: DatabaseUrl,
-  { timeout = COMMAND_TIMEOUT, poolMax = POOL_MAX }: DatabaseOptions = {},
+  { timeout = COMMAND_TIMEOUT, poolMax = POOL_MAX, onFailure }: DatabaseOptions = {},
 ): Promise<Database> {
   const ask = async <T>(question: () => Promise<T>, patience = timeout): Promise<T> => {
     try {
       return await withinTimeout(patience, question);
     } catch (error) {
+      onFailure?.();
       throw new DatabaseUnavailable(url, error);
     }
   };

@@ -4,7 +4,7 @@ import type { Database } from './database.js';
 import type { operations } from './generated/contract.js';
 import type { PasswordUpgrades } from './password-upgrades.js';
 import type { Passwords } from './passwords.js';
-import type { Throttle } from './throttle.js';
+import type { Budget, Throttle } from './throttle.js';
 
 /** What handlers may need beside their input. */
 export type Services = {
@@ -45,11 +45,21 @@ export type Input<Id extends OperationId> = {
   };
 };
 
-/** What a request adds to its line in the log. The second row are failures, which the error handler names. */
-export type LogFields = { outcome: Outcome; userId?: number | undefined };
-export type Outcome =
-  | ('succeeded' | 'unknown_email' | 'wrong_password' | 'disabled')
-  | ('throttled' | 'overloaded' | 'database_unavailable');
+/** How a login may end: as its operation says, or with a failure that the error handler names, or without an answer. */
+export const OUTCOMES = [
+  'succeeded',
+  'unknown_email',
+  'wrong_password',
+  'disabled',
+  'throttled',
+  'overloaded',
+  'database_unavailable',
+  'client_gone',
+] as const;
+export type Outcome = (typeof OUTCOMES)[number];
+
+/** What a request adds to its line in the log. The budget is the one that is used up, where it is throttled. */
+export type LogFields = { outcome: Outcome; userId?: number | undefined; budget?: Budget };
 
 /** What the contract lets the operation's handler answer. */
 export type Reply<Id extends OperationId> = {

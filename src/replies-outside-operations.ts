@@ -11,22 +11,23 @@ const STATUSES: { [code: string]: number } = {
   HPE_HEADER_OVERFLOW: 431,
 };
 
-/** Answers a request whose URL can't be decoded: Fastify runs neither hooks nor error handler for it. */
-export function answerBadUrl(contract: Contract, request: FastifyRequest, reply: FastifyReply): void {
+/** Answers a request whose URL can't be decoded: Fastify runs neither hooks nor error handler for it. Returns the status. */
+export function answerBadUrl(contract: Contract, request: FastifyRequest, reply: FastifyReply): number {
   const { headers, body } = replyOutsideOperations(contract, 400, request.id);
   for (const [name, value] of headers) reply.header(name, value);
   request.log.info({ status: 400, ip: request.ip }, 'answered');
   reply.code(400).send(body);
+  return 400;
 }
 
-/** Answers what could not even be read as a request; then hangs up. */
+/** Answers what could not even be read as a request; then hangs up. Returns the status, where somebody was left to answer. */
 export function answerClientError(
   contract: Contract,
   log: FastifyBaseLogger,
   { code = '' }: { code?: string },
   socket: Duplex,
-): void {
-  if (code === 'ECONNRESET' || !socket.writable) return;
+): number | undefined {
+  if (code === 'ECONNRESET' || !socket.writable) return undefined;
   const status = STATUSES[code] ?? 400;
   const requestId = createRequestId(undefined);
   const { headers, body } = replyOutsideOperations(contract, status, requestId);
@@ -34,6 +35,7 @@ export function answerClientError(
   headers.push(['Content-Length', String(Buffer.byteLength(body))], ['Connection', 'close']);
   const lines = headers.map(([name, value]) => `${name}: ${value}\r\n`).join('');
   socket.end(`HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n${lines}\r\n${body}`);
+  return status;
 }
 
 function replyOutsideOperations(contract: Contract, status: number, requestId: string) {

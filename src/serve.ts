@@ -3,11 +3,12 @@ import type { FastifyInstance } from 'fastify';
 import { buildApp } from './app.js';
 import type { Config } from './config.js';
 import { loadContract } from './contract.js';
-import { type Database, LOGIN_TIMEOUT, migrate, openDatabase } from './database.js';
+import { LOGIN_TIMEOUT, migrate, openDatabase } from './database.js';
 import { ExpectedError } from './expected-error.js';
 import { keepHeapSmall } from './heap.js';
 import { readJwtSecret } from './jwt-secret.js';
 import { createLogger } from './logger.js';
+import { type MetricsServer, serveMetrics } from './metrics-server.js';
 
 /** Milliseconds for the requests in flight, once the service is told to stop. */
 const STOP_TIMEOUT = 20_000;
@@ -28,25 +29,51 @@ export async function serve(config: Config): Promise<string> {
   const contract = loadContract();
   const applied = await migrate(config.databaseUrl);
   const jwtSecret = await readJwtSecret(config);
-  const database = await openDatabase(config.databaseUrl, { timeout: LOGIN_TIMEOUT, poolMax: config.databasePoolMax });
+  const metrics = config.metrics && (await import('./metrics.js')).createMetrics(contract);
+  const database = await openDatabase(config.databaseUrl, {
+    timeout: LOGIN_TIMEOUT,
+    poolMax: config.databasePoolMax,
+    onFailure: metrics?.databaseFailed,
+  });
   const logger = await createLogger(config.logLevel);
-  const app = await buildApp({ contract, config, database, jwtSecret, logger });
+  const app = await buildApp({ contract, config, database, jwtSecret, metrics, logger });
   for (const name of applied) app.log.info(`applied migration ${name}`);
-  // Before it says that it listens, for whoever waits for that may stop it at once.
-  const { uninstall } = stopOnSignal(app, database, config.shutdownDelaySeconds * 1_000);
-  try {
-    return await app.listen({ host: config.host, port: config.port });
-  } catch (error) {
-    uninstall();
+  let metricsServer: MetricsServer | undefined;
+  const close = async () => {
     await app.close();
     await database.close();
-    if (error instanceof Error && 'syscall' in error) throw new CannotListen(`HOST and PORT: ${error.message}`);
+    // Last of all, so that a scrape still sees how the service stops.
+    metricsServer?.close();
+  };
+  // Before it says that it listens, for whoever waits for that may stop it at once.
+  const { uninstall } = stopOnSignal(app, close, config.shutdownDelaySeconds * 1_000);
+  try {
+    if (metrics && config.metrics) {
+      const listening = serveMetrics(metrics.registry, config.metrics);
+      metricsServer = await orCannotListen('METRICS_HOST and METRICS_PORT', listening);
+    }
+    const url = await orCannotListen('HOST and PORT', app.listen({ host: config.host, port: config.port }));
+    if (metricsServer) app.log.info(`metrics at ${metricsServer.url}`);
+    return url;
+  } catch (error) {
+    uninstall();
+    await close();
+    throw error;
+  }
+}
+
+/** @param variables - that say where */
+async function orCannotListen<T>(variables: string, listening: Promise<T>): Promise<T> {
+  try {
+    return await listening;
+  } catch (error) {
+    if (error instanceof Error && 'syscall' in error) throw new CannotListen(`${variables}: ${error.message}`);
     throw error;
   }
 }
 
 /** @param delay - milliseconds until the service begins to stop */
-function stopOnSignal(app: FastifyInstance, database: Database, delay: number) {
+function stopOnSignal(app: FastifyInstance, close: () => Promise<void>, delay: number) {
   const underNpm = process.env.npm_lifecycle_event !== undefined;
   let lastSigint = Number.NEGATIVE_INFINITY;
   process.on('SIGINT', () => {
@@ -59,7 +86,6 @@ function stopOnSignal(app: FastifyInstance, database: Database, delay: number) {
   return closeWithGrace(options, async ({ signal, err }) => {
     if (err) app.log.fatal({ err }, err.message);
     if (signal) app.log.info('stopping: finishing the requests in flight');
-    await app.close();
-    await database.close();
+    await close();
   });
 }

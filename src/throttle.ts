@@ -13,9 +13,16 @@ export type Budgets = {
   email: number;
 };
 
+/** The budgets by the names that the log and the metrics call them. */
+export const BUDGETS = ['email_address', 'address', 'email'] as const;
+export type Budget = (typeof BUDGETS)[number];
+
 /** A budget is used up. */
 export class TooManyFailures extends Error {
-  constructor(readonly retryAfterSeconds: number) {
+  constructor(
+    readonly budget: Budget,
+    readonly retryAfterSeconds: number,
+  ) {
     super('too many failed logins');
   }
 }
@@ -54,6 +61,7 @@ const KNOWN_RENEWED_AFTER = DAY;
 const KNOWN_AT_ONCE = 500;
 
 type Rule = {
+  budget: Budget;
   key: string;
   limit: number;
   /** Milliseconds that a counter lives. */
@@ -122,6 +130,7 @@ export function createThrottle(
     const window = { extends: false, forKnown: false, retryAt: ({ expiresAt }: Counter) => expiresAt };
     const rules: Rule[] = [
       {
+        budget: 'email_address',
         key: keyFor('email-address', email, network),
         limit: budgets.emailAddress,
         lifetime: DAY,
@@ -130,8 +139,8 @@ export function createThrottle(
         retryAt: ({ failures, expiresAt }) =>
           expiresAt - DAY + Math.min(LONGEST_WAIT, SECOND * 2 ** (failures - budgets.emailAddress)),
       },
-      { key: keyFor('address', network), limit: budgets.address, lifetime: HOUR, ...window },
-      { key: keyFor('email', email), limit: budgets.email, lifetime: DAY, ...window },
+      { budget: 'address', key: keyFor('address', network), limit: budgets.address, lifetime: HOUR, ...window },
+      { budget: 'email', key: keyFor('email', email), limit: budgets.email, lifetime: DAY, ...window },
     ];
     return rules.filter(({ limit }) => limit > 0);
   }
@@ -163,7 +172,7 @@ export function createThrottle(
         if (!counter || (isKnown() && !rule.forKnown)) return rule.limit;
         if (counter.failures < rule.limit) return rule.limit - counter.failures;
         const wait = rule.retryAt(counter) - now();
-        if (wait > 0) throw new TooManyFailures(Math.ceil(wait / SECOND));
+        if (wait > 0) throw new TooManyFailures(rule.budget, Math.ceil(wait / SECOND));
         return 1;
       }
 

@@ -29,6 +29,7 @@ t.test('the defaults', async (t) => {
     trustProxy: false,
     tracing: undefined,
     shutdownDelaySeconds: 0,
+    metrics: undefined,
   };
   t.same(readConfig({}, serving), defaults);
   t.same(readConfig({ PORT: '', JWT_SECRET: '', DATABASE_URL: '' }, serving), defaults, 'an empty value is none');
@@ -55,6 +56,7 @@ t.test('what each variable takes', async (t) => {
       LOG_LEVEL: 'silent',
       TRUST_PROXY: '10.0.0.0/8, ::1',
       SHUTDOWN_DELAY_SECONDS: '5',
+      METRICS_PORT: '9464',
     },
     serving,
   );
@@ -72,12 +74,17 @@ t.test('what each variable takes', async (t) => {
     trustProxy: ['10.0.0.0/8', '::1'],
     tracing: undefined,
     shutdownDelaySeconds: 5,
+    metrics: { host: '0.0.0.0', port: 9464 },
   });
   t.same(readConfig({ DATABASE_URL: 'file:///var/lib/x.db' }, serving).databaseUrl, {
     provider: 'sqlite',
     file: '/var/lib/x.db',
   });
   t.equal(readConfig({ TRUST_PROXY: 'true' }, serving).trustProxy, true);
+  t.same(readConfig({ PORT: '0', METRICS_PORT: '0', METRICS_HOST: '10.0.0.5' }, serving).metrics, {
+    host: '10.0.0.5',
+    port: 0,
+  });
 });
 
 t.test('a number in TRUST_PROXY counts proxies', async (t) => {
@@ -104,6 +111,7 @@ const wrong: NodeJS.ProcessEnv = {
   THROTTLE_EMAIL: '1.5',
   LOG_LEVEL: 'verbose INFO',
   SHUTDOWN_DELAY_SECONDS: '-1 5s 301',
+  METRICS_PORT: '65536 on 3000',
   TRUST_PROXY: 'yes 10.0.0.0/33 ::1/129 1.2.3.4/8/8 proxy.example',
 };
 

@@ -81,6 +81,10 @@ t.test('the log tells what happened, and no secret', async (t) => {
     answered.find(({ outcome }) => outcome === 'wrong_password'),
     { status: 401, userId: 1 },
   );
+  t.match(
+    answered.find(({ outcome }) => outcome === 'throttled'),
+    { status: 429, budget: 'email_address' },
+  );
   t.equal(answered.length, 4 + 1 + 4 + 11 + 40 + 1, 'one line for each request');
   for (const secret of SECRETS) t.notOk(service.output().includes(secret), `no ${secret}`);
 });

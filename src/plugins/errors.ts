@@ -30,6 +30,7 @@ export const errorsPlugin = fp<{ contract: Contract }>(
       let failure = expectedFailure(error);
       const outcome = OUTCOMES.find(([type]) => error instanceof type)?.[1];
       if (outcome) request.logFields.outcome = outcome;
+      if (error instanceof TooManyFailures) request.logFields.budget = error.budget;
       // What a package refuses to serve below its operation's path does not exist for the caller.
       if (failure && request.operation?.servedBy && !request.operation.replies.has(failure.statusCode)) {
         leaveOperation(request, reply);

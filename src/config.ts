@@ -93,8 +93,9 @@ export function readConfig(env: NodeJS.ProcessEnv, { issuesTokens }: { issuesTok
     { reporter: addTo(faults) },
   );
   const tracing = readTracingConfig(set, faults);
-  // 0 is any free port.
-  if (values.METRICS_PORT && values.METRICS_PORT === values.PORT) faults.push('METRICS_PORT has to differ from PORT');
+  // 0 is any free port. A value that is wrong can't be looked at.
+  if (faults.length === 0 && values.METRICS_PORT && values.METRICS_PORT === values.PORT)
+    faults.push('METRICS_PORT has to differ from PORT');
   if (faults.length > 0) throw new ConfigError(faults);
   return {
     host: values.HOST,

@@ -19,6 +19,13 @@ import { answerBadUrl, answerClientError } from './replies-outside-operations.js
 import { createRequestId } from './request-id.js';
 import { createThrottle } from './throttle.js';
 
+declare module 'fastify' {
+  interface FastifyInstance {
+    /** From now on signs tokens, and keys the counters of failures, with another secret. */
+    changeJwtSecret(secret: string): void;
+  }
+}
+
 export type AppOptions = {
   contract: Contract;
   config: Pick<Config, 'hashing' | 'admission' | 'budgets' | 'tokenTtlSeconds' | 'trustProxy'>;
@@ -76,6 +83,12 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
   await app.register(errorsPlugin, { contract });
   await app.register(requestBodyPlugin);
   await app.register(tokensPlugin, { secret: jwtSecret, ttlSeconds: config.tokenTtlSeconds, now });
+  app.decorate('changeJwtSecret', (secret: string) => {
+    app.changeTokenSecret(secret);
+    // As a restart would: counters that were keyed differently by each instance, depending on when it started, would give
+    // a guesser a budget for each. So a rotation gives a fresh one once, and all instances agree afterwards.
+    throttle.changeSecret(secret);
+  });
   await app.register(docsPlugin, { contract });
   await app.register(expiredCountersPlugin, { counters: database.throttleCounters, now });
   await app.register(routesPlugin, {

@@ -5,6 +5,7 @@ import { cleanEnv, EnvError, makeExactValidator } from 'envalid';
 import type { AdmissionLimits } from './admission.js';
 import { ExpectedError } from './expected-error.js';
 import type { Hashing } from './passwords.js';
+import { readSecretFiles } from './secret-files.js';
 import type { Budgets } from './throttle.js';
 
 export type DatabaseUrl = { provider: 'sqlite'; file: string } | { provider: 'postgresql'; href: string };
@@ -45,15 +46,16 @@ export const JWT_SECRET_MIN_BYTES = 32;
 const TOKEN_TTL_MAX_SECONDS = 315_360_000;
 
 /**
- * Reads the configuration from environment variables; an empty one counts as unset.
+ * Reads the configuration from environment variables, and from the files that they name; an empty variable counts as unset.
  *
  * @param issuesTokens - whether the command needs JWT_SECRET
  * @throws ConfigError with all that is wrong at once
  */
 export function readConfig(env: NodeJS.ProcessEnv, { issuesTokens }: { issuesTokens: boolean }): Config {
   const set = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== ''));
+  const { secrets, faults } = readSecretFiles(set);
   const values = cleanEnv(
-    set,
+    { ...set, ...Object.fromEntries(secrets) },
     {
       HOST: text({ default: '127.0.0.1' }),
       PORT: integer(0, 65_535)({ default: 3000 }),
@@ -76,7 +78,7 @@ export function readConfig(env: NodeJS.ProcessEnv, { issuesTokens }: { issuesTok
       LOG_LEVEL: oneOf(LOG_LEVELS)({ default: 'info' }),
       TRUST_PROXY: trustProxy({ default: false }),
     },
-    { reporter: throwFaults },
+    { reporter: ({ errors }) => throwFaults(errors, secrets, faults) },
   );
   return {
     host: values.HOST,
@@ -109,9 +111,16 @@ function hashesAtOnce({ UV_THREADPOOL_SIZE }: NodeJS.ProcessEnv): number {
   return Math.min(availableParallelism(), Number(UV_THREADPOOL_SIZE) || 4) + 1;
 }
 
-function throwFaults({ errors }: { errors: Partial<Record<string, Error>> }): void {
-  const faults = Object.entries(errors).map(([name, error]) => `${name} ${error?.message}`);
-  if (faults.length > 0) throw new ConfigError(faults);
+/** @param fileFaults - by the name of the secret; without its file, what else is said of it is not to the point */
+function throwFaults(
+  errors: Partial<Record<string, Error>>,
+  fromFiles: ReadonlyMap<string, string>,
+  fileFaults: ReadonlyMap<string, string>,
+): void {
+  const faults = Object.entries(errors)
+    .filter(([name]) => !fileFaults.has(name))
+    .map(([name, error]) => `${fromFiles.has(name) ? `${name}_FILE: the content` : name} ${error?.message}`);
+  if (faults.length + fileFaults.size > 0) throw new ConfigError([...fileFaults.values(), ...faults]);
 }
 
 // The validators of envalid put the value into their messages; a value may be a secret, so these do not.

@@ -1,13 +1,16 @@
+import { on } from 'node:events';
 import closeWithGrace from 'close-with-grace';
 import type { FastifyInstance } from 'fastify';
 import { buildApp } from './app.js';
-import type { Config } from './config.js';
+import { readConfig } from './config.js';
 import { loadContract } from './contract.js';
 import { type Database, LOGIN_TIMEOUT, migrate, openDatabase } from './database.js';
 import { ExpectedError } from './expected-error.js';
 import { keepHeapSmall } from './heap.js';
 import { readJwtSecret } from './jwt-secret.js';
 import { createLogger } from './logger.js';
+import { createReload } from './reload.js';
+import { createRotatingDatabase } from './rotating-database.js';
 
 /** Milliseconds for the requests in flight, once the service is told to stop. */
 const STOP_TIMEOUT = 20_000;
@@ -20,20 +23,28 @@ class CannotListen extends ExpectedError {}
 /**
  * Brings the database up to date and serves it until SIGTERM or SIGINT. Resolves when it listens.
  *
+ * @param env - the environment variables, which SIGHUP reads again for the files that they name
  * @returns the URL that it answers at
- * @throws DatabaseUnavailable, CannotListen
+ * @throws ConfigError, DatabaseUnavailable, CannotListen
  */
-export async function serve(config: Config): Promise<string> {
+export async function serve(env: NodeJS.ProcessEnv): Promise<string> {
+  // Before anything is read: a SIGHUP that comes while the service starts is made up for once it has.
+  const hangups = on(process, 'SIGHUP');
+  const config = readConfig(env, { issuesTokens: true });
   keepHeapSmall();
   const contract = loadContract();
   const applied = await migrate(config.databaseUrl);
   const jwtSecret = await readJwtSecret(config);
-  const database = await openDatabase(config.databaseUrl, LOGIN_TIMEOUT);
+  const database = createRotatingDatabase(await openDatabase(config.databaseUrl, LOGIN_TIMEOUT));
   const logger = await createLogger(config.logLevel);
   const app = await buildApp({ contract, config, database, jwtSecret, logger });
   for (const name of applied) app.log.info(`applied migration ${name}`);
   // Before it says that it listens, for whoever waits for that may stop it at once.
   const { uninstall } = stopOnSignal(app, database);
+  const running = { config, jwtSecret };
+  const { changeJwtSecret, log } = app;
+  const reload = createReload({ env, running, log, changeJwtSecret, changeDatabase: database.rotate });
+  reloadAt(hangups, reload);
   try {
     return await app.listen({ host: config.host, port: config.port });
   } catch (error) {
@@ -45,6 +56,11 @@ export async function serve(config: Config): Promise<string> {
   }
 }
 
+/** One after another, also where they come faster. */
+async function reloadAt(hangups: AsyncIterable<unknown>, reload: () => Promise<void>): Promise<void> {
+  for await (const _ of hangups) await reload();
+}
+
 function stopOnSignal(app: FastifyInstance, database: Database) {
   const underNpm = process.env.npm_lifecycle_event !== undefined;
   let lastSigint = Number.NEGATIVE_INFINITY;
@@ -54,7 +70,7 @@ function stopOnSignal(app: FastifyInstance, database: Database) {
     lastSigint = now;
     process.emit('SIGTERM', 'SIGTERM');
   });
-  const options = { delay: STOP_TIMEOUT, logger: app.log, skip: ['SIGINT' as const] };
+  const options = { delay: STOP_TIMEOUT, logger: app.log, skip: ['SIGINT' as const, 'SIGHUP' as const] };
   return closeWithGrace(options, async ({ signal, err }) => {
     if (err) app.log.fatal({ err }, err.message);
     if (signal) app.log.info('stopping: finishing the requests in flight');

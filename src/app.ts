@@ -15,6 +15,7 @@ import { responseHeadersPlugin } from './plugins/response-headers.js';
 import { routesPlugin } from './plugins/routes.js';
 import { stoppingPlugin } from './plugins/stopping.js';
 import { tokensPlugin } from './plugins/tokens.js';
+import { unroutedPlugin } from './plugins/unrouted.js';
 import { answerBadUrl, answerClientError } from './replies-outside-operations.js';
 import { createRequestId } from './request-id.js';
 import { createThrottle } from './throttle.js';
@@ -28,7 +29,7 @@ declare module 'fastify' {
 
 export type AppOptions = {
   contract: Contract;
-  config: Pick<Config, 'hashing' | 'admission' | 'budgets' | 'tokenTtlSeconds' | 'trustProxy'>;
+  config: Pick<Config, 'hashing' | 'admission' | 'budgets' | 'tokenTtlSeconds' | 'trustProxy' | 'corsOrigins'>;
   database: Database;
   jwtSecret: string;
   passwords?: Passwords;
@@ -81,6 +82,11 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
   await app.register(responseHeadersPlugin, { contract });
   await app.register(requestLogPlugin);
   await app.register(errorsPlugin, { contract });
+  if (config.corsOrigins.length > 0) {
+    const { corsPlugin } = await import('./plugins/cors.js');
+    await app.register(corsPlugin, { contract, origins: config.corsOrigins });
+  }
+  await app.register(unroutedPlugin);
   await app.register(requestBodyPlugin);
   await app.register(tokensPlugin, { secret: jwtSecret, ttlSeconds: config.tokenTtlSeconds, now });
   app.decorate('changeJwtSecret', (secret: string) => {

@@ -25,6 +25,8 @@ export type Config = {
   budgets: Budgets;
   logLevel: (typeof LOG_LEVELS)[number];
   trustProxy: TrustProxy;
+  /** Whose pages may read the replies, as browsers spell it: `https://app.example.com`. */
+  corsOrigins: string[];
 };
 
 /** Something in the environment is wrong. `faults` has a line for each variable, which never holds a secret. */
@@ -77,6 +79,7 @@ export function readConfig(env: NodeJS.ProcessEnv, { issuesTokens }: { issuesTok
       THROTTLE_EMAIL: integer(0, 1_000_000)({ default: 200 }),
       LOG_LEVEL: oneOf(LOG_LEVELS)({ default: 'info' }),
       TRUST_PROXY: trustProxy({ default: false }),
+      CORS_ORIGINS: corsOrigins({ default: [] }),
     },
     { reporter: ({ errors }) => throwFaults(errors, secrets, faults) },
   );
@@ -100,6 +103,7 @@ export function readConfig(env: NodeJS.ProcessEnv, { issuesTokens }: { issuesTok
     },
     logLevel: values.LOG_LEVEL,
     trustProxy: values.TRUST_PROXY,
+    corsOrigins: values.CORS_ORIGINS,
   };
 }
 
@@ -175,4 +179,20 @@ function isAddressOrSubnet(value: string): boolean {
   const version = isIP(address);
   if (version === 0 || more.length > 0) return false;
   return bits === undefined || (/^\d+$/.test(bits) && Number(bits) <= (version === 4 ? 32 : 128));
+}
+
+const corsOrigins = makeExactValidator((value) => {
+  const origins = value.split(',').map((origin) => origin.trim());
+  if (value.includes('*')) {
+    throw new EnvError(
+      'has to list each origin: with * any page could try passwords from the addresses of its visitors',
+    );
+  }
+  if (origins.every(isOrigin)) return origins;
+  throw new EnvError('has to be a list of origins as browsers send them, such as https://app.example.com');
+});
+
+/** As the Fetch standard serializes it: in lower case, with neither path nor default port. */
+function isOrigin(value: string): boolean {
+  return /^https?:/.test(value) && URL.canParse(value) && new URL(value).origin === value;
 }

@@ -53,7 +53,9 @@ export function createReload({ env, running, log, ...change }: ReloadOptions): (
     try {
       await reload();
     } catch (error) {
-      log.error(`SIGHUP: nothing is changed: ${error instanceof ConfigError ? error.faults.join('; ') : messageOf(error)}`);
+      log.error(
+        `SIGHUP: nothing is changed: ${error instanceof ConfigError ? error.faults.join('; ') : messageOf(error)}`,
+      );
     }
   };
 }

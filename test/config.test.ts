@@ -26,6 +26,7 @@ t.test('the defaults', async (t) => {
     budgets: { emailAddress: 10, address: 100, email: 200 },
     logLevel: 'info',
     trustProxy: false,
+    corsOrigins: [],
   };
   t.same(readConfig({}, serving), defaults);
   t.same(readConfig({ PORT: '', JWT_SECRET: '', DATABASE_URL: '' }, serving), defaults, 'an empty value is none');
@@ -50,6 +51,7 @@ t.test('what each variable takes', async (t) => {
       THROTTLE_EMAIL: '0',
       LOG_LEVEL: 'silent',
       TRUST_PROXY: '10.0.0.0/8, ::1',
+      CORS_ORIGINS: 'https://app.example.com, http://localhost:5173',
     },
     serving,
   );
@@ -64,6 +66,7 @@ t.test('what each variable takes', async (t) => {
     budgets: { emailAddress: 1, address: 2, email: 0 },
     logLevel: 'silent',
     trustProxy: ['10.0.0.0/8', '::1'],
+    corsOrigins: ['https://app.example.com', 'http://localhost:5173'],
   });
   t.same(readConfig({ DATABASE_URL: 'file:///var/lib/x.db' }, serving).databaseUrl, {
     provider: 'sqlite',
@@ -94,6 +97,11 @@ const wrong: NodeJS.ProcessEnv = {
   THROTTLE_ADDRESS: '1000001',
   THROTTLE_EMAIL: '1.5',
   LOG_LEVEL: 'verbose INFO',
+  CORS_ORIGINS: [
+    '* https://app.example.com,* null app.example.com https://app.example.com/ https://app.example.com/login',
+    'https://app.example.com:443 https://App.example.com https://*.example.com https://me@app.example.com',
+    'https://app.example.com, ftp://app.example.com file:///app',
+  ].join(' '),
   TRUST_PROXY: 'yes 10.0.0.0/33 ::1/129 1.2.3.4/8/8 proxy.example',
 };
 

@@ -94,7 +94,11 @@ t.test('a new JWT secret under steady logins', async (t) => {
     [undefined, /JWT_SECRET_FILE has to name a file that can be read: ENOENT/],
   ] as const) {
     await (content === undefined ? rm(`${cwd}/secret`) : replaceFile(`${cwd}/secret`, content));
-    const errors = () => service.output().split('\n').filter((line) => line.includes('nothing is changed'));
+    const errors = () =>
+      service
+        .output()
+        .split('\n')
+        .filter((line) => line.includes('nothing is changed'));
     const before = errors().length;
     service.kill('SIGHUP');
     while (errors().length === before) await login(service.url);

@@ -114,7 +114,10 @@ t.test('every command takes secrets from files', async (t) => {
     const wrong = { DATABASE_URL_FILE: 'nowhere', JWT_SECRET_FILE: 'short' };
     const { code, stdout, stderr } = await run(args, { cwd, env: wrong });
     t.match({ code, stdout }, { code: 78, stdout: '' }, args.join(' '));
-    t.match(stderr, /^ {2}DATABASE_URL_FILE has to name a file that can be read.*\n {2}JWT_SECRET_FILE: the content has to /m);
+    t.match(
+      stderr,
+      /^ {2}DATABASE_URL_FILE has to name a file that can be read.*\n {2}JWT_SECRET_FILE: the content has to /m,
+    );
     t.notMatch(stderr, /short and secret/);
   }
 });

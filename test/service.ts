@@ -85,7 +85,11 @@ export async function startService(
   async function request(request: Request): Promise<Reply> {
     const reply = await send(url, request);
     const acrossOrigins = config.corsOrigins.length > 0;
-    t.same(checkReply(request, reply, { acrossOrigins }), [], `${request.method ?? 'GET'} ${request.path} is as the contract says`);
+    t.same(
+      checkReply(request, reply, { acrossOrigins }),
+      [],
+      `${request.method ?? 'GET'} ${request.path} is as the contract says`,
+    );
     return reply;
   }
   return {

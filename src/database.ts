@@ -36,6 +36,8 @@ export const LOGIN_TIMEOUT = 1_400;
 const COMMAND_TIMEOUT = 30_000;
 /** Milliseconds until the next try, where another process has SQLite's lock. */
 const SQLITE_BUSY_RETRY = 10;
+/** Milliseconds until the next try, where PostgreSQL has refused the password. */
+const REFUSED_RETRY = 100;
 /** Milliseconds that what is known of the database's health stays true. */
 const PING_LIFETIME = 500;
 /** Milliseconds that a start waits for a connection to PostgreSQL. */
@@ -112,7 +114,10 @@ export async function openDatabase(url: DatabaseUrl, timeout: number = COMMAND_T
   };
 }
 
-/** Asks again while SQLite is locked: its own way to wait would hold up the event loop. */
+/**
+ * Asks again while SQLite is locked: its own way to wait would hold up the event loop. And while no connection can be opened
+ * because the role's password has just been changed: one that is open may be free next time.
+ */
 async function withinTimeout<T>(timeout: number, question: () => Promise<T>): Promise<T> {
   const deadline = performance.now() + timeout;
   let timer: NodeJS.Timeout | undefined;
@@ -124,8 +129,9 @@ async function withinTimeout<T>(timeout: number, question: () => Promise<T>): Pr
       try {
         return await Promise.race([question(), tooLate]);
       } catch (error) {
-        if (!isBusy(error) || performance.now() > deadline) throw error;
-        await Promise.race([wait(SQLITE_BUSY_RETRY), tooLate]);
+        const retryAfter = isBusy(error) ? SQLITE_BUSY_RETRY : isRefused(error) ? REFUSED_RETRY : undefined;
+        if (retryAfter === undefined || performance.now() > deadline) throw error;
+        await Promise.race([wait(retryAfter), tooLate]);
       }
     }
   } finally {
@@ -135,6 +141,10 @@ async function withinTimeout<T>(timeout: number, question: () => Promise<T>): Pr
 
 function isBusy(error: unknown): boolean {
   return driverErrorOf(error)?.originalCode === 'SQLITE_BUSY';
+}
+
+function isRefused(error: unknown): boolean {
+  return driverErrorOf(error)?.kind === 'AuthenticationFailed';
 }
 
 async function openSqlite(file: string): Promise<PrismaClient> {

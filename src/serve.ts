@@ -1,4 +1,5 @@
 import { on } from 'node:events';
+import { closeSync, openSync } from 'node:fs';
 import closeWithGrace from 'close-with-grace';
 import type { FastifyInstance } from 'fastify';
 import { buildApp } from './app.js';
@@ -58,7 +59,25 @@ export async function serve(env: NodeJS.ProcessEnv): Promise<string> {
 
 /** One after another, also where they come faster. */
 async function reloadAt(hangups: AsyncIterable<unknown>, reload: () => Promise<void>): Promise<void> {
-  for await (const _ of hangups) await reload();
+  for await (const _ of hangups) {
+    if (process.stdout.isTTY && !hasTerminal()) dieOfHangup();
+    else await reload();
+  }
+}
+
+/** Whoever has closed the terminal expects it. By itself Node 20 can't exit any more: it aborts, which is a signal as well. */
+function dieOfHangup(): void {
+  process.removeAllListeners('SIGHUP');
+  process.kill(process.pid, 'SIGHUP');
+}
+
+function hasTerminal(): boolean {
+  try {
+    closeSync(openSync('/dev/tty', 'r'));
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 function stopOnSignal(app: FastifyInstance, database: Database) {

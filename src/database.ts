@@ -37,7 +37,7 @@ const COMMAND_TIMEOUT = 30_000;
 /** Milliseconds until the next try, where another process has SQLite's lock. */
 const SQLITE_BUSY_RETRY = 10;
 /** Milliseconds until the next try, where PostgreSQL has refused the password. */
-const REFUSED_RETRY = 100;
+const REFUSED_RETRY = 50;
 /** Milliseconds that what is known of the database's health stays true. */
 const PING_LIFETIME = 500;
 /** Milliseconds that a start waits for a connection to PostgreSQL. */

@@ -17,11 +17,19 @@ import { responseHeadersPlugin } from './plugins/response-headers.js';
 import { routesPlugin } from './plugins/routes.js';
 import { stoppingPlugin } from './plugins/stopping.js';
 import { tokensPlugin } from './plugins/tokens.js';
+import { unroutedPlugin } from './plugins/unrouted.js';
 import { answerBadUrl, answerClientError } from './replies-outside-operations.js';
 import { createRequestId } from './request-id.js';
 import { createThrottle } from './throttle.js';
 import type { TraceableServices } from './traced-services.js';
 import type { TracingConfig } from './tracing-config.js';
+
+declare module 'fastify' {
+  interface FastifyInstance {
+    /** From now on signs tokens, and keys the counters of failures, with another secret. */
+    changeJwtSecret(secret: string): void;
+  }
+}
 
 export type AppOptions = {
   contract: Contract;
@@ -94,8 +102,19 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
   await app.register(requestLogPlugin);
   if (metrics) await app.register(metricsPlugin, { metrics });
   await app.register(errorsPlugin, { contract });
+  if (config.corsOrigins.length > 0) {
+    const { corsPlugin } = await import('./plugins/cors.js');
+    await app.register(corsPlugin, { contract, origins: config.corsOrigins });
+  }
+  await app.register(unroutedPlugin);
   await app.register(requestBodyPlugin);
   await app.register(tokensPlugin, { secret: jwtSecret, ttlSeconds: config.tokenTtlSeconds, now });
+  app.decorate('changeJwtSecret', (secret: string) => {
+    app.changeTokenSecret(secret);
+    // As a restart would: counters that were keyed differently by each instance, depending on when it started, would give
+    // a guesser a budget for each. So a rotation gives a fresh one once, and all instances agree afterwards.
+    throttle.changeSecret(secret);
+  });
   await app.register(docsPlugin, { contract });
   await app.register(expiredCountersPlugin, { counters: database.throttleCounters, now });
   await app.register(routesPlugin, {

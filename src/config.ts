@@ -3,9 +3,10 @@ import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { cleanEnv, EnvError, makeExactValidator } from 'envalid';
 import type { AdmissionLimits } from './admission.js';
-import { addTo, integer, oneOf, text } from './env-validators.js';
+import { integer, oneOf, text } from './env-validators.js';
 import { ExpectedError } from './expected-error.js';
 import type { Hashing } from './passwords.js';
+import { readSecretFiles } from './secret-files.js';
 import type { Budgets } from './throttle.js';
 import { readTracingConfig, type TracingConfig } from './tracing-config.js';
 
@@ -33,6 +34,8 @@ export type Config = {
   shutdownDelaySeconds: number;
   /** Where the metrics are served; undefined where they are off. */
   metrics: { host: string; port: number } | undefined;
+  /** Whose pages may read the replies, as browsers spell it: `https://app.example.com`. */
+  corsOrigins: string[];
 };
 
 /** Something in the environment is wrong. `faults` has a line for each variable, which never holds a secret. */
@@ -54,16 +57,17 @@ export const JWT_SECRET_MIN_BYTES = 32;
 const TOKEN_TTL_MAX_SECONDS = 315_360_000;
 
 /**
- * Reads the configuration from environment variables; an empty one counts as unset.
+ * Reads the configuration from environment variables, and from the files that they name; an empty variable counts as unset.
  *
  * @param issuesTokens - whether the command needs JWT_SECRET
  * @throws ConfigError with all that is wrong at once
  */
 export function readConfig(env: NodeJS.ProcessEnv, { issuesTokens }: { issuesTokens: boolean }): Config {
   const set = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== ''));
-  const faults: string[] = [];
+  const { secrets, faults: fileFaults } = readSecretFiles(set);
+  const faults = [...fileFaults.values()];
   const values = cleanEnv(
-    set,
+    { ...set, ...Object.fromEntries(secrets) },
     {
       HOST: text({ default: '127.0.0.1' }),
       PORT: integer(0, 65_535)({ default: 3000 }),
@@ -89,8 +93,17 @@ export function readConfig(env: NodeJS.ProcessEnv, { issuesTokens }: { issuesTok
       SHUTDOWN_DELAY_SECONDS: integer(0, 300)({ default: 0 }),
       METRICS_PORT: integer(0, 65_535)({ default: undefined }),
       METRICS_HOST: text({ default: undefined }),
+      CORS_ORIGINS: corsOrigins({ default: [] }),
     },
-    { reporter: addTo(faults) },
+    {
+      reporter({ errors }) {
+        for (const [name, error] of Object.entries(errors)) {
+          // Without its file, what else is said of a secret is not to the point.
+          if (fileFaults.has(name)) continue;
+          faults.push(`${secrets.has(name) ? `${name}_FILE: the content` : name} ${error?.message}`);
+        }
+      },
+    },
   );
   const tracing = readTracingConfig(set, faults);
   // 0 is any free port. A value that is wrong can't be looked at.
@@ -124,6 +137,7 @@ export function readConfig(env: NodeJS.ProcessEnv, { issuesTokens }: { issuesTok
       values.METRICS_PORT === undefined
         ? undefined
         : { host: values.METRICS_HOST ?? values.HOST, port: values.METRICS_PORT },
+    corsOrigins: values.CORS_ORIGINS,
   };
 }
 
@@ -169,4 +183,20 @@ function isAddressOrSubnet(value: string): boolean {
   const version = isIP(address);
   if (version === 0 || more.length > 0) return false;
   return bits === undefined || (/^\d+$/.test(bits) && Number(bits) <= (version === 4 ? 32 : 128));
+}
+
+const corsOrigins = makeExactValidator((value) => {
+  const origins = value.split(',').map((origin) => origin.trim());
+  if (value.includes('*')) {
+    throw new EnvError(
+      'has to list each origin: with * any page could try passwords from the addresses of its visitors',
+    );
+  }
+  if (origins.every(isOrigin)) return origins;
+  throw new EnvError('has to be a list of origins as browsers send them, such as https://app.example.com');
+});
+
+/** As the Fetch standard serializes it: in lower case, with neither path nor default port. */
+function isOrigin(value: string): boolean {
+  return /^https?:/.test(value) && URL.canParse(value) && new URL(value).origin === value;
 }

@@ -7,7 +7,8 @@ export type Schema = { [keyword: string]: unknown };
 /** One status that an operation may answer. */
 export type ReplySpec = {
   status: number;
-  mediaType: string;
+  /** Undefined where there is no content. */
+  mediaType: string | undefined;
   schema: Schema;
   headers: Map<string, Schema>;
   /** The message that an error carries where its schema leaves it open: that of the example. */
@@ -24,7 +25,7 @@ export type Operation = {
   pathPattern: RegExp;
   /** The package that answers this operation in place of a handler of ours. */
   servedBy: string | undefined;
-  parameters: { path: Schema; query: Schema };
+  parameters: { path: Schema; query: Schema; header: Schema };
   /** By media type, in the contract's order. Empty where the operation takes no body. */
   bodies: Map<string, BodySpec>;
   /** Bytes. */
@@ -42,6 +43,8 @@ export type Contract = {
   operations: Operation[];
   /** Replies to a request that reaches no operation, by status. */
   repliesOutsideOperations: Map<number, ReplySpec>;
+  /** What every reply carries beside its own headers, where pages of other origins may read them. */
+  headersAcrossOrigins: Map<string, Schema>;
 };
 
 const METHODS = ['get', 'put', 'post', 'delete', 'options', 'patch', 'trace'] as const;
@@ -49,6 +52,8 @@ const METHODS = ['get', 'put', 'post', 'delete', 'options', 'patch', 'trace'] as
 /** What the service answers by itself, whatever a handler does; so every operation has to declare it. */
 const STATUSES_OF_ANY_OPERATION = [405, 500];
 const STATUSES_OF_A_BODY = [400, 413, 415];
+
+const NO_CONTENT = 204;
 
 /**
  * Reads the contract, and refuses one that this service can't keep.
@@ -72,6 +77,7 @@ export function loadContract(url: URL = new URL('../openapi.yaml', import.meta.u
     version: resolved.info.version,
     operations,
     repliesOutsideOperations: readReplies('x-replies-outside-operations', resolved['x-replies-outside-operations']),
+    headersAcrossOrigins: readHeaders(resolved['x-headers-across-origins']),
   };
 }
 
@@ -109,6 +115,7 @@ type ResolvedDocument = {
   info: { title: string; version: string };
   paths: Record<string, ResolvedPathItem>;
   'x-replies-outside-operations': Record<string, ResolvedReply>;
+  'x-headers-across-origins': ResolvedHeaders;
 };
 type ResolvedPathItem = { parameters?: ResolvedParameter[] } & Partial<
   Record<(typeof METHODS)[number], ResolvedOperation>
@@ -122,9 +129,10 @@ type ResolvedOperation = {
 };
 type ResolvedBody = { schema: Schema; examples?: Record<string, BodySpec['examples'][number]> };
 type ResolvedParameter = { name: string; in: string; required?: boolean; schema: Schema };
+type ResolvedHeaders = Record<string, { schema: Schema }>;
 type ResolvedReply = {
-  headers?: Record<string, { schema: Schema }>;
-  content: Record<string, { schema: Schema; example?: { message?: string } }>;
+  headers?: ResolvedHeaders;
+  content?: Record<string, { schema: Schema; example?: { message?: string } }>;
 };
 
 function readOperation(
@@ -148,7 +156,11 @@ function readOperation(
     path,
     pathPattern: new RegExp(`^${path.replaceAll('.', '\\.').replaceAll(/\{[^}]+\}/g, '[^/]+')}$`),
     servedBy: operation['x-served-by'],
-    parameters: { path: parametersSchema(parameters, 'path'), query: parametersSchema(parameters, 'query') },
+    parameters: {
+      path: parametersSchema(parameters, 'path'),
+      query: parametersSchema(parameters, 'query'),
+      header: parametersSchema(parameters, 'header'),
+    },
     bodies: new Map(
       Object.entries(requestBody?.content ?? {}).map(([mediaType, { schema, examples = {} }]) => [
         mediaType,
@@ -162,20 +174,23 @@ function readOperation(
 
 function readReplies(owner: string, responses: Record<string, ResolvedReply>): Map<number, ReplySpec> {
   return new Map(
-    Object.entries(responses).map(([code, { headers = {}, content }]) => {
+    Object.entries(responses).map(([code, { headers = {}, content = {} }]) => {
       const status = Number(code);
-      const [media, ...others] = Object.entries(content);
-      if (!Number.isInteger(status) || !media || others.length > 0) {
+      const media = Object.entries(content);
+      if (!Number.isInteger(status) || media.length !== (status === NO_CONTENT ? 0 : 1)) {
         throw new Error(`openapi.yaml: reply ${code} of ${owner} needs a number as its status, and one media type`);
       }
-      const [mediaType, { schema, example }] = media;
-      const headerSchemas = Object.entries(headers).map(([name, header]) => [name, header.schema] as const);
-      return [status, { status, mediaType, schema, headers: new Map(headerSchemas), message: example?.message }];
+      const [[mediaType, { schema, example }] = [undefined, { schema: {} }]] = media;
+      return [status, { status, mediaType, schema, headers: readHeaders(headers), message: example?.message }];
     }),
   );
 }
 
-function parametersSchema(parameters: ResolvedParameter[], location: 'path' | 'query'): Schema {
+function readHeaders(headers: ResolvedHeaders): Map<string, Schema> {
+  return new Map(Object.entries(headers).map(([name, { schema }]) => [name, schema]));
+}
+
+function parametersSchema(parameters: ResolvedParameter[], location: 'path' | 'query' | 'header'): Schema {
   const own = parameters.filter((parameter) => parameter.in === location);
   return {
     type: 'object',

@@ -20,6 +20,11 @@ export type Database = {
   throttleCounters: ThrottleCounters;
   /** Resolves when the database answers and can be written to, and throws DatabaseUnavailable when it can't. */
   ping(): Promise<void>;
+  /**
+   * From now on asks through connections to another URL of the same database. Those that are open are closed once nobody
+   * waits for them. Where it throws DatabaseUnavailable, nothing has changed.
+   */
+  reconnect(url: DatabaseUrl): Promise<void>;
   close(): Promise<void>;
 };
 
@@ -40,6 +45,8 @@ const POOL_MAX = 10;
 const SQLITE_PRAGMAS = 'PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON';
 /** Milliseconds until the next try, where another process has SQLite's lock. */
 const SQLITE_BUSY_RETRY = 10;
+/** Milliseconds until the next try, where PostgreSQL has refused the password. */
+const REFUSED_RETRY = 50;
 /** Milliseconds that what is known of the database's health stays true. */
 const PING_LIFETIME = 500;
 /** Milliseconds that a start waits for a connection to PostgreSQL. */
@@ -87,16 +94,11 @@ export async function openDatabase(
       throw new DatabaseUnavailable(url, error);
     }
   };
-  const connection = await ask(() =>
-    url.provider === 'sqlite' ? connectSqlite(url.file) : connectPostgresql(url.href, timeout, poolMax),
-  );
-  let client: Promise<SqliteClient> | undefined;
-  const openModel = async () => {
-    client ??= connection.openClient();
-    return (await client).user;
-  };
-  const users = createUsers(connection.queries, openModel);
-  const counters = createThrottleCounters(connection.queries);
+  const connect = (to: DatabaseUrl) =>
+    ask(() => (to.provider === 'sqlite' ? connectSqlite(to.file) : connectPostgresql(to.href, timeout, poolMax)));
+  let connection = await connect(url);
+  let { users, counters } = tablesOf(connection);
+  const retired = new Map<Connection, NodeJS.Timeout>();
   // The first of these loads Prisma's client.
   const askModel = <T>(question: () => Promise<T>) => ask(question, COMMAND_TIMEOUT);
   const ping = async () => {
@@ -127,11 +129,39 @@ export async function openDatabase(
       if (performance.now() - lastPing.at > PING_LIFETIME) lastPing = { at: performance.now(), answer: ping() };
       return lastPing.answer;
     },
-    close: () => connection.close(),
+    async reconnect(next) {
+      const old = connection;
+      connection = await connect(next);
+      ({ users, counters } = tablesOf(connection));
+      // By then all that it was asked has been answered, or given up.
+      retired.set(old, setTimeout(retire, 2 * timeout, old).unref());
+    },
+    async close() {
+      for (const timer of retired.values()) clearTimeout(timer);
+      await Promise.all([connection, ...retired.keys()].map((open) => open.close()));
+    },
   };
+
+  /** What is broken already needs no closing. */
+  function retire(old: Connection): void {
+    retired.delete(old);
+    old.close().catch(() => {});
+  }
 }
 
-/** Asks again while SQLite is locked: its own way to wait would hold up the event loop. */
+function tablesOf({ queries, openClient }: Connection): { users: Users; counters: ThrottleCounters } {
+  let client: Promise<SqliteClient> | undefined;
+  const openModel = async () => {
+    client ??= openClient();
+    return (await client).user;
+  };
+  return { users: createUsers(queries, openModel), counters: createThrottleCounters(queries) };
+}
+
+/**
+ * Asks again while SQLite is locked: its own way to wait would hold up the event loop. And while no connection can be opened
+ * because the role's password has just been changed: one that is open may be free next time.
+ */
 async function withinTimeout<T>(timeout: number, question: () => Promise<T>): Promise<T> {
   const deadline = performance.now() + timeout;
   let timer: NodeJS.Timeout | undefined;
@@ -143,8 +173,9 @@ async function withinTimeout<T>(timeout: number, question: () => Promise<T>): Pr
       try {
         return await Promise.race([question(), tooLate]);
       } catch (error) {
-        if (!isBusy(error) || performance.now() > deadline) throw error;
-        await Promise.race([wait(SQLITE_BUSY_RETRY), tooLate]);
+        const retryAfter = isBusy(error) ? SQLITE_BUSY_RETRY : isRefused(error) ? REFUSED_RETRY : undefined;
+        if (retryAfter === undefined || performance.now() > deadline) throw error;
+        await Promise.race([wait(retryAfter), tooLate]);
       }
     }
   } finally {
@@ -154,6 +185,11 @@ async function withinTimeout<T>(timeout: number, question: () => Promise<T>): Pr
 
 function isBusy(error: unknown): boolean {
   return codeOf(error) === 'SQLITE_BUSY';
+}
+
+/** PostgreSQL's invalid_password, and invalid_authorization_specification: there is no such role. */
+function isRefused(error: unknown): boolean {
+  return ['28P01', '28000'].includes(String(codeOf(error)));
 }
 
 type Connection = {

@@ -8,8 +8,9 @@ import { serve } from './serve.js';
 const DATABASE_URL = 'file:./data/demo.db';
 
 /** Serves a database with one user, that of the contract's first example, and prints how to log in. */
-export async function demo(env: NodeJS.ProcessEnv): Promise<void> {
-  const config = readConfig({ LOG_LEVEL: 'warn', ...env, DATABASE_URL }, { issuesTokens: true });
+export async function demo(environment: NodeJS.ProcessEnv): Promise<void> {
+  const env = { LOG_LEVEL: 'warn', ...environment, DATABASE_URL, DATABASE_URL_FILE: '' };
+  const config = readConfig(env, { issuesTokens: true });
   const contract = loadContract();
   const login = operationNamed(contract, 'createSession');
   const [body] = login.bodies.values();
@@ -23,7 +24,7 @@ export async function demo(env: NodeJS.ProcessEnv): Promise<void> {
   else await database.users.add(email, passwordDigest);
   await database.close();
 
-  const url = await serve(config);
+  const url = await serve(env);
   console.log(`
 Serving one user, ${email} with the password ${password}. Log in with
 

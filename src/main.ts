@@ -15,10 +15,12 @@ const program = new Command('sessions-api')
 
 program
   .command('serve', { isDefault: true })
-  .description('apply the migrations, then serve until SIGTERM or SIGINT')
+  .description('apply the migrations, then serve until SIGTERM or SIGINT; SIGHUP re-reads secrets from files')
   .action(async () => {
+    // Nothing has been read yet that there would be to read again.
+    process.on('SIGHUP', () => {});
     const { serve } = await import('./serve.js');
-    await serve(readConfig(process.env, { issuesTokens: true }));
+    await serve(process.env);
   });
 
 program

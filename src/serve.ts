@@ -1,7 +1,9 @@
+import { on } from 'node:events';
+import { closeSync, openSync } from 'node:fs';
 import closeWithGrace from 'close-with-grace';
 import type { FastifyInstance } from 'fastify';
 import { buildApp } from './app.js';
-import type { Config } from './config.js';
+import { readConfig } from './config.js';
 import { loadContract } from './contract.js';
 import { LOGIN_TIMEOUT, migrate, openDatabase } from './database.js';
 import { ExpectedError } from './expected-error.js';
@@ -9,6 +11,7 @@ import { keepHeapSmall } from './heap.js';
 import { readJwtSecret } from './jwt-secret.js';
 import { createLogger } from './logger.js';
 import { type MetricsServer, serveMetrics } from './metrics-server.js';
+import { createReload } from './reload.js';
 
 /** Milliseconds for the requests in flight, once the service is told to stop. */
 const STOP_TIMEOUT = 20_000;
@@ -21,10 +24,14 @@ class CannotListen extends ExpectedError {}
 /**
  * Brings the database up to date and serves it until SIGTERM or SIGINT. Resolves when it listens.
  *
+ * @param env - the environment variables, which SIGHUP reads again for the files that they name
  * @returns the URL that it answers at
- * @throws DatabaseUnavailable, CannotListen
+ * @throws ConfigError, DatabaseUnavailable, CannotListen
  */
-export async function serve(config: Config): Promise<string> {
+export async function serve(env: NodeJS.ProcessEnv): Promise<string> {
+  // Before anything is read: a SIGHUP that comes while the service starts is made up for once it has.
+  const hangups = on(process, 'SIGHUP');
+  const config = readConfig(env, { issuesTokens: true });
   keepHeapSmall();
   const contract = loadContract();
   const applied = await migrate(config.databaseUrl);
@@ -47,6 +54,9 @@ export async function serve(config: Config): Promise<string> {
   };
   // Before it says that it listens, for whoever waits for that may stop it at once.
   const { uninstall } = stopOnSignal(app, close, config.shutdownDelaySeconds * 1_000);
+  const { changeJwtSecret, log } = app;
+  const running = { config, jwtSecret };
+  reloadAt(hangups, createReload({ env, running, log, changeJwtSecret, reconnect: database.reconnect }));
   try {
     if (metrics && config.metrics) {
       const listening = serveMetrics(metrics.registry, config.metrics);
@@ -72,6 +82,29 @@ async function orCannotListen<T>(variables: string, listening: Promise<T>): Prom
   }
 }
 
+/** One after another, also where they come faster. */
+async function reloadAt(hangups: AsyncIterable<unknown>, reload: () => Promise<void>): Promise<void> {
+  for await (const _ of hangups) {
+    if (process.stdout.isTTY && !hasTerminal()) dieOfHangup();
+    else await reload();
+  }
+}
+
+/** Whoever has closed the terminal expects it. By itself Node 20 can't exit any more: it aborts, which is a signal as well. */
+function dieOfHangup(): void {
+  process.removeAllListeners('SIGHUP');
+  process.kill(process.pid, 'SIGHUP');
+}
+
+function hasTerminal(): boolean {
+  try {
+    closeSync(openSync('/dev/tty', 'r'));
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 /** @param delay - milliseconds until the service begins to stop */
 function stopOnSignal(app: FastifyInstance, close: () => Promise<void>, delay: number) {
   const underNpm = process.env.npm_lifecycle_event !== undefined;
@@ -82,7 +115,7 @@ function stopOnSignal(app: FastifyInstance, close: () => Promise<void>, delay: n
     lastSigint = now;
     process.emit('SIGTERM', 'SIGTERM');
   });
-  const options = { delay: delay + STOP_TIMEOUT, logger: app.log, skip: ['SIGINT' as const] };
+  const options = { delay: delay + STOP_TIMEOUT, logger: app.log, skip: ['SIGINT' as const, 'SIGHUP' as const] };
   return closeWithGrace(options, async ({ signal, err }) => {
     if (err) app.log.fatal({ err }, err.message);
     if (signal) app.log.info('stopping: finishing the requests in flight');

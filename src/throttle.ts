@@ -46,6 +46,8 @@ export type Throttle = {
   open(email: string, address: string): Attempt;
   /** Writes down what there was no hurry to write. */
   flush(): Promise<void>;
+  /** From now on counts under another secret, and so from zero. */
+  changeSecret(secret: string): void;
 };
 
 const SECOND = 1_000;
@@ -90,7 +92,7 @@ export function createThrottle(
   secret: string,
   now: () => number,
 ): Throttle {
-  const hashKey = Buffer.from(hkdfSync('sha256', secret, '', 'throttle', 32));
+  let hashKey = deriveHashKey(secret);
   const tallies = new Map<string, Tally>();
   /** Until when an address is known, by key: found in this process alone, until it is written down. */
   const newlyKnown = new Map<string, number>();
@@ -154,6 +156,9 @@ export function createThrottle(
 
   return {
     flush,
+    changeSecret(changed) {
+      hashKey = deriveHashKey(changed);
+    },
     open(emailAsGiven, address) {
       const email = normalizeEmail(emailAsGiven);
       const network = networkOf(address);
@@ -240,6 +245,10 @@ export function createThrottle(
       };
     },
   };
+}
+
+function deriveHashKey(secret: string): Buffer {
+  return Buffer.from(hkdfSync('sha256', secret, '', 'throttle', 32));
 }
 
 /** An IPv4 address, or the /64 of an IPv6 one: whoever has one address there has them all. */

@@ -36,6 +36,7 @@ const broken: Database = {
     removeExpired: () => Promise.resolve(0),
   },
   ping: () => Promise.resolve(),
+  reconnect: async () => {},
   close: () => Promise.resolve(),
 };
 

@@ -30,6 +30,7 @@ t.test('the defaults', async (t) => {
     tracing: undefined,
     shutdownDelaySeconds: 0,
     metrics: undefined,
+    corsOrigins: [],
   };
   t.same(readConfig({}, serving), defaults);
   t.same(readConfig({ PORT: '', JWT_SECRET: '', DATABASE_URL: '' }, serving), defaults, 'an empty value is none');
@@ -57,6 +58,7 @@ t.test('what each variable takes', async (t) => {
       TRUST_PROXY: '10.0.0.0/8, ::1',
       SHUTDOWN_DELAY_SECONDS: '5',
       METRICS_PORT: '9464',
+      CORS_ORIGINS: 'https://app.example.com, http://localhost:5173',
     },
     serving,
   );
@@ -75,6 +77,7 @@ t.test('what each variable takes', async (t) => {
     tracing: undefined,
     shutdownDelaySeconds: 5,
     metrics: { host: '0.0.0.0', port: 9464 },
+    corsOrigins: ['https://app.example.com', 'http://localhost:5173'],
   });
   t.same(readConfig({ DATABASE_URL: 'file:///var/lib/x.db' }, serving).databaseUrl, {
     provider: 'sqlite',
@@ -112,6 +115,11 @@ const wrong: NodeJS.ProcessEnv = {
   LOG_LEVEL: 'verbose INFO',
   SHUTDOWN_DELAY_SECONDS: '-1 5s 301',
   METRICS_PORT: '65536 on 3000',
+  CORS_ORIGINS: [
+    '* https://app.example.com,* null app.example.com https://app.example.com/ https://app.example.com/login',
+    'https://app.example.com:443 https://App.example.com https://*.example.com https://me@app.example.com',
+    'https://app.example.com, ftp://app.example.com file:///app',
+  ].join(' '),
   TRUST_PROXY: 'yes 10.0.0.0/33 ::1/129 1.2.3.4/8/8 proxy.example',
 };
 
@@ -125,6 +133,48 @@ for (const [name, values = ''] of Object.entries(wrong)) {
     }
   });
 }
+
+t.test('secrets from files', async (t) => {
+  const directory = t.testdir({
+    url: 'postgres://u:p@host:5432/db\n',
+    secret: `${' x'.repeat(16)}\n\n`,
+    pepper: 'salt and pepper\r\n',
+    empty: '',
+    short: 'short',
+    mysql: 'mysql://user:pa55word@host/db',
+    bytes: Buffer.from(`${'x'.repeat(32)}\xff`, 'latin1'),
+  });
+  const inFiles = (files: Record<string, string>) =>
+    Object.fromEntries(Object.entries(files).map(([name, file]) => [`${name}_FILE`, `${directory}/${file}`]));
+
+  const env = inFiles({ DATABASE_URL: 'url', JWT_SECRET: 'secret', BCRYPT_PEPPER: 'pepper' });
+  for (const issuesTokens of [true, false]) {
+    const { databaseUrl, jwtSecret, hashing } = readConfig(env, { issuesTokens });
+    t.same(databaseUrl, { provider: 'postgresql', href: 'postgres://u:p@host:5432/db' });
+    t.equal(jwtSecret, `${' x'.repeat(16)}\n`, 'one newline at the end is not part of it');
+    t.equal(hashing.bcryptPepper, 'salt and pepper');
+  }
+
+  t.same(faultsOf({ ...env, JWT_SECRET: 'x'.repeat(32), DATABASE_URL: 'file:x.db', PORT: 'http' }), [
+    'DATABASE_URL_FILE has to be unset where DATABASE_URL is set',
+    'JWT_SECRET_FILE has to be unset where JWT_SECRET is set',
+    'PORT has to be a whole number from 0 to 65535',
+  ]);
+  t.same(faultsOf({ ...env, ...inFiles({ JWT_SECRET: 'nowhere', BCRYPT_PEPPER: 'empty', DATABASE_URL: '' }) }), [
+    'DATABASE_URL_FILE has to name a file that can be read: EISDIR: illegal operation on a directory',
+    'JWT_SECRET_FILE has to name a file that can be read: ENOENT: no such file or directory',
+    'BCRYPT_PEPPER_FILE has to name a file that is not empty',
+  ]);
+  t.same(faultsOf(inFiles({ JWT_SECRET: 'short', DATABASE_URL: 'mysql' })), [
+    'DATABASE_URL_FILE: the content has to be file:PATH or postgresql://USER:PASSWORD@HOST:PORT/DATABASE',
+    'JWT_SECRET_FILE: the content has to have at least 32 bytes',
+  ]);
+  t.same(faultsOf(inFiles({ JWT_SECRET: 'bytes' })), ['JWT_SECRET_FILE has to name a file of UTF-8 text']);
+  t.same(faultsOf({ JWT_SECRET_FILE: 'the secret itself, by mistake' }), [
+    'JWT_SECRET_FILE has to name a file that can be read: ENOENT: no such file or directory',
+  ]);
+  t.match(faultsOf(inFiles({ DATABASE_URL: 'url' })), [/^JWT_SECRET has to be set when DATABASE_URL is PostgreSQL/]);
+});
 
 t.test('PostgreSQL needs JWT_SECRET where tokens are issued', async (t) => {
   const env = { DATABASE_URL: 'postgresql://host/db' };

@@ -130,6 +130,29 @@ t.test('says all that is wrong with the environment at once, and exits 78', asyn
   t.notMatch(stderr, /^ +at /m, 'no stack');
 });
 
+t.test('every command takes secrets from files', async (t) => {
+  const cwd = t.testdir({ url: 'file:./elsewhere.db\n', secret: `${SECRET}\n`, short: 'short and secret' });
+  const env = { DATABASE_URL_FILE: 'url', JWT_SECRET_FILE: 'secret' };
+  t.equal((await run(['users', 'add', 'foo@bar.com'], { cwd, env, input: 'foobar\n' })).stdout, '1\n');
+  t.equal((await run(['migrate'], { cwd, env })).stdout, 'nothing to apply\n');
+  t.ok((await stat(`${cwd}/elsewhere.db`)).size > 0);
+  const service = await start(t, { cwd, env });
+  t.equal((await send(service.url, login)).status, 200);
+  const demo = await start(t, { cwd, env }, ['demo']);
+  t.equal((await send(demo.url, login)).status, 200, 'on a database of its own');
+
+  for (const args of [['serve'], ['migrate'], ['users', 'list']]) {
+    const wrong = { DATABASE_URL_FILE: 'nowhere', JWT_SECRET_FILE: 'short' };
+    const { code, stdout, stderr } = await run(args, { cwd, env: wrong });
+    t.match({ code, stdout }, { code: 78, stdout: '' }, args.join(' '));
+    t.match(
+      stderr,
+      /^ {2}DATABASE_URL_FILE has to name a file that can be read.*\n {2}JWT_SECRET_FILE: the content has to /m,
+    );
+    t.notMatch(stderr, /short and secret/);
+  }
+});
+
 t.test('needs JWT_SECRET on PostgreSQL, and says why', async (t) => {
   const env = { DATABASE_URL: 'postgresql://sessions:pa55word@127.0.0.1:1/sessions' };
   const { code, stderr } = await run(['serve'], { cwd: t.testdir(), env });

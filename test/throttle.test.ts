@@ -1,7 +1,10 @@
 import t, { type Test } from 'tap';
+import { readConfig } from '#built/config.js';
+import { migrate, openDatabase } from '#built/database.js';
 import { PROVIDERS, type Provider } from '#built/migrations.js';
+import { createThrottle, type Throttle } from '#built/throttle.js';
 import { FORM, type Request } from './send.js';
-import { createDatabase, startService } from './service.js';
+import { createDatabase, SECRET, startService } from './service.js';
 
 const SECOND = 1_000;
 const HOUR = 3_600 * SECOND;
@@ -134,4 +137,29 @@ t.test('0 switches a budget off', async (t) => {
   const off = { THROTTLE_EMAIL_ADDRESS: '0', THROTTLE_ADDRESS: '0', THROTTLE_EMAIL: '0' };
   const none = await start(t, 'sqlite', off);
   t.same(await none.statuses(12, 'a@b', 'wrong'), times(12, 401));
+});
+
+t.test('a new secret starts the counters afresh, once for all instances', async (t) => {
+  const { databaseUrl } = readConfig({ DATABASE_URL: await createDatabase(t, 'sqlite') }, { issuesTokens: true });
+  await migrate(databaseUrl);
+  const database = await openDatabase(databaseUrl);
+  t.teardown(() => database.close());
+  const budgets = { emailAddress: 1, address: 0, email: 0 };
+  const instance = (secret: string) => createThrottle(database.throttleCounters, budgets, secret, () => 0);
+  const fail = async (throttle: Throttle) => {
+    const attempt = throttle.open('foo@bar.com', '192.0.2.1');
+    await attempt
+      .admit()
+      .then(() => attempt.fail())
+      .finally(() => attempt.close());
+  };
+  const REFUSED = { message: 'too many failed logins' };
+  const [one, another] = [instance(SECRET), instance(SECRET)];
+  await fail(one);
+  await t.rejects(fail(another), REFUSED);
+  one.changeSecret('a new one');
+  await fail(one);
+  another.changeSecret('a new one');
+  await t.rejects(fail(another), REFUSED);
+  await t.rejects(fail(instance('a new one')), REFUSED, 'also one that starts now');
 });

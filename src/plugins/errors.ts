@@ -10,19 +10,9 @@ import { TooManyFailures } from '../throttle.js';
 /** Answers what failed with a status and a body that the contract declares; what nobody expected with 500. */
 export const errorsPlugin = fp<{ contract: Contract }>(
   async (app, { contract }) => {
-    app.addHook('onRequest', async (request) => {
-      // RFC 9112, section 3.2. Node would answer it by itself, with no header of ours.
-      if (request.headers.host === undefined && request.raw.httpVersion === '1.1') {
-        request.operation = undefined;
-        throw new HttpError(400);
-      }
-      // Before the body is read: nothing at this path will ever use it.
-      if (request.is404) throw new HttpError(request.operation ? 405 : 404);
-    });
-
     // Where a route that exists has no such file.
     app.setNotFoundHandler((request, reply) => {
-      leaveOperation(request, reply);
+      leaveOperation(contract, request, reply);
       throw new HttpError(404);
     });
 
@@ -33,7 +23,7 @@ export const errorsPlugin = fp<{ contract: Contract }>(
       if (error instanceof TooManyFailures) request.logFields.budget = error.budget;
       // What a package refuses to serve below its operation's path does not exist for the caller.
       if (failure && request.operation?.servedBy && !request.operation.replies.has(failure.statusCode)) {
-        leaveOperation(request, reply);
+        leaveOperation(contract, request, reply);
         failure = new HttpError(404);
       }
       let spec = failure && findReply(contract, request.operation, failure.statusCode);
@@ -67,10 +57,11 @@ const MESSAGES: { [code: string]: string } = {
   FST_ERR_CTP_INVALID_CONTENT_LENGTH: 'The body is not as long as Content-Length says',
 };
 
-/** The headers that the operation has set belong to its own replies. */
-function leaveOperation(request: FastifyRequest, reply: FastifyReply): void {
+/** The headers that the operation has set belong to its own replies; those for other origins to every reply. */
+function leaveOperation({ headersAcrossOrigins }: Contract, request: FastifyRequest, reply: FastifyReply): void {
   request.operation = undefined;
-  for (const name of Object.keys(reply.getHeaders())) reply.removeHeader(name);
+  const kept = [...headersAcrossOrigins.keys()].map((name) => name.toLowerCase());
+  for (const name of Object.keys(reply.getHeaders())) if (!kept.includes(name)) reply.removeHeader(name);
 }
 
 const OUTCOMES: [type: new (...args: never[]) => Error, outcome: Outcome][] = [

@@ -70,7 +70,7 @@ export const requestBodyPlugin = fp(
       if (errors.length > 0) throw new HttpError(400, '', { errors });
     });
   },
-  { name: 'request-body', dependencies: ['errors'] },
+  { name: 'request-body', dependencies: ['unrouted'] },
 );
 
 function hasBody({ headers }: FastifyRequest): boolean {

@@ -19,9 +19,7 @@ export const responseHeadersPlugin = fp<{ contract: Contract }>(
     app.decorateRequest('operation', undefined);
 
     app.addHook('onRequest', async (request) => {
-      request.operation = request.is404
-        ? operationsAt(contract, request.url)[0]
-        : request.routeOptions.config.operation;
+      request.operation = request.routeOptions.config.operation ?? operationsAt(contract, request.url)[0];
     });
 
     app.addHook<unknown>('onSend', async (request, reply, payload) => {

@@ -47,7 +47,8 @@ export const routesPlugin = fp<RoutesOptions>(
           if (!spec)
             throw new Error(`operation ${operation.id} answered ${status}, which openapi.yaml does not declare`);
           // Fastify adds the charset to a type that has one; only JSON is serialized from the schema.
-          return reply.code(status).type(spec.mediaType).send(body);
+          if (spec.mediaType) reply.type(spec.mediaType);
+          return reply.code(status).send(body);
         },
       });
     }

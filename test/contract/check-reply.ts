@@ -10,6 +10,8 @@ type Node = any;
 
 const document: Node = parse(readFileSync(new URL('../../openapi.yaml', import.meta.url), 'utf8'));
 const OUTSIDE = 'x-replies-outside-operations';
+const ACROSS_ORIGINS = 'x-headers-across-origins';
+const PREFLIGHT_STATUS = 204;
 /** Headers of the connection and not of the reply; and Content-Type, which the media type declares. */
 const UNDECLARED = ['content-type', 'date', 'connection', 'keep-alive'];
 
@@ -18,11 +20,29 @@ const UNDECLARED = ['content-type', 'date', 'connection', 'keep-alive'];
  *
  * @param outside - whether the request was one that reaches no operation although its path has one, as one that is not
  *   HTTP
+ * @param acrossOrigins - whether the service lists origins, whose pages may read its replies
  */
-export function checkReply({ method = 'GET', path }: Request, reply: Reply, { outside = false } = {}): string[] {
-  const spec = replySpec(outside ? undefined : operationFor(method, path), reply.status);
-  if (!spec) return [`status ${reply.status} is not declared for ${method} ${path}`];
+export function checkReply(
+  request: Request,
+  reply: Reply,
+  { outside = false, acrossOrigins = false }: CheckOptions = {},
+): string[] {
+  const { method = 'GET', path } = request;
+  const preflight = acrossOrigins && isPreflight(request) && reply.status === PREFLIGHT_STATUS;
+  const spec = replySpec(outside || preflight ? undefined : operationFor(method, path), reply.status);
+  if (!spec || (reply.status === PREFLIGHT_STATUS && !preflight)) {
+    return [`status ${reply.status} is not declared for ${method} ${path}`];
+  }
+  if (acrossOrigins) spec.headers = { ...spec.headers, ...strict(document[ACROSS_ORIGINS]) };
   return [...checkHeaders(spec, reply), ...(method === 'HEAD' ? checkNoBody(reply) : checkBody(spec, reply))];
+}
+
+export type CheckOptions = { outside?: boolean; acrossOrigins?: boolean };
+
+/** What a browser asks of a path of the contract before it sends. */
+function isPreflight({ method, path, headers = {} }: Request): boolean {
+  const asks = headers.origin !== undefined && headers['access-control-request-method'] !== undefined;
+  return method === 'OPTIONS' && asks && operationFor(method, path) !== undefined;
 }
 
 /** The operation that a request reaches; for a method that its path does not know, the first one of the path. */
@@ -68,6 +88,7 @@ function checkHeaders(spec: Node, { headers, rawHeaders }: Reply): string[] {
 }
 
 function checkBody(spec: Node, { headers, body }: Reply): string[] {
+  if (!spec.content) return headers['content-type'] || body ? ['there is content'] : [];
   const [[mediaType, { schema }]] = Object.entries<Node>(spec.content) as [[string, Node]];
   const contentType = mediaType.match(/json$|^text\//) ? `${mediaType}; charset=utf-8` : mediaType;
   const faults: string[] = [];

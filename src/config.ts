@@ -141,12 +141,9 @@ export function readConfig(env: NodeJS.ProcessEnv, { issuesTokens }: { issuesTok
   };
 }
 
-/**
- * As many as there are cores, as far as libuv has threads for them (four, unless its own variable says otherwise), and one
- * that is ready when one of them ends: the event loop takes a moment to hand the next one over, in which a core would idle.
- */
+/** As many as there are cores, as far as libuv has threads for them: four, unless its own variable says otherwise. */
 function hashesAtOnce({ UV_THREADPOOL_SIZE }: NodeJS.ProcessEnv): number {
-  return Math.min(availableParallelism(), Number(UV_THREADPOOL_SIZE) || 4) + 1;
+  return Math.min(availableParallelism(), Number(UV_THREADPOOL_SIZE) || 4);
 }
 
 const jwtSecret = makeExactValidator((value) => {

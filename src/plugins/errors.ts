@@ -1,6 +1,7 @@
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
 import fp from 'fastify-plugin';
 import { Overloaded } from '../admission.js';
+import { ClientGone } from '../client-gone.js';
 import { type Contract, findReply } from '../contract.js';
 import { DatabaseUnavailable } from '../database.js';
 import { HttpError } from '../http-error.js';
@@ -17,6 +18,7 @@ export const errorsPlugin = fp<{ contract: Contract }>(
     });
 
     app.setErrorHandler((error: FastifyError, request, reply) => {
+      if (error instanceof ClientGone) return reply.hijack();
       let failure = expectedFailure(error);
       const outcome = OUTCOMES.find(([type]) => error instanceof type)?.[1];
       if (outcome) request.logFields.outcome = outcome;

@@ -1,5 +1,6 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import fp from 'fastify-plugin';
+import { ClientGone } from '../client-gone.js';
 import type { Contract, Operation } from '../contract.js';
 import { HttpError } from '../http-error.js';
 import type { LogFields, Services } from '../operation.js';
@@ -82,8 +83,8 @@ function inputOf({ body, params, query, ip }: FastifyRequest, { raw }: FastifyRe
     // Not Fastify's own signal, which aborts as soon as the body has been read. Made only for who asks.
     get signal() {
       const hangUp = new AbortController();
-      if (raw.destroyed) hangUp.abort();
-      raw.once('close', () => raw.writableEnded || hangUp.abort());
+      if (raw.destroyed) hangUp.abort(new ClientGone());
+      raw.once('close', () => raw.writableEnded || hangUp.abort(new ClientGone()));
       return hangUp.signal;
     },
   };

@@ -3,15 +3,18 @@
  * Prints a table and writes bench/results.json. BENCH_SECONDS (10) is the length of each measurement, BENCH_USERS
  * (1000000) the size of the large table; arguments choose databases: `npm run bench -- sqlite`.
  */
+import { execFile } from 'node:child_process';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { availableParallelism, cpus, tmpdir } from 'node:os';
 import { setTimeout as wait } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import autocannon from 'autocannon';
 import { PROVIDERS, type Provider } from '#built/migrations.js';
 import { createPasswords, type Hashing } from '#built/passwords.js';
 import { startTemporaryPostgresql } from '../scripts/temporary-postgresql.js';
 import { fillUsers } from './fill-users.js';
-import { run, type Service, startService } from './service.js';
+import { POOL, run, type Service, startService } from './service.js';
 
 const SECONDS = Number(process.env.BENCH_SECONDS ?? 10);
 const LARGE = Number(process.env.BENCH_USERS ?? 1_000_000);
@@ -32,17 +35,12 @@ function progress(text: string): void {
   console.error(`  … ${text}`);
 }
 
-/** Verifications in a second, as many at once as there are cores. */
+/** Verifications in a second, by a process that hands as many at once to as many threads as the service does. */
 async function hashAlone(hashing: Hashing): Promise<number> {
-  const passwords = createPasswords(hashing);
-  const digest = await passwords.hash(PASSWORD);
-  const end = performance.now() + SECONDS * 1_000;
-  let done = 0;
-  const verify = async () => {
-    for (; performance.now() < end; done += 1) await passwords.verify(PASSWORD, digest);
-  };
-  await Promise.all(Array.from({ length: availableParallelism() }, verify));
-  return done / SECONDS;
+  const script = fileURLToPath(new URL('hash-alone.ts', import.meta.url));
+  const args = ['--import=tsx', script, JSON.stringify(hashing), String(SECONDS)];
+  const { stdout } = await promisify(execFile)(process.execPath, args, { env: { ...process.env, ...POOL } });
+  return Number(stdout);
 }
 
 function load(url: string, users: number, options: { connections: number; amount?: number }) {

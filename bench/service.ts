@@ -1,10 +1,14 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
+import { availableParallelism } from 'node:os';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 
 const MAIN = fileURLToPath(new URL('../dist/main.js', import.meta.url));
+
+/** One thread for each core, as later Node.js has them by itself. */
+export const POOL = { UV_THREADPOOL_SIZE: String(availableParallelism()) };
 
 export type Service = {
   url: string;
@@ -24,7 +28,7 @@ export async function run(args: string[], env: NodeJS.ProcessEnv, input = ''): P
 
 /** Starts the built service as a process of its own. */
 export async function startService(env: NodeJS.ProcessEnv): Promise<Service> {
-  const child = spawn(process.execPath, [MAIN], { env: { PATH: process.env.PATH, PORT: '0', ...env } });
+  const child = spawn(process.execPath, [MAIN], { env: { PATH: process.env.PATH, PORT: '0', ...POOL, ...env } });
   child.stderr.pipe(process.stderr);
   const url = await listening(child);
   return {

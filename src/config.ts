@@ -1,5 +1,4 @@
 import { isIP } from 'node:net';
-import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { cleanEnv, EnvError, makeExactValidator } from 'envalid';
 import type { AdmissionLimits } from './admission.js';
@@ -7,6 +6,7 @@ import { integer, oneOf, text } from './env-validators.js';
 import { ExpectedError } from './expected-error.js';
 import type { Hashing } from './passwords.js';
 import { readSecretFiles } from './secret-files.js';
+import { hashesForPool } from './thread-pool.js';
 import type { Budgets } from './throttle.js';
 import { readTracingConfig, type TracingConfig } from './tracing-config.js';
 
@@ -123,7 +123,7 @@ export function readConfig(env: NodeJS.ProcessEnv, { issuesTokens }: { issuesTok
         : { algorithm: 'argon2id' }),
       ...(values.BCRYPT_PEPPER && { bcryptPepper: values.BCRYPT_PEPPER }),
     },
-    admission: { slots: hashesAtOnce(env), maxQueue: values.HASH_QUEUE_MAX, maxWait: values.HASH_WAIT_MAX_MS },
+    admission: { slots: hashesForPool(env), maxQueue: values.HASH_QUEUE_MAX, maxWait: values.HASH_WAIT_MAX_MS },
     budgets: {
       emailAddress: values.THROTTLE_EMAIL_ADDRESS,
       address: values.THROTTLE_ADDRESS,
@@ -139,11 +139,6 @@ export function readConfig(env: NodeJS.ProcessEnv, { issuesTokens }: { issuesTok
         : { host: values.METRICS_HOST ?? values.HOST, port: values.METRICS_PORT },
     corsOrigins: values.CORS_ORIGINS,
   };
-}
-
-/** As many as there are cores, as far as libuv has threads for them: four, unless its own variable says otherwise. */
-function hashesAtOnce({ UV_THREADPOOL_SIZE }: NodeJS.ProcessEnv): number {
-  return Math.min(availableParallelism(), Number(UV_THREADPOOL_SIZE) || 4);
 }
 
 const jwtSecret = makeExactValidator((value) => {

@@ -2,12 +2,15 @@
 import { Command, CommanderError } from 'commander';
 import { readConfig } from './config.js';
 import { ExpectedError } from './expected-error.js';
+import { sizeThreadPool } from './thread-pool.js';
 import { declareUsersCommands } from './users-command-line.js';
 
 /** sysexits.h: EX_USAGE. */
 const EXIT_USAGE = 64;
 
 // A command loads what it needs when it runs: the web server takes longer to load than a user takes to add.
+
+sizeThreadPool(process.env);
 
 const program = new Command('sessions-api')
   .description('A login service: email and password in, JSON Web Token out.')

@@ -29,10 +29,16 @@ export const responseHeadersPlugin = fp<{ contract: Contract }>(
         findReply(contract, operation, reply.statusCode) ?? (operation?.servedBy && operation.replies.get(200));
       if (!spec) return;
       const facts = {
-        ...factsOfPath(operationsAt(contract, request.url)),
         body: typeof payload === 'string' || Buffer.isBuffer(payload) ? payload : undefined,
         requestId: request.id,
         elapsedMilliseconds: reply.elapsedTime,
+        // Few replies tell them, and finding them out takes a moment.
+        get methods() {
+          return factsOfPath(operationsAt(contract, request.url)).methods;
+        },
+        get mediaTypes() {
+          return factsOfPath(operationsAt(contract, request.url)).mediaTypes;
+        },
       };
       for (const [name, value] of responseHeaders(spec, facts, (header) => reply.hasHeader(header))) {
         reply.header(name, value);

@@ -29,7 +29,8 @@ export const tokensPlugin = fp<TokenOptions>(
     });
     app.decorate('issueToken', (userId: number) => {
       const claims: Claims = { user_id: userId, exp: Math.floor(now() / 1000) + ttlSeconds };
-      return app.jwt.sign(claims, { key });
+      // With a key it makes a signer for each token.
+      return app.jwt.sign(claims, key === secret ? undefined : { key });
     });
     app.decorate('changeTokenSecret', (changed: string) => {
       key = changed;

@@ -1,0 +1,16 @@
+/** Prints how many passwords a process verifies in a second that does nothing else. Arguments: the hashing, and seconds. */
+import { createPasswords } from '#built/passwords.js';
+import { hashesForPool } from '#built/thread-pool.js';
+
+const [hashing = '', seconds] = process.argv.slice(2);
+const password = 'correct horse battery staple';
+
+const passwords = createPasswords(JSON.parse(hashing));
+const digest = await passwords.hash(password);
+const end = performance.now() + Number(seconds) * 1_000;
+let done = 0;
+async function verify(): Promise<void> {
+  for (; performance.now() < end; done += 1) await passwords.verify(password, digest);
+}
+await Promise.all(Array.from({ length: hashesForPool(process.env) }, verify));
+console.log(done / Number(seconds));

@@ -63,8 +63,8 @@ t.test('the image', { skip: !engine && 'neither docker, podman nor (as root) bui
   await chmod(volume, 0o777);
   const PORT = String(await freePort());
   const url = `http://127.0.0.1:${PORT}`;
-  const run = (options: Partial<RunOptions> = {}) =>
-    engine.run(TAG, { volume, env: { PORT, HOST: '127.0.0.1' }, ...options });
+  const env = { PORT, HOST: '127.0.0.1' };
+  const run = (options: Partial<RunOptions> = {}) => engine.run(TAG, { volume, env, ...options });
 
   const [, version] = (await readFile('Dockerfile', 'utf8')).match(/^ARG NODE_VERSION=(\S+)$/m) ?? [];
   const [whole, base] = [await engine.size(TAG), await engine.size(`docker.io/library/node:${version}-slim`)];
@@ -77,13 +77,23 @@ t.test('the image', { skip: !engine && 'neither docker, podman nor (as root) bui
   t.match(written, /^(EROFS|EACCES) [1-9]\d*\n$/, 'writes nothing beside its volume, and is not root');
 
   const health = config.Healthcheck.Test.slice(1);
-  t.match(await outcome(await run({ entrypoint: health })), { code: 1, stderr: /^sessions-api: .*ECONNREFUSED/ });
-  t.match(await outcome(await run({ args: ['users', 'add', 'foo@bar.com'] }), 'foobar\n'), { code: 0, stdout: '1\n' });
+  t.match(
+    await outcome(await run({ entrypoint: health })),
+    { code: 1, stderr: /^sessions-api: .*ECONNREFUSED/ },
+    'is not healthy while it does not serve',
+  );
+  t.match(
+    await outcome(await run({ args: ['users', 'add', 'foo@bar.com'] }), 'foobar\n'),
+    { code: 0, stdout: '1\n' },
+    'adds a user',
+  );
 
-  const service = await run();
+  // With all that is loaded only where it is configured: it has to be there.
+  const optional = { METRICS_PORT: '0', OTEL_TRACES_EXPORTER: 'console', CORS_ORIGINS: 'https://app.example.com' };
+  const service = await run({ env: { ...env, ...optional } });
   await listening(service);
   t.match(await outcome(await run({ entrypoint: health })), { code: 0, stderr: '' }, 'is healthy');
-  t.match(await send(url, login), { status: 200, body: /^\{"auth_token":"/ });
+  t.match(await send(url, login), { status: 200, body: /^\{"auth_token":"/ }, 'logs in');
   t.equal((await send(url, { path: '/docs/static/swagger-ui-bundle.js' })).status, 200, 'Swagger UI has its files');
 
   const agent = new Agent({ keepAlive: true });

@@ -128,7 +128,7 @@ t.test(
     });
     t.teardown(() => pgbouncer.kill('SIGINT'));
     await once(pgbouncer.stderr, 'data');
-    const through = `postgresql://any@127.0.0.1:${listensAt}/sessions`;
+    const through = `postgresql://any@127.0.0.1:${listensAt}/sessions?pgbouncer=true`;
     const instances = await startInstances(t, { ...UNTHROTTLED, THROTTLE_ADDRESS: '1000000' }, [through, through]);
     const connections = await connectionsUnderLogins(t, instances, url);
     t.equal(connections['sessions-api'], 2, 'two instances share two connections');

@@ -20,11 +20,11 @@ function answeredIn(service: Running) {
   return lines.map((line) => JSON.parse(line)).filter(({ msg }) => msg === 'answered');
 }
 
-/** What V8 has loaded in a process that has ended, by its own account. */
+/** What V8 has loaded in a process that has ended, by its own account: one for each thread. */
 async function scriptsLoaded(directory: string): Promise<string[]> {
-  const [file = ''] = await readdir(directory);
-  const { result } = JSON.parse(await readFile(`${directory}/${file}`, 'utf8'));
-  return result.map(({ url }: { url: string }) => url);
+  const files = await readdir(directory);
+  const accounts = await Promise.all(files.map((file) => readFile(`${directory}/${file}`, 'utf8')));
+  return accounts.flatMap((account) => JSON.parse(account).result.map(({ url }: { url: string }) => url));
 }
 
 t.test('a login is a span below its caller’s, with what took its time below it', async (t) => {
@@ -115,7 +115,11 @@ t.test('a login is a span below its caller’s, with what took its time below it
 t.test('speaks protobuf unless told otherwise', async (t) => {
   const collector = await startCollector(t);
   const cwd = t.testdir();
-  const env = { OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: `${collector.url}/here`, NODE_V8_COVERAGE: `${cwd}/loaded` };
+  const env = {
+    OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: `${collector.url}/here`,
+    NODE_OPTIONS: '',
+    NODE_V8_COVERAGE: `${cwd}/loaded`,
+  };
   const service = await start(t, { cwd, env });
   t.equal((await login(service, { traceparent: SAMPLED })).status, 401);
   await stop(t, service);
@@ -132,6 +136,7 @@ t.test('off, nothing of it is loaded, nothing sent, and a caller’s trace is in
   const env = {
     OTEL_EXPORTER_OTLP_ENDPOINT: collector.url,
     OTEL_SDK_DISABLED: 'true',
+    NODE_OPTIONS: '',
     NODE_V8_COVERAGE: `${cwd}/loaded`,
   };
   const service = await start(t, { cwd, env });

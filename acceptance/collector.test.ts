@@ -1,8 +1,8 @@
 /** What logins are answered, and how long a stop takes, while the collector of their spans fails. */
 import t from 'tap';
-import { startCollector } from '../test/collector.js';
 import { type Running, start, stop } from '../test/executable.js';
 import { FORM, type Reply, send } from '../test/send.js';
+import { startCollector } from './collector.js';
 
 function login(service: Running): Promise<Reply> {
   const body = 'email=foo%40bar.com&password=foobar';

@@ -1,8 +1,8 @@
 import { readdir, readFile } from 'node:fs/promises';
 import t from 'tap';
+import { type Running, run, start, stop } from '../test/executable.js';
+import { FORM, type Reply, send } from '../test/send.js';
 import { attributesOf, type Span, spansIn, startCollector } from './collector.js';
-import { type Running, run, start, stop } from './executable.js';
-import { FORM, type Reply, send } from './send.js';
 
 const EMAIL = 'somebody@secret.example';
 const PASSWORD = 'pa55word-that-nobody-should-see';

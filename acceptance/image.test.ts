@@ -2,10 +2,10 @@
 import { once } from 'node:events';
 import { chmod, readFile } from 'node:fs/promises';
 import { Agent, request } from 'node:http';
-import { type AddressInfo, createServer } from 'node:net';
 import { createInterface } from 'node:readline';
 import { text } from 'node:stream/consumers';
 import t from 'tap';
+import { freePort } from '../scripts/temporary-postgresql.js';
 import { FORM, send } from '../test/send.js';
 import { type Container, findContainerEngine, type RunOptions } from './container-engine.js';
 
@@ -15,15 +15,6 @@ const MOST_ADDED = 80_000_000;
 const LOGINS_IN_FLIGHT = 32;
 
 const login = { method: 'POST', path: '/api/v1/sessions', headers: FORM, body: 'email=foo%40bar.com&password=foobar' };
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
-}
 
 async function outcome({ process: child }: Container, input?: string) {
   if (!child.stdin || !child.stdout || !child.stderr) throw new Error('no pipes');

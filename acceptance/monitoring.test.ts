@@ -10,6 +10,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import t, { type Test } from 'tap';
 import { parse } from 'yaml';
+import { freePort } from '../scripts/temporary-postgresql.js';
 import { command } from '../test/command.js';
 import { run, start } from '../test/executable.js';
 import { metricsUrlOf, type Scrape, scrape } from '../test/scrape.js';
@@ -69,15 +70,6 @@ async function startService(t: Test) {
 
 function namesIn({ samples }: Scrape): Set<string> {
   return new Set([...samples.keys()].map((sample) => sample.replace(/\{.*/, '')));
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
 }
 
 /** Starts Prometheus on one target, with the alerts, and returns what asks it. */

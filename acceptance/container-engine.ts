@@ -67,8 +67,18 @@ async function executeAloud(command: string, ...args: string[]): Promise<void> {
 function dockerLike(name: string): ContainerEngine {
   return {
     name,
-    build: (tag) => executeAloud(name, 'build', '--tag', tag, '.'),
-    config: async (tag) => JSON.parse(await execute(name, 'image', 'inspect', '--format', '{{json .Config}}', tag)),
+    async build(tag) {
+      // BuildKit does not name a base image that it pulls.
+      await executeAloud(name, 'pull', await baseImage());
+      // The format that knows HEALTHCHECK, which is docker's only one.
+      const format = name === 'podman' ? ['--format=docker'] : [];
+      await executeAloud(name, 'build', ...format, '--tag', tag, '.');
+    },
+    async config(tag) {
+      const [{ Config, HealthCheck }] = JSON.parse(await execute(name, 'image', 'inspect', tag));
+      // podman has it beside the rest.
+      return { Healthcheck: HealthCheck, ...Config };
+    },
     size: async (tag) => Number(await execute(name, 'image', 'inspect', '--format', '{{.Size}}', tag)),
     async run(tag, { entrypoint, args = [], env, volume }) {
       const { Volumes } = await this.config(tag);
@@ -90,11 +100,8 @@ function dockerLike(name: string): ContainerEngine {
 const buildah: ContainerEngine = {
   name: 'buildah',
   async build(tag) {
-    const [, version = ''] = (await readFile('Dockerfile', 'utf8')).match(/^ARG NODE_VERSION=(\S+)$/m) ?? [];
-    const base = `docker.io/library/node:${version}-slim`;
-    if (!(await works('buildah', 'pull', '--policy=missing', base))) {
-      await executeAloud('scripts/base-image.sh', base, version);
-    }
+    const base = await baseImage();
+    if (!(await works('buildah', 'pull', '--policy=missing', base))) await executeAloud('scripts/base-image.sh', base);
     // The format that knows HEALTHCHECK.
     await executeAloud('buildah', 'build', '--isolation=chroot', '--format=docker', '--layers', '--tag', tag, '.');
   },
@@ -125,6 +132,12 @@ const buildah: ContainerEngine = {
     return { process: child, kill };
   },
 };
+
+/** The image that the Dockerfile starts from. */
+export async function baseImage(): Promise<string> {
+  const [, version] = (await readFile('Dockerfile', 'utf8')).match(/^ARG NODE_VERSION=(\S+)$/m) ?? [];
+  return `docker.io/library/node:${version}-slim`;
+}
 
 async function mountImage(tag: string): Promise<{ root: string; remove(): Promise<void> }> {
   const container = await execute('buildah', 'from', '--pull-never', tag);

@@ -48,6 +48,10 @@ t.test('a new password of the database’s role under steady logins', async (t) 
   for (const [content, fault] of [
     [urlWith('guessed'), 'DATABASE_URL_FILE: the database at '],
     ['mysql://host/guessed', 'DATABASE_URL_FILE: the content has to be'],
+    [
+      new URL('/guessed', urlWith('guessed')).href,
+      'DATABASE_URL_FILE: only a restart takes the service to another database',
+    ],
     ['file:guessed.db', 'DATABASE_URL_FILE: only a restart takes the service from postgresql to sqlite'],
   ] as const) {
     await replaceFile(`${cwd}/url`, content);

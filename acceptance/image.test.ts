@@ -1,13 +1,15 @@
 /** Builds the Dockerfile, and runs what it makes as an operator would: with a read-only root, as a user without rights. */
 import { once } from 'node:events';
-import { chmod, readFile } from 'node:fs/promises';
+import { chmod } from 'node:fs/promises';
 import { request } from 'node:http';
+import { type AddressInfo, createServer } from 'node:net';
 import { createInterface } from 'node:readline';
 import { text } from 'node:stream/consumers';
 import t from 'tap';
 import { freePort } from '../scripts/temporary-postgresql.js';
 import { FORM, send } from '../test/send.js';
-import { type Container, findContainerEngine, type RunOptions } from './container-engine.js';
+import { SECRET } from '../test/service.js';
+import { baseImage, type Container, findContainerEngine, type RunOptions } from './container-engine.js';
 
 const TAG = 'sessions-api';
 /** Bytes that the image may add to its base. */
@@ -60,8 +62,7 @@ t.test('the image', { skip: !engine && 'neither docker, podman nor (as root) bui
   const env = { PORT, HOST: '127.0.0.1' };
   const run = (options: Partial<RunOptions> = {}) => engine.run(TAG, { volume, env, ...options });
 
-  const [, version] = (await readFile('Dockerfile', 'utf8')).match(/^ARG NODE_VERSION=(\S+)$/m) ?? [];
-  const [whole, base] = [await engine.size(TAG), await engine.size(`docker.io/library/node:${version}-slim`)];
+  const [whole, base] = [await engine.size(TAG), await engine.size(await baseImage())];
   t.comment(`built with ${engine.name}: ${megabytes(whole - base)} MB on top of ${megabytes(base)} MB`);
   t.ok(whole - base < MOST_ADDED, 'adds little to its base');
   t.ok(config.Labels['org.opencontainers.image.title'], 'has labels');
@@ -81,6 +82,17 @@ t.test('the image', { skip: !engine && 'neither docker, podman nor (as root) bui
     { code: 0, stdout: '1\n' },
     'adds a user',
   );
+
+  const silent = createServer().listen(0, '127.0.0.1');
+  await once(silent, 'listening');
+  const { port } = silent.address() as AddressInfo;
+  const DATABASE_URL = `postgresql://sessions@127.0.0.1:${port}/sessions`;
+  const starting = await run({ env: { ...env, DATABASE_URL, JWT_SECRET: SECRET } });
+  const [asked] = await once(silent, 'connection');
+  await starting.kill('SIGTERM');
+  t.match(await outcome(starting), { code: 128 + 15 }, 'can be stopped while it starts, though it is process 1');
+  asked.destroy();
+  silent.close();
 
   // With all that is loaded only where it is configured: it has to be there.
   const optional = { METRICS_PORT: '0', OTEL_TRACES_EXPORTER: 'console', CORS_ORIGINS: 'https://app.example.com' };

@@ -1,8 +1,10 @@
 #!/usr/bin/env bash
 # Makes a stand-in for the Dockerfile's base image where no registry can be reached: a small Debian by debootstrap with the
-# same version of Node.js, from its package in the npm registry. Usage: scripts/base-image.sh IMAGE NODE_VERSION (as root)
+# same version of Node.js, from its package in the npm registry. Usage: scripts/base-image.sh IMAGE, as in node:26.10.0-slim (as root)
 set -euo pipefail
-image=$1 version=$2
+image=$1
+version=${image##*:}
+version=${version%-slim}
 root=$(mktemp -d)
 trap 'rm -rf "$root"' EXIT
 

@@ -43,6 +43,8 @@ const COMMAND_TIMEOUT = 30_000;
 const POOL_MAX = 10;
 // In WAL mode anything less than FULL may lose what was acknowledged when the power fails.
 const SQLITE_PRAGMAS = 'PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON';
+/** Fails where the database can't be used: its migrations have not been applied, say. */
+const PROBE = 'SELECT 1 FROM users LIMIT 1; SELECT 1 FROM throttle_counters LIMIT 1';
 /** Milliseconds until the next try, where another process has SQLite's lock. */
 const SQLITE_BUSY_RETRY = 10;
 /** Milliseconds until the next try, where PostgreSQL has refused the password. */
@@ -86,16 +88,21 @@ export async function openDatabase(
   url: DatabaseUrl,
   { timeout = COMMAND_TIMEOUT, poolMax = POOL_MAX, onFailure }: DatabaseOptions = {},
 ): Promise<Database> {
-  const ask = async <T>(question: () => Promise<T>, patience = timeout): Promise<T> => {
+  let current = url;
+  const ask = async <T>(question: () => Promise<T>, patience = timeout, place = current): Promise<T> => {
     try {
       return await withinTimeout(patience, question);
     } catch (error) {
       onFailure?.();
-      throw new DatabaseUnavailable(url, error);
+      throw new DatabaseUnavailable(place, error);
     }
   };
   const connect = (to: DatabaseUrl) =>
-    ask(() => (to.provider === 'sqlite' ? connectSqlite(to.file) : connectPostgresql(to.href, timeout, poolMax)));
+    ask(
+      () => (to.provider === 'sqlite' ? connectSqlite(to.file) : connectPostgresql(to.href, timeout, poolMax)),
+      timeout,
+      to,
+    );
   let connection = await connect(url);
   let { users, counters } = tablesOf(connection);
   const retired = new Map<Connection, NodeJS.Timeout>();
@@ -132,6 +139,7 @@ export async function openDatabase(
     async reconnect(next) {
       const old = connection;
       connection = await connect(next);
+      current = next;
       ({ users, counters } = tablesOf(connection));
       // By then all that it was asked has been answered, or given up.
       retired.set(old, setTimeout(retire, 2 * timeout, old).unref());
@@ -205,8 +213,7 @@ async function connectSqlite(file: string): Promise<Connection> {
   const { default: Sqlite } = await import('better-sqlite3');
   const database = new Sqlite(file, { timeout: 0 }).defaultSafeIntegers();
   database.exec(SQLITE_PRAGMAS);
-  // It throws where the database can't be used.
-  database.exec('SELECT 1 FROM users LIMIT 1');
+  database.exec(PROBE);
   let disconnect = async () => {};
   return {
     queries: createSqliteQueries(database),
@@ -235,7 +242,7 @@ async function connectPostgresql(href: string, timeout: number, max: number): Pr
   });
   // A connection that breaks while nobody uses it: the next one to ask gets another.
   pool.on('error', () => {});
-  await pool.query('SELECT 1 FROM users LIMIT 1');
+  await pool.query(PROBE);
   return {
     queries: createPostgresqlQueries(pool, new URL(href).searchParams.get('pgbouncer') !== 'true'),
     async openClient() {

@@ -1,3 +1,5 @@
+import { once } from 'node:events';
+import { get, type IncomingMessage } from 'node:http';
 import type { Config } from './config.js';
 import { loadContract, operationNamed } from './contract.js';
 import { ExpectedError } from './expected-error.js';
@@ -15,10 +17,12 @@ class NotAlive extends ExpectedError {}
  */
 export async function checkHealth({ host, port }: Pick<Config, 'host' | 'port'>): Promise<void> {
   const { path } = operationNamed(loadContract(), 'getLiveness');
-  const url = `http://${host.includes(':') ? `[${host}]` : host}:${port}${path}`;
-  const status = await fetch(url, { signal: AbortSignal.timeout(TIMEOUT) }).then(
-    (reply) => reply.status,
-    (error: Error) => (error.cause instanceof Error ? error.cause.message : error.message),
+  // Not fetch, which refuses ports that browsers refuse.
+  const request = get({ host, port, path, agent: false, signal: AbortSignal.timeout(TIMEOUT) });
+  const answer: Promise<IncomingMessage[]> = once(request, 'response');
+  const status = await answer.then(
+    ([response]) => response?.resume().statusCode,
+    (error: Error) => error.message,
   );
-  if (status !== 200) throw new NotAlive(`${url} answers ${status}`);
+  if (status !== 200) throw new NotAlive(`${path} on port ${port} answers ${status}`);
 }

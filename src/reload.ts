@@ -33,7 +33,7 @@ export function createReload({ env, running, log, ...change }: ReloadOptions): (
     const nextSecret = await readJwtSecret({ ...next, databaseUrl: config.databaseUrl });
     const changed = [];
     if (!isDeepStrictEqual(next.databaseUrl, config.databaseUrl)) {
-      refuseOtherKind(config.databaseUrl, next.databaseUrl);
+      refuseOtherDatabase(config.databaseUrl, next.databaseUrl);
       await change.reconnect(next.databaseUrl).catch((error) => {
         throw error instanceof ExpectedError ? new CannotChange(`DATABASE_URL_FILE: ${error.message}`) : error;
       });
@@ -68,8 +68,11 @@ function messageOf(error: unknown): string {
 }
 
 /** @throws CannotChange */
-function refuseOtherKind(running: DatabaseUrl, next: DatabaseUrl): void {
-  if (running.provider === 'postgresql' && next.provider === 'postgresql') return;
+function refuseOtherDatabase(running: DatabaseUrl, next: DatabaseUrl): void {
+  if (running.provider === 'postgresql' && next.provider === 'postgresql') {
+    if (new URL(running.href).pathname === new URL(next.href).pathname) return;
+    throw new CannotChange('DATABASE_URL_FILE: only a restart takes the service to another database');
+  }
   const kinds = `${running.provider} to ${next.provider}`;
   throw new CannotChange(`DATABASE_URL_FILE: only a restart takes the service from ${kinds}`);
 }

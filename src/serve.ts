@@ -31,6 +31,7 @@ class CannotListen extends ExpectedError {}
 export async function serve(env: NodeJS.ProcessEnv): Promise<string> {
   // Before anything is read: a SIGHUP that comes while the service starts is made up for once it has.
   const hangups = on(process, 'SIGHUP');
+  const started = dieOfSignals();
   const config = readConfig(env, { issuesTokens: true });
   keepHeapSmall();
   const contract = loadContract();
@@ -53,6 +54,7 @@ export async function serve(env: NodeJS.ProcessEnv): Promise<string> {
     metricsServer?.close();
   };
   // Before it says that it listens, for whoever waits for that may stop it at once.
+  started();
   const { uninstall } = stopOnSignal(app, close, config.shutdownDelaySeconds * 1_000);
   const { changeJwtSecret, log } = app;
   const running = { config, jwtSecret };
@@ -80,6 +82,20 @@ async function orCannotListen<T>(variables: string, listening: Promise<T>): Prom
     if (error instanceof Error && 'syscall' in error) throw new CannotListen(`${variables}: ${error.message}`);
     throw error;
   }
+}
+
+/**
+ * The first process of a container does not die of a signal by itself. Until there is something to finish, it should.
+ *
+ * @returns what ends this
+ */
+function dieOfSignals(): () => void {
+  const die = (_signal: string, number: number) => process.exit(128 + number);
+  const signals = process.pid === 1 ? (['SIGTERM', 'SIGINT'] as const) : [];
+  for (const signal of signals) process.on(signal, die);
+  return () => {
+    for (const signal of signals) process.off(signal, die);
+  };
 }
 
 /** One after another, also where they come faster. */

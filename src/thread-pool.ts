@@ -8,7 +8,7 @@ const DEFAULT_THREADS = 4;
  * the pool is first used; in Node.js 20 that is before any code of ours runs.
  */
 export function sizeThreadPool(env: NodeJS.ProcessEnv): void {
-  if (Number.parseInt(process.versions.node, 10) > 20) env.UV_THREADPOOL_SIZE ??= String(availableParallelism());
+  if (Number.parseInt(process.versions.node, 10) > 20) env.UV_THREADPOOL_SIZE ||= String(availableParallelism());
 }
 
 /**
@@ -16,6 +16,7 @@ export function sizeThreadPool(env: NodeJS.ProcessEnv): void {
  * one more is at hand in the pool, as the event loop takes a moment to hand over the next, in which a core would idle.
  */
 export function hashesForPool({ UV_THREADPOOL_SIZE }: NodeJS.ProcessEnv): number {
-  const threads = Number(UV_THREADPOOL_SIZE) || DEFAULT_THREADS;
+  // What it can't read as a number is one thread to libuv.
+  const threads = UV_THREADPOOL_SIZE === undefined ? DEFAULT_THREADS : Number.parseInt(UV_THREADPOOL_SIZE, 10) || 1;
   return threads <= availableParallelism() ? threads + 1 : availableParallelism();
 }

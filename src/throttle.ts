@@ -166,6 +166,7 @@ export function createThrottle(
       const knownKey = keyFor('known', email, network);
       let found = new Map<string, Counter>();
       let inside = false;
+      let closed = false;
 
       function isKnown(): boolean {
         return found.has(knownKey) || newlyKnown.has(knownKey);
@@ -197,9 +198,12 @@ export function createThrottle(
           let woken: Tally | undefined;
           try {
             for (;;) {
+              // Its login has failed meanwhile: let in now, it would never come out.
+              if (closed) throw new Error('closed before it was admitted');
               let full = rules.find(({ limit, tally }) => tally.inside >= limit);
               if (!full) {
                 await read();
+                if (closed) continue;
                 full = rules.filter((rule) => rule.tally.inside >= roomIn(rule))[0];
               }
               if (!full) break;
@@ -233,6 +237,7 @@ export function createThrottle(
           }
         },
         close() {
+          closed = true;
           for (const { key, tally } of rules) {
             if (inside) {
               tally.inside -= 1;

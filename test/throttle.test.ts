@@ -163,3 +163,22 @@ t.test('a new secret starts the counters afresh, once for all instances', async 
   await t.rejects(fail(another), REFUSED);
   await t.rejects(fail(instance('a new one')), REFUSED, 'also one that starts now');
 });
+
+t.test('an attempt that is given up while it waits leaves no trace', async (t) => {
+  const nothing = async () => {};
+  const counters = { find: async () => new Map(), countFailure: nothing, reset: nothing, remove: nothing };
+  const budgets = { emailAddress: 2, address: 0, email: 0 };
+  const throttle = createThrottle({ ...counters, removeExpired: async () => 0 }, budgets, SECRET, Date.now);
+  const open = () => throttle.open('foo@bar.com', '192.0.2.1');
+
+  const inside = [open(), open()];
+  await Promise.all(inside.map((attempt) => attempt.admit()));
+  const waiting = [open(), open(), open()].map((attempt) => ({ attempt, admitted: attempt.admit() }));
+  // Their logins fail for another reason, as when the database does not answer.
+  for (const { attempt } of waiting.slice(0, 2)) attempt.close();
+  for (const attempt of inside) attempt.close();
+  for (const { admitted } of waiting.slice(0, 2)) await t.rejects(admitted);
+  await waiting[2]?.admitted;
+  await open().admit();
+  t.pass('there is room for two again');
+});

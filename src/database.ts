@@ -39,8 +39,6 @@ export class DatabaseUnavailable extends ExpectedError {
 export const LOGIN_TIMEOUT = 1_400;
 /** Milliseconds that a command has patience for; nobody waits for its answer as for that of a login. */
 const COMMAND_TIMEOUT = 30_000;
-/** Connections to PostgreSQL that a command, or a service which is not told otherwise, may have at once. */
-const POOL_MAX = 10;
 // In WAL mode anything less than FULL may lose what was acknowledged when the power fails.
 const SQLITE_PRAGMAS = 'PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON';
 /** Fails where the database can't be used: its migrations have not been applied, say. */
@@ -73,7 +71,7 @@ export async function migrate(url: DatabaseUrl): Promise<string[]> {
 export type DatabaseOptions = {
   /** Milliseconds in which it has to do what a login asks. */
   timeout?: number;
-  /** Connections to PostgreSQL at once. */
+  /** Connections to PostgreSQL at once; the driver's own default unless given. */
   poolMax?: number;
   /** Told each time that it has not done what it was asked. */
   onFailure?: (() => void) | undefined;
@@ -86,7 +84,7 @@ export type DatabaseOptions = {
  */
 export async function openDatabase(
   url: DatabaseUrl,
-  { timeout = COMMAND_TIMEOUT, poolMax = POOL_MAX, onFailure }: DatabaseOptions = {},
+  { timeout = COMMAND_TIMEOUT, poolMax, onFailure }: DatabaseOptions = {},
 ): Promise<Database> {
   let current = url;
   const ask = async <T>(question: () => Promise<T>, patience = timeout, place = current): Promise<T> => {
@@ -212,8 +210,12 @@ type Connection = {
 async function connectSqlite(file: string): Promise<Connection> {
   const { default: Sqlite } = await import('better-sqlite3');
   const database = new Sqlite(file, { timeout: 0 }).defaultSafeIntegers();
-  database.exec(SQLITE_PRAGMAS);
-  database.exec(PROBE);
+  try {
+    database.exec(`${SQLITE_PRAGMAS}; ${PROBE}`);
+  } catch (error) {
+    database.close();
+    throw error;
+  }
   let disconnect = async () => {};
   return {
     queries: createSqliteQueries(database),
@@ -231,18 +233,23 @@ async function connectSqlite(file: string): Promise<Connection> {
 }
 
 /** A pool that is bounded, and that Prisma's client shares. */
-async function connectPostgresql(href: string, timeout: number, max: number): Promise<Connection> {
+async function connectPostgresql(href: string, timeout: number, max: number | undefined): Promise<Connection> {
   const { default: pg } = await import('pg');
   const pool = new pg.Pool({
     connectionString: href,
     connectionTimeoutMillis: timeout,
     query_timeout: timeout,
-    max,
+    ...(max && { max }),
     fallback_application_name: 'sessions-api',
   });
   // A connection that breaks while nobody uses it: the next one to ask gets another.
   pool.on('error', () => {});
-  await pool.query(PROBE);
+  try {
+    await pool.query(PROBE);
+  } catch (error) {
+    await pool.end();
+    throw error;
+  }
   return {
     queries: createPostgresqlQueries(pool, new URL(href).searchParams.get('pgbouncer') !== 'true'),
     async openClient() {
@@ -311,10 +318,13 @@ function placeOf(url: DatabaseUrl): string {
   return `${protocol}//${host}${pathname}`;
 }
 
-/** The driver's own words; where it has none, its code. */
+/** The driver's own words; where it has none, its code, or the kind of its error, such as DatabaseNotReachable, in words. */
 function reasonOf(error: unknown): string {
   const driverError = driverErrorOf(error);
-  if (driverError) return driverError.originalMessage ?? driverError.kind;
+  if (driverError) {
+    const { kind, originalMessage } = driverError;
+    return originalMessage ?? kind.replaceAll(/\B[A-Z]/g, (letter) => ` ${letter}`).toLowerCase();
+  }
   return error instanceof Error ? error.message || String(codeOf(error)) : String(error);
 }
 

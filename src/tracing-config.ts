@@ -1,6 +1,7 @@
 import { accessSync, constants } from 'node:fs';
 import { cleanEnv, EnvError, makeExactValidator } from 'envalid';
 import { addTo, integer, oneOf, text } from './env-validators.js';
+import { isPercentEncoded } from './percent-encoding.js';
 
 export type TracingConfig = {
   exporter: (typeof EXPORTERS)[number];
@@ -98,15 +99,6 @@ const pairs = (valuePattern: RegExp) =>
     if (value.split(',').every((pair) => pair.trim() === '' || isPair(pair))) return value;
     throw new EnvError('has to be a list of NAME=VALUE, percent-encoded');
   });
-
-function isPercentEncoded(value: string): boolean {
-  try {
-    decodeURIComponent(value);
-    return true;
-  } catch {
-    return false;
-  }
-}
 
 /** What an exporter takes, for all signals or for traces alone. The SDK alone uses it. */
 const OF_EXPORTER = Object.entries({

@@ -3,6 +3,7 @@ import type { FastifyRequest } from 'fastify';
 import fp from 'fastify-plugin';
 import type { Schema } from '../contract.js';
 import { HttpError } from '../http-error.js';
+import { isPercentEncoded } from '../percent-encoding.js';
 import type { FieldError } from '../validation.js';
 
 declare module 'fastify' {
@@ -106,15 +107,6 @@ function checkForm(body: string, declared: string[]): FieldError[] {
   const blamed = declared.filter((field) => broken.has(field));
   if (blamed.length === 0) throw new HttpError(400, 'The body is not percent-encoded UTF-8');
   return blamed.map((field) => ({ field, message: 'must be percent-encoded UTF-8' }));
-}
-
-function isPercentEncoded(text: string): boolean {
-  try {
-    decodeURIComponent(text);
-    return true;
-  } catch {
-    return false;
-  }
 }
 
 /** Finds the declared fields that are given twice, of which `JSON.parse` would keep the last, or with half a character. */

@@ -71,7 +71,7 @@ t.test('a login is a span below its caller’s, with what took its time below it
   const below = (parent: string | undefined) =>
     spans.filter(({ parentSpanId, traceId }) => traceId === TRACE_ID && parentSpanId === parent);
   const names = (list: Span[]) => list.map(({ name }) => name).sort();
-  t.same(names(below(span?.spanId)), ['SELECT throttle_counters', 'SELECT users', 'admission']);
+  t.same(names(below(span?.spanId)), ['SELECT users', 'admission']);
   const admission = below(span?.spanId).find(({ name }) => name === 'admission');
   t.same(names(below(admission?.spanId)), ['verify password']);
   const query = spans.find(({ name }) => name === 'SELECT users');

@@ -9,6 +9,7 @@ import {
 } from '@prisma/driver-adapter-utils';
 import type { DatabaseUrl } from './config.js';
 import { ExpectedError } from './expected-error.js';
+import { createFindForLogin, type FindForLogin } from './find-for-login.js';
 import type { PrismaClient as SqliteClient } from './generated/sqlite/client.js';
 import { applyMigrations, hasPendingMigrations } from './migrations.js';
 import { createPostgresqlQueries, createSqliteQueries, type Queries } from './queries.js';
@@ -16,6 +17,8 @@ import { createThrottleCounters, type ThrottleCounters } from './throttle-counte
 import { createUsers, type Users } from './users.js';
 
 export type Database = {
+  /** Throws DatabaseUnavailable also where the database can't be written to: what fails there would not be counted. */
+  findForLogin: FindForLogin;
   users: Users;
   throttleCounters: ThrottleCounters;
   /** Resolves when the database answers and can be written to, and throws DatabaseUnavailable when it can't. */
@@ -102,18 +105,25 @@ export async function openDatabase(
       to,
     );
   let connection = await connect(url);
-  let { users, counters } = tablesOf(connection);
+  let { findForLogin, users, counters } = tablesOf(connection);
   const retired = new Map<Connection, NodeJS.Timeout>();
   // The first of these loads Prisma's client.
   const askModel = <T>(question: () => Promise<T>) => ask(question, COMMAND_TIMEOUT);
-  const ping = async () => {
-    const now = Date.now();
-    await ask(() => counters.reset([{ key: 'ping', expiresAt: now }]));
-  };
   let lastPing = { at: Number.NEGATIVE_INFINITY, answer: Promise.resolve() };
+  // Anybody may cause one, as often as they like: that costs one row to write now and then.
+  const ping = () => {
+    if (performance.now() - lastPing.at > PING_LIFETIME) {
+      const written = [{ key: 'ping', expiresAt: Date.now() }];
+      lastPing = { at: performance.now(), answer: ask(() => counters.reset(written)) };
+    }
+    return lastPing.answer;
+  };
   return {
+    async findForLogin(...args) {
+      const [found] = await Promise.all([ask(() => findForLogin(...args)), ping()]);
+      return found;
+    },
     users: {
-      findForLogin: (email) => ask(() => users.findForLogin(email)),
       find: (key) => askModel(() => users.find(key)),
       add: (email, passwordDigest) => askModel(() => users.add(email, passwordDigest)),
       count: () => askModel(() => users.count()),
@@ -123,22 +133,17 @@ export async function openDatabase(
       delete: (id) => askModel(() => users.delete(id)),
     },
     throttleCounters: {
-      find: (keys, now) => ask(() => counters.find(keys, now)),
       countFailure: (counts, now) => ask(() => counters.countFailure(counts, now)),
       reset: (reset) => ask(() => counters.reset(reset)),
       remove: (key) => ask(() => counters.remove(key)),
       removeExpired: (now) => ask(() => counters.removeExpired(now)),
     },
-    ping() {
-      // Anybody may ask, as often as they like: that costs one row to write now and then.
-      if (performance.now() - lastPing.at > PING_LIFETIME) lastPing = { at: performance.now(), answer: ping() };
-      return lastPing.answer;
-    },
+    ping,
     async reconnect(next) {
       const old = connection;
       connection = await connect(next);
       current = next;
-      ({ users, counters } = tablesOf(connection));
+      ({ findForLogin, users, counters } = tablesOf(connection));
       // By then all that it was asked has been answered, or given up.
       retired.set(old, setTimeout(retire, 2 * timeout, old).unref());
     },
@@ -155,13 +160,17 @@ export async function openDatabase(
   }
 }
 
-function tablesOf({ queries, openClient }: Connection): { users: Users; counters: ThrottleCounters } {
+function tablesOf({ queries, openClient }: Connection) {
   let client: Promise<SqliteClient> | undefined;
   const openModel = async () => {
     client ??= openClient();
     return (await client).user;
   };
-  return { users: createUsers(queries, openModel), counters: createThrottleCounters(queries) };
+  return {
+    findForLogin: createFindForLogin(queries),
+    users: createUsers(queries, openModel),
+    counters: createThrottleCounters(queries),
+  };
 }
 
 /**

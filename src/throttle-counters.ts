@@ -5,8 +5,6 @@ import type { Queries } from './queries.js';
 export type Counter = { failures: number; expiresAt: number };
 
 export type ThrottleCounters = {
-  /** The counters that have not expired, by key. */
-  find(keys: string[], now: number): Promise<Map<string, Counter>>;
   /** Counts one more failure on each key. A counter that has expired starts again. */
   countFailure(counts: Count[], now: number): Promise<void>;
   /** Puts counters to no failures, and keeps them until they expire. */
@@ -27,19 +25,8 @@ export type Count = {
 /** Rows that one statement removes: as long as it takes it holds SQLite's only lock, and the event loop. */
 const ROWS_AT_A_TIME = 500;
 
-export function createThrottleCounters({ query, execute }: Queries): ThrottleCounters {
+export function createThrottleCounters({ execute }: Pick<Queries, 'execute'>): ThrottleCounters {
   return {
-    async find(keys, now) {
-      const rows = await query(sql`
-        SELECT key, failures, expires_at FROM throttle_counters
-        WHERE key IN (${join(keys)}) AND expires_at > ${BigInt(now)}`);
-      return new Map(
-        rows.map(([key, failures, expiresAt]) => [
-          String(key),
-          { failures: Number(failures), expiresAt: Number(expiresAt) },
-        ]),
-      );
-    },
     async countFailure(counts, now) {
       const rows = sortedByKey(counts).map(({ key, expiresAt }) => sql`(${key}, 1, ${BigInt(expiresAt)})`);
       const extended = ['', ...counts.filter((count) => count.extends).map(({ key }) => key)];

@@ -33,9 +33,13 @@ export type Attempt = {
    * Resolves when the password may be verified. As many attempts go on at once as might all fail without going over a
    * budget; another waits for the outcome of one of them, so that guesses sent at once don't count as one.
    *
+   * @param find - reads the counters that have not expired, by key, and what else the login needs
+   * @returns what was found last
    * @throws TooManyFailures
    */
-  admit(): Promise<void>;
+  admit<Found extends { counters: Map<string, Counter> }>(
+    find: (counterKeys: string[], now: number) => Promise<Found>,
+  ): Promise<Found>;
   fail(): Promise<void>;
   succeed(): Promise<void>;
   close(): void;
@@ -182,19 +186,12 @@ export function createThrottle(
         return 1;
       }
 
-      /** Reads the counters; again, where a failure that was counted meanwhile may have been missed. */
-      async function read(): Promise<void> {
-        const countedHere = () => rules.reduce((sum, { tally }) => sum + tally.failures, 0);
-        let before: number;
-        do {
-          before = countedHere();
-          found = await counters.find([knownKey, ...rules.map(({ key }) => key)], now());
-        } while (before !== countedHere());
+      function countedHere(): number {
+        return rules.reduce((sum, { tally }) => sum + tally.failures, 0);
       }
 
       return {
-        async admit() {
-          if (rules.length === 0) return;
+        async admit(find) {
           let woken: Tally | undefined;
           try {
             for (;;) {
@@ -202,17 +199,22 @@ export function createThrottle(
               if (closed) throw new Error('closed before it was admitted');
               let full = rules.find(({ limit, tally }) => tally.inside >= limit);
               if (!full) {
-                await read();
-                if (closed) continue;
+                const counted = countedHere();
+                const read = await find([knownKey, ...rules.map(({ key }) => key)], now());
+                // A failure that was counted meanwhile may have been missed.
+                if (closed || counted !== countedHere()) continue;
+                found = read.counters;
                 full = rules.filter((rule) => rule.tally.inside >= roomIn(rule))[0];
+                if (!full) {
+                  for (const { tally } of rules) tally.inside += 1;
+                  inside = true;
+                  return read;
+                }
               }
-              if (!full) break;
               if (woken !== full.tally) woken?.waiting.shift()?.();
               woken = full.tally;
               await new Promise<void>((resolve) => full.tally.waiting.push(resolve));
             }
-            for (const { tally } of rules) tally.inside += 1;
-            inside = true;
           } finally {
             // There may be room for one more, or, where this one was turned away, still for one.
             woken?.waiting.shift()?.();

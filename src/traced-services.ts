@@ -33,7 +33,7 @@ export function traceServices(
 
 /** What a login asks of the database gets a span by OpenTelemetry's conventions for database clients. */
 function traceDatabase(
-  { users, throttleCounters: counters, ...database }: Database,
+  { throttleCounters: counters, ...database }: Database,
   provider: DatabaseUrl['provider'],
   tracing: Tracing,
 ): Database {
@@ -47,13 +47,9 @@ function traceDatabase(
   };
   return {
     ...database,
-    users: {
-      ...users,
-      findForLogin: (email) => ask('SELECT', 'users', () => users.findForLogin(email)),
-    },
+    findForLogin: (...args) => ask('SELECT', 'users', () => database.findForLogin(...args)),
     throttleCounters: {
       ...counters,
-      find: (keys, now) => ask('SELECT', 'throttle_counters', () => counters.find(keys, now)),
       countFailure: (counts, now) => ask('INSERT', 'throttle_counters', () => counters.countFailure(counts, now)),
       remove: (key) => ask('DELETE', 'throttle_counters', () => counters.remove(key)),
     },

@@ -18,12 +18,6 @@ export type UserFilter = {
 };
 
 export type Users = {
-  /**
-   * Finds the user who logs in with an email, without regard to case and surrounding space. Where there is none, returns
-   * the digest of the user who comes next in the order of emails, or of the first one: an unknown email then costs what it would cost if it
-   * were known, also in a table with digests of many forms.
-   */
-  findForLogin(email: string): Promise<{ user: User | undefined; decoyDigest: string | undefined }>;
   /** Finds a user by id, or by email, with all that is stored. */
   find(key: { id: number } | { email: string }): Promise<UserRecord | undefined>;
   /** Adds a user, and returns the id; undefined where the email is taken. */
@@ -46,25 +40,14 @@ export const MAX_ID = 2_147_483_647;
 const UNIQUE_CONSTRAINT_FAILED = 'P2002';
 
 /**
- * @param queries - what a login asks
+ * @param queries - for what is on the way of a login
  * @param openModel - gives Prisma's client; what only commands ask goes through it
  */
-export function createUsers({ query, execute }: Queries, openModel: () => Promise<PrismaClient['user']>): Users {
+export function createUsers(
+  { execute }: Pick<Queries, 'execute'>,
+  openModel: () => Promise<PrismaClient['user']>,
+): Users {
   return {
-    async findForLogin(email) {
-      const normalized = normalizeEmail(email);
-      const firstFrom = async (least: string) => {
-        const [row] = await query(sql`
-          SELECT id, email, password_digest, disabled_at IS NOT NULL FROM users
-          WHERE email >= ${least} ORDER BY email LIMIT 1`);
-        return row;
-      };
-      const [id, found, digest, disabled] = (await firstFrom(normalized)) ?? (await firstFrom('')) ?? [];
-      if (id === undefined) return { user: undefined, decoyDigest: undefined };
-      const passwordDigest = String(digest);
-      if (found !== normalized) return { user: undefined, decoyDigest: passwordDigest };
-      return { user: { id: Number(id), passwordDigest, disabled: Boolean(disabled) }, decoyDigest: undefined };
-    },
     async find(key) {
       const where = 'id' in key ? key : { email: normalizeEmail(key.email) };
       return (await (await openModel()).findUnique({ where })) ?? undefined;

@@ -149,7 +149,7 @@ t.test('a new secret starts the counters afresh, once for all instances', async 
   const fail = async (throttle: Throttle) => {
     const attempt = throttle.open('foo@bar.com', '192.0.2.1');
     await attempt
-      .admit()
+      .admit((keys, now) => database.findForLogin('foo@bar.com', keys, now))
       .then(() => attempt.fail())
       .finally(() => attempt.close());
   };
@@ -166,19 +166,20 @@ t.test('a new secret starts the counters afresh, once for all instances', async 
 
 t.test('an attempt that is given up while it waits leaves no trace', async (t) => {
   const nothing = async () => {};
-  const counters = { find: async () => new Map(), countFailure: nothing, reset: nothing, remove: nothing };
+  const counters = { countFailure: nothing, reset: nothing, remove: nothing };
+  const find = async () => ({ counters: new Map() });
   const budgets = { emailAddress: 2, address: 0, email: 0 };
   const throttle = createThrottle({ ...counters, removeExpired: async () => 0 }, budgets, SECRET, Date.now);
   const open = () => throttle.open('foo@bar.com', '192.0.2.1');
 
   const inside = [open(), open()];
-  await Promise.all(inside.map((attempt) => attempt.admit()));
-  const waiting = [open(), open(), open()].map((attempt) => ({ attempt, admitted: attempt.admit() }));
+  await Promise.all(inside.map((attempt) => attempt.admit(find)));
+  const waiting = [open(), open(), open()].map((attempt) => ({ attempt, admitted: attempt.admit(find) }));
   // Their logins fail for another reason, as when the database does not answer.
   for (const { attempt } of waiting.slice(0, 2)) attempt.close();
   for (const attempt of inside) attempt.close();
   for (const { admitted } of waiting.slice(0, 2)) await t.rejects(admitted);
   await waiting[2]?.admitted;
-  await open().admit();
+  await open().admit(find);
   t.pass('there is room for two again');
 });

@@ -10,8 +10,7 @@ export const createSession: Handler<'createSession'> = async (
 ) => {
   const attempt = throttle.open(body.email, client.address);
   try {
-    const [{ user, decoyDigest }] = await Promise.all([database.users.findForLogin(body.email), attempt.admit()]);
-    const digest = user?.passwordDigest ?? decoyDigest;
+    const { user, digest } = await attempt.admit((keys, now) => database.findForLogin(body.email, keys, now));
     const matches = await admission.run(() => passwords.verify(body.password, digest), client.signal);
     if (!user || !matches || user.disabled) {
       await attempt.fail();

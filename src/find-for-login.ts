@@ -1,0 +1,56 @@
+import sql, { join, type Sql } from 'sql-template-tag';
+import type { Queries } from './queries.js';
+import type { Counter } from './throttle-counters.js';
+import { normalizeEmail, type User } from './users.js';
+
+export type FoundForLogin = {
+  user: User | undefined;
+  /** What the password is verified against: the user's, or a stranger's; undefined where there are no users. */
+  digest: string | undefined;
+  /** The counters that have not expired, by key. */
+  counters: Map<string, Counter>;
+};
+
+/**
+ * Finds the user who logs in with an email, without regard to case and surrounding space. Where there is none, the digest
+ * is that of the user who comes next in the order of emails, or of the first one: an unknown email then costs what it would
+ * cost if it were known, also in a table with digests of many forms.
+ *
+ * @param counterKeys - at least one
+ */
+export type FindForLogin = (email: string, counterKeys: string[], now: number) => Promise<FoundForLogin>;
+
+/** All that a login reads, in one query: on its way there and back it costs more than in the database. */
+export function createFindForLogin({ query }: Pick<Queries, 'query'>): FindForLogin {
+  return async (email, counterKeys, now) => {
+    const normalized = normalizeEmail(email);
+    const fromEmail = (least: string) => query(select(least, counterKeys, now));
+    let rows = await fromEmail(normalized);
+    if (rows[0]?.[0] === null) rows = await fromEmail('');
+    const counters = countersIn(rows);
+    const [id, foundEmail, passwordDigest, disabled] = rows[0] ?? [];
+    if (typeof passwordDigest !== 'string') return { user: undefined, digest: undefined, counters };
+    const user = { id: Number(id), passwordDigest, disabled: Boolean(disabled) };
+    return { user: foundEmail === normalized ? user : undefined, digest: passwordDigest, counters };
+  };
+}
+
+/** A row for each counter, or one without; the user is the same in all. */
+function select(least: string, counterKeys: string[], now: number): Sql {
+  return sql`
+    SELECT id, email, password_digest, disabled_at IS NOT NULL, key, failures, expires_at
+    FROM (SELECT 1) AS one_row
+    LEFT JOIN (SELECT * FROM users WHERE email >= ${least} ORDER BY email LIMIT 1) AS nearest ON true
+    LEFT JOIN throttle_counters ON key IN (${join(counterKeys)}) AND expires_at > ${BigInt(now)}`;
+}
+
+function countersIn(rows: unknown[][]): Map<string, Counter> {
+  return new Map(
+    rows
+      .filter(([, , , , key]) => key !== null)
+      .map(([, , , , key, failures, expiresAt]) => [
+        String(key),
+        { failures: Number(failures), expiresAt: Number(expiresAt) },
+      ]),
+  );
+}

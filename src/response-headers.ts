@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { ReplySpec } from './contract.js';
+import type { Operation, ReplySpec } from './contract.js';
 
 /** What the values of headers that are not fixed are made from. */
 export type ReplyFacts = {
@@ -7,15 +7,16 @@ export type ReplyFacts = {
   requestId: string;
   /** Since the request came in. */
   elapsedMilliseconds: number;
-  /** The methods that the path knows. */
-  methods: readonly string[];
-  /** The media types that the path reads. */
-  mediaTypes: readonly string[];
+  /** What the path knows; few headers tell it. */
+  operationsAtPath(): readonly Operation[];
 };
 
 const COMPUTED: { [name: string]: (facts: ReplyFacts) => string } = {
-  allow: ({ methods }) => methods.join(', '),
-  'accept-post': ({ mediaTypes }) => mediaTypes.join(', '),
+  allow: ({ operationsAtPath }) => methodsOf(operationsAtPath()).join(', '),
+  'accept-post': ({ operationsAtPath }) =>
+    operationsAtPath()
+      .flatMap(({ bodies }) => [...bodies.keys()])
+      .join(', '),
   etag: ({ body = '' }) => `W/"${createHash('sha256').update(body).digest('hex').slice(0, 32)}"`,
   'x-request-id': ({ requestId }) => requestId,
   'x-runtime': ({ elapsedMilliseconds }) => (elapsedMilliseconds / 1000).toFixed(6),
@@ -32,18 +33,17 @@ export function responseHeaders(
   facts: ReplyFacts,
   has: (name: string) => boolean = () => false,
 ): [name: string, value: string][] {
-  return [...reply.headers].flatMap(([name, schema]): [string, string][] => {
-    if ('const' in schema) return [[name, String(schema.const)]];
+  const headers: [name: string, value: string][] = [];
+  for (const [name, schema] of reply.headers) {
     const compute = COMPUTED[name.toLowerCase()];
-    if (compute) return [[name, compute(facts)]];
-    return 'default' in schema && !has(name) ? [[name, String(schema.default)]] : [];
-  });
+    if ('const' in schema) headers.push([name, String(schema.const)]);
+    else if (compute) headers.push([name, compute(facts)]);
+    else if ('default' in schema && !has(name)) headers.push([name, String(schema.default)]);
+  }
+  return headers;
 }
 
-/** The facts about a path that its 405 and its 415 tell. A path that knows GET knows HEAD. */
-export function factsOfPath(operations: readonly { method: string; bodies: ReadonlyMap<string, unknown> }[]) {
-  return {
-    methods: operations.flatMap(({ method }) => (method === 'GET' ? ['GET', 'HEAD'] : [method])),
-    mediaTypes: operations.flatMap(({ bodies }) => [...bodies.keys()]),
-  };
+/** The methods that a path with these operations knows: with GET also HEAD. */
+export function methodsOf(operations: readonly Operation[]): string[] {
+  return operations.flatMap(({ method }) => (method === 'GET' ? ['GET', 'HEAD'] : [method]));
 }

@@ -1,4 +1,5 @@
 import { createHmac, hkdfSync } from 'node:crypto';
+import { isIPv4 } from 'node:net';
 import ipaddr from 'ipaddr.js';
 import type { Counter, ThrottleCounters } from './throttle-counters.js';
 import { normalizeEmail } from './users.js';
@@ -127,17 +128,17 @@ export function createThrottle(
     else timer ??= setTimeout(flushQuietly, SECOND).unref();
   }
 
-  function keyFor(kind: string, ...parts: string[]): string {
-    const hash = createHmac('sha256', hashKey).update(JSON.stringify([kind, ...parts]));
-    return `${kind}:${hash.digest('base64url').slice(0, 22)}`;
+  function keyedHash(...parts: string[]): string {
+    return createHmac('sha256', hashKey).update(JSON.stringify(parts)).digest('base64url').slice(0, 22);
   }
 
-  function rulesFor(email: string, network: string): Rule[] {
+  /** @param pair - the hash of email and network */
+  function rulesFor(email: string, network: string, pair: string): Rule[] {
     const window = { extends: false, forKnown: false, retryAt: ({ expiresAt }: Counter) => expiresAt };
     const rules: Rule[] = [
       {
         budget: 'email_address',
-        key: keyFor('email-address', email, network),
+        key: `email-address:${pair}`,
         limit: budgets.emailAddress,
         lifetime: DAY,
         extends: true,
@@ -145,8 +146,8 @@ export function createThrottle(
         retryAt: ({ failures, expiresAt }) =>
           expiresAt - DAY + Math.min(LONGEST_WAIT, SECOND * 2 ** (failures - budgets.emailAddress)),
       },
-      { budget: 'address', key: keyFor('address', network), limit: budgets.address, lifetime: HOUR, ...window },
-      { budget: 'email', key: keyFor('email', email), limit: budgets.email, lifetime: DAY, ...window },
+      { budget: 'address', key: `address:${keyedHash(network)}`, limit: budgets.address, lifetime: HOUR, ...window },
+      { budget: 'email', key: `email:${keyedHash(email)}`, limit: budgets.email, lifetime: DAY, ...window },
     ];
     return rules.filter(({ limit }) => limit > 0);
   }
@@ -166,8 +167,9 @@ export function createThrottle(
     open(emailAsGiven, address) {
       const email = normalizeEmail(emailAsGiven);
       const network = networkOf(address);
-      const rules = rulesFor(email, network).map((rule) => ({ ...rule, tally: openTally(rule.key) }));
-      const knownKey = keyFor('known', email, network);
+      const pair = keyedHash(email, network);
+      const rules = rulesFor(email, network, pair).map((rule) => ({ ...rule, tally: openTally(rule.key) }));
+      const knownKey = `known:${pair}`;
       let found = new Map<string, Counter>();
       let inside = false;
       let closed = false;
@@ -260,7 +262,7 @@ function deriveHashKey(secret: string): Buffer {
 
 /** An IPv4 address, or the /64 of an IPv6 one: whoever has one address there has them all. */
 function networkOf(address: string): string {
-  if (!ipaddr.isValid(address)) return address;
+  if (isIPv4(address) || !ipaddr.isValid(address)) return address;
   const ip = ipaddr.process(address);
   return ip.kind() === 'ipv4' ? ip.toString() : Buffer.from(ip.toByteArray().slice(0, 8)).toString('hex');
 }

@@ -2,7 +2,7 @@ import cors from '@fastify/cors';
 import type { FastifyRequest } from 'fastify';
 import fp from 'fastify-plugin';
 import { type Contract, type Operation, operationsAt } from '../contract.js';
-import { factsOfPath } from '../response-headers.js';
+import { methodsOf } from '../response-headers.js';
 
 export type CorsOptions = {
   contract: Contract;
@@ -26,8 +26,8 @@ export const corsPlugin = fp<CorsOptions>(
         const preflight = operations.length > 0;
         // Not the operation's, which the browser may ask for next.
         if (preflight) request.operation = undefined;
-        const { methods } = factsOfPath(operations);
-        done(null, { origin, exposedHeaders, preflight, methods, allowedHeaders: readHeaders(operations) });
+        const [methods, allowedHeaders] = [methodsOf(operations), readHeaders(operations)];
+        done(null, { origin, exposedHeaders, preflight, methods, allowedHeaders });
       },
     });
 

@@ -87,9 +87,11 @@ function fieldsOf(schema: Schema): string[] {
   return Object.keys(schema.properties ?? {});
 }
 
+const UTF8 = new TextDecoder('utf-8', { fatal: true });
+
 function decodeUtf8(bytes: Buffer): string {
   try {
-    return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+    return UTF8.decode(bytes);
   } catch {
     throw new HttpError(400, 'The body is not valid UTF-8');
   }

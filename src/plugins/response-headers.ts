@@ -1,6 +1,6 @@
 import fp from 'fastify-plugin';
 import { type Contract, findReply, type Operation, operationsAt } from '../contract.js';
-import { factsOfPath, responseHeaders } from '../response-headers.js';
+import { responseHeaders } from '../response-headers.js';
 
 declare module 'fastify' {
   interface FastifyContextConfig {
@@ -32,13 +32,7 @@ export const responseHeadersPlugin = fp<{ contract: Contract }>(
         body: typeof payload === 'string' || Buffer.isBuffer(payload) ? payload : undefined,
         requestId: request.id,
         elapsedMilliseconds: reply.elapsedTime,
-        // Few replies tell them, and finding them out takes a moment.
-        get methods() {
-          return factsOfPath(operationsAt(contract, request.url)).methods;
-        },
-        get mediaTypes() {
-          return factsOfPath(operationsAt(contract, request.url)).mediaTypes;
-        },
+        operationsAtPath: () => operationsAt(contract, request.url),
       };
       for (const [name, value] of responseHeaders(spec, facts, (header) => reply.hasHeader(header))) {
         reply.header(name, value);

@@ -36,15 +36,18 @@ export function createFindForLogin({ query }: Pick<Queries, 'query'>): FindForLo
 }
 
 /**
- * A row for each counter, or one without; the user is the same in all. Not only of the counters that count still: with a
- * condition on the time PostgreSQL would go through all of those, by the index on it.
+ * A row for each counter, or one without; the user is the same in all. Each counter by its key, and those that have expired
+ * too: with `key IN`, or with a condition on the time, PostgreSQL may rather read the whole table.
  */
 function select(least: string, counterKeys: string[]): Sql {
+  const byKey = counterKeys.map(
+    (key) => sql`SELECT key, failures, expires_at FROM throttle_counters WHERE key = ${key}`,
+  );
   return sql`
     SELECT id, email, password_digest, disabled_at IS NOT NULL, key, failures, expires_at
     FROM (SELECT 1) AS one_row
     LEFT JOIN (SELECT * FROM users WHERE email >= ${least} ORDER BY email LIMIT 1) AS nearest ON true
-    LEFT JOIN throttle_counters ON key IN (${join(counterKeys)})`;
+    LEFT JOIN (${join(byKey, ' UNION ALL ')}) AS counters ON true`;
 }
 
 function countersIn(rows: unknown[][], now: number): Map<string, Counter> {

@@ -1,6 +1,7 @@
 import { readConfig } from './config.js';
 import { loadContract, operationNamed } from './contract.js';
-import { migrate, openDatabase } from './database.js';
+import { openDatabase } from './database.js';
+import { migrate } from './migrate.js';
 import { createPasswords } from './passwords.js';
 import { serve } from './serve.js';
 

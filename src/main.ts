@@ -30,7 +30,7 @@ program
   .command('migrate')
   .description('apply the migrations to the database')
   .action(async () => {
-    const { migrate } = await import('./database.js');
+    const { migrate } = await import('./migrate.js');
     const applied = await migrate(readConfig(process.env, { issuesTokens: false }).databaseUrl);
     for (const name of applied) console.log(`applied ${name}`);
     if (applied.length === 0) console.log('nothing to apply');

@@ -5,12 +5,13 @@ import type { FastifyInstance } from 'fastify';
 import { buildApp } from './app.js';
 import { readConfig } from './config.js';
 import { loadContract } from './contract.js';
-import { LOGIN_TIMEOUT, migrate, openDatabase } from './database.js';
+import { LOGIN_TIMEOUT, openDatabase } from './database.js';
 import { ExpectedError } from './expected-error.js';
 import { keepHeapSmall } from './heap.js';
 import { readJwtSecret } from './jwt-secret.js';
 import { createLogger } from './logger.js';
 import { type MetricsServer, serveMetrics } from './metrics-server.js';
+import { migrate } from './migrate.js';
 import { createReload } from './reload.js';
 
 /** Milliseconds for the requests in flight, once the service is told to stop. */

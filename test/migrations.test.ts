@@ -2,7 +2,7 @@ import { PrismaBetterSqlite3 } from '@prisma/adapter-better-sqlite3';
 import { PrismaPg } from '@prisma/adapter-pg';
 import t, { type Test } from 'tap';
 import { readConfig } from '#built/config.js';
-import { migrate } from '#built/database.js';
+import { migrate } from '#built/migrate.js';
 import { PROVIDERS, type Provider } from '#built/migrations.js';
 import { readModels, schemaDiff } from '../scripts/schema-diff.js';
 import { createDatabase } from './service.js';

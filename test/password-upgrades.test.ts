@@ -1,7 +1,8 @@
 import t from 'tap';
 import { createAdmission } from '#built/admission.js';
 import { readConfig } from '#built/config.js';
-import { migrate, openDatabase } from '#built/database.js';
+import { openDatabase } from '#built/database.js';
+import { migrate } from '#built/migrate.js';
 import { PROVIDERS } from '#built/migrations.js';
 import { createPasswordUpgrades } from '#built/password-upgrades.js';
 import { createPasswords } from '#built/passwords.js';

@@ -1,6 +1,7 @@
 import t, { type Test } from 'tap';
 import { readConfig } from '#built/config.js';
-import { migrate, openDatabase } from '#built/database.js';
+import { openDatabase } from '#built/database.js';
+import { migrate } from '#built/migrate.js';
 import { PROVIDERS, type Provider } from '#built/migrations.js';
 import { createThrottle, type Throttle } from '#built/throttle.js';
 import { FORM, type Request } from './send.js';

@@ -1,6 +1,7 @@
 import t from 'tap';
 import { readConfig } from '#built/config.js';
-import { migrate, openDatabase } from '#built/database.js';
+import { openDatabase } from '#built/database.js';
+import { migrate } from '#built/migrate.js';
 import { PROVIDERS } from '#built/migrations.js';
 import { createPasswords } from '#built/passwords.js';
 import { deleteUser, listUsers, printStats, setDisabled, showUser } from '#built/users-commands.js';

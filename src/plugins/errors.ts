@@ -3,7 +3,7 @@ import fp from 'fastify-plugin';
 import { Overloaded } from '../admission.js';
 import { ClientGone } from '../client-gone.js';
 import { type Contract, findReply } from '../contract.js';
-import { DatabaseUnavailable } from '../database.js';
+import { DatabaseUnavailable } from '../database-unavailable.js';
 import { HttpError } from '../http-error.js';
 import type { Outcome } from '../operation.js';
 import { TooManyFailures } from '../throttle.js';

@@ -7,10 +7,15 @@ const password = 'correct horse battery staple';
 
 const passwords = createPasswords(JSON.parse(hashing));
 const digest = await passwords.hash(password);
-const end = performance.now() + Number(seconds) * 1_000;
-let done = 0;
-async function verify(): Promise<void> {
-  for (; performance.now() < end; done += 1) await passwords.verify(password, digest);
+async function verificationsIn(milliseconds: number): Promise<number> {
+  const end = performance.now() + milliseconds;
+  let done = 0;
+  const verify = async () => {
+    for (; performance.now() < end; done += 1) await passwords.verify(password, digest);
+  };
+  await Promise.all(Array.from({ length: hashesForPool(process.env) }, verify));
+  return done;
 }
-await Promise.all(Array.from({ length: hashesForPool(process.env) }, verify));
-console.log(done / Number(seconds));
+// As the service is measured: warm.
+await verificationsIn(1_000);
+console.log((await verificationsIn(Number(seconds) * 1_000)) / Number(seconds));

@@ -21,7 +21,6 @@ const LARGE = Number(process.env.BENCH_USERS ?? 1_000_000);
 const SMALL = 1_000;
 /** Logins until V8 has optimised what one runs: before, it does so on the cores that are to hash. */
 const WARM_UP = 5_000;
-const REQUESTS_OF_CONNECTION = 250;
 const ARGON2ID: Hashing = { algorithm: 'argon2id' };
 const BCRYPT: Hashing = { algorithm: 'bcrypt', cost: 4 };
 const PASSWORD = 'correct horse battery staple';
@@ -46,7 +45,7 @@ async function hashAlone(hashing: Hashing): Promise<number> {
   return Number(stdout);
 }
 
-/** Logins of users chosen at random, over and over. Each connection has its own, made before it starts. */
+/** Logins of users chosen at random, a list for each connection, over and over. */
 function load(url: string, users: number, options: { connections: number; duration?: number; amount?: number }) {
   const request = () => ({
     method: 'POST' as const,
@@ -57,15 +56,17 @@ function load(url: string, users: number, options: { connections: number; durati
       password: PASSWORD,
     }).toString(),
   });
+  // autocannon makes them while its time runs, so no more than it takes for most to be different users.
+  const length = users > SMALL ? 1_000 : 250;
   return autocannon({
     url,
     duration: SECONDS,
     ...options,
-    setupClient: (client) => client.setRequests(Array.from({ length: REQUESTS_OF_CONNECTION }, request)),
+    setupClient: (client) => client.setRequests(Array.from({ length }, request)),
   });
 }
 
-/** Logins in a second, once the service is warm. Every one of them has to succeed. */
+/** Logins in a second, once the service is warm, and knows most of the addresses. Every one of them has to succeed. */
 async function logins({ url }: Service, users: number, connections: number): Promise<number> {
   await load(url, users, { connections, amount: WARM_UP });
   const { '2xx': succeeded, non2xx, errors, duration } = await load(url, users, { connections });

@@ -92,7 +92,7 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
   const { database, passwords, admission } = config.tracing
     ? await trace(app, untraced, config.tracing, options)
     : untraced;
-  const throttle = createThrottle(database.throttleCounters, config.budgets, jwtSecret, now);
+  const throttle = createThrottle(database, config.budgets, jwtSecret, now);
   app.addHook('onClose', () => throttle.flush().catch((err) => app.log.warn({ err }, 'known addresses are lost')));
   const passwordUpgrades = createPasswordUpgrades(database.users, passwords, untraced.admission, app.log);
   app.addHook('onClose', () => passwordUpgrades.finished());

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { setTimeout as wait } from 'node:timers/promises';
 import type { DatabaseUrl } from './config.js';
 import { type Connection, connectPostgresql, connectSqlite } from './connections.js';
@@ -8,7 +9,6 @@ import { createThrottleCounters, type ThrottleCounters } from './throttle-counte
 import { createUsers, type Users } from './users.js';
 
 export type Database = {
-  /** Throws DatabaseUnavailable also where the database can't be written to: what fails there would not be counted. */
   findForLogin: FindForLogin;
   users: Users;
   throttleCounters: ThrottleCounters;
@@ -32,6 +32,7 @@ const SQLITE_BUSY_RETRY = 10;
 const REFUSED_RETRY = 50;
 /** Milliseconds that what is known of the database's health stays true. */
 const PING_LIFETIME = 500;
+const NO_PING = { at: Number.NEGATIVE_INFINITY, answer: Promise.resolve() };
 
 export type DatabaseOptions = {
   /** Milliseconds in which it has to do what a login asks. */
@@ -67,45 +68,59 @@ export async function openDatabase(
       to,
     );
   let connection = await connect(url);
-  let { findForLogin, users, counters } = tablesOf(connection);
+  let tables = tablesOf(connection);
   const retired = new Map<Connection, NodeJS.Timeout>();
   // The first of these loads Prisma's client.
   const askModel = <T>(question: () => Promise<T>) => ask(question, COMMAND_TIMEOUT);
-  let lastPing = { at: Number.NEGATIVE_INFINITY, answer: Promise.resolve() };
-  // Anybody may cause one, as often as they like: that costs one row to write now and then.
-  const ping = () => {
-    if (performance.now() - lastPing.at > PING_LIFETIME) {
-      const written = [{ key: 'ping', expiresAt: Date.now() }];
-      lastPing = { at: performance.now(), answer: ask(() => counters.reset(written)) };
-    }
-    return lastPing.answer;
-  };
+  // A row of its own: instances that write one and the same would wait for one another.
+  const pingKey = `ping:${randomUUID()}`;
+  const pingThrough = (tables: Tables, place?: DatabaseUrl) =>
+    ask(() => tables.counters.reset([{ key: pingKey, expiresAt: Date.now() }]), timeout, place);
+  let lastPing = NO_PING;
   return {
-    async findForLogin(...args) {
-      const [found] = await Promise.all([ask(() => findForLogin(...args)), ping()]);
-      return found;
-    },
+    findForLogin: (...args) => ask(() => tables.findForLogin(...args)),
     users: {
-      find: (key) => askModel(() => users.find(key)),
-      add: (email, passwordDigest) => askModel(() => users.add(email, passwordDigest)),
-      count: () => askModel(() => users.count()),
-      list: (page) => askModel(() => users.list(page)),
-      replacePasswordDigest: (id, old, digest) => ask(() => users.replacePasswordDigest(id, old, digest)),
-      update: (id, change) => askModel(() => users.update(id, change)),
-      delete: (id) => askModel(() => users.delete(id)),
+      find: (key) => askModel(() => tables.users.find(key)),
+      add: (email, passwordDigest) => askModel(() => tables.users.add(email, passwordDigest)),
+      count: () => askModel(() => tables.users.count()),
+      list: (page) => askModel(() => tables.users.list(page)),
+      replacePasswordDigest: (id, old, digest) => ask(() => tables.users.replacePasswordDigest(id, old, digest)),
+      update: (id, change) => askModel(() => tables.users.update(id, change)),
+      delete: (id) => askModel(() => tables.users.delete(id)),
     },
     throttleCounters: {
-      countFailure: (counts, now) => ask(() => counters.countFailure(counts, now)),
-      reset: (reset) => ask(() => counters.reset(reset)),
-      remove: (key) => ask(() => counters.remove(key)),
-      removeExpired: (now) => ask(() => counters.removeExpired(now)),
+      countFailure: (counts, now) => ask(() => tables.counters.countFailure(counts, now)),
+      reset: (reset) => ask(() => tables.counters.reset(reset)),
+      remove: (key) => ask(() => tables.counters.remove(key)),
+      removeExpired: (now) => ask(() => tables.counters.removeExpired(now)),
     },
-    ping,
+    ping() {
+      // Each login asks, and anybody may ask for readiness: that costs one row to write now and then.
+      if (performance.now() - lastPing.at > PING_LIFETIME) {
+        const answer = pingThrough(tables);
+        const ping = { at: performance.now(), answer };
+        lastPing = ping;
+        // What has failed once is tried again by whoever asks next.
+        answer.catch(() => {
+          if (lastPing === ping) lastPing = NO_PING;
+        });
+      }
+      return lastPing.answer;
+    },
     async reconnect(next) {
       const old = connection;
-      connection = await connect(next);
+      const opened = await connect(next);
+      const openedTables = tablesOf(opened);
+      try {
+        await pingThrough(openedTables, next);
+      } catch (error) {
+        retire(opened);
+        throw error;
+      }
+      connection = opened;
+      tables = openedTables;
       current = next;
-      ({ findForLogin, users, counters } = tablesOf(connection));
+      lastPing = NO_PING;
       // By then all that it was asked has been answered, or given up.
       retired.set(old, setTimeout(retire, 2 * timeout, old).unref());
     },
@@ -122,7 +137,9 @@ export async function openDatabase(
   }
 }
 
-function tablesOf({ queries, openClient }: Connection) {
+type Tables = { findForLogin: FindForLogin; users: Users; counters: ThrottleCounters };
+
+function tablesOf({ queries, openClient }: Connection): Tables {
   let client: Promise<SqliteClient> | undefined;
   const openModel = async () => {
     client ??= openClient();

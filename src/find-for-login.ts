@@ -46,7 +46,7 @@ function select(least: string, counterKeys: string[]): Sql {
   return sql`
     SELECT id, email, password_digest, disabled_at IS NOT NULL, key, failures, expires_at
     FROM (SELECT 1) AS one_row
-    LEFT JOIN (SELECT * FROM users WHERE email >= ${least} ORDER BY email LIMIT 1) AS nearest ON true
+    LEFT JOIN (SELECT id, email, password_digest, disabled_at FROM users WHERE email >= ${least} ORDER BY email LIMIT 1) AS nearest ON true
     LEFT JOIN (${join(byKey, ' UNION ALL ')}) AS counters ON true`;
 }
 

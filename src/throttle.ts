@@ -1,7 +1,8 @@
 import { createHmac, hkdfSync } from 'node:crypto';
 import { isIPv4 } from 'node:net';
 import ipaddr from 'ipaddr.js';
-import type { Counter, ThrottleCounters } from './throttle-counters.js';
+import type { Database } from './database.js';
+import type { Counter } from './throttle-counters.js';
 import { normalizeEmail } from './users.js';
 
 /** Failures that are let pass; 0 switches a budget off. */
@@ -36,7 +37,7 @@ export type Attempt = {
    *
    * @param find - reads the counters that have not expired, by key, and what else the login needs
    * @returns what was found last
-   * @throws TooManyFailures
+   * @throws TooManyFailures, and DatabaseUnavailable where no failure could be counted
    */
   admit<Found extends { counters: Map<string, Counter> }>(
     find: (counterKeys: string[], now: number) => Promise<Found>,
@@ -92,11 +93,12 @@ type Tally = { users: number; inside: number; failures: number; waiting: (() => 
  * @param now - milliseconds since the epoch
  */
 export function createThrottle(
-  counters: ThrottleCounters,
+  database: Pick<Database, 'throttleCounters' | 'ping'>,
   budgets: Budgets,
   secret: string,
   now: () => number,
 ): Throttle {
+  const { throttleCounters: counters } = database;
   let hashKey = deriveHashKey(secret);
   const tallies = new Map<string, Tally>();
   /** Until when an address is known, by key: found in this process alone, until it is written down. */
@@ -172,7 +174,6 @@ export function createThrottle(
       const knownKey = `known:${pair}`;
       let found = new Map<string, Counter>();
       let inside = false;
-      let closed = false;
 
       function isKnown(): boolean {
         return found.has(knownKey) || newlyKnown.has(knownKey);
@@ -197,14 +198,16 @@ export function createThrottle(
           let woken: Tally | undefined;
           try {
             for (;;) {
-              // Its login has failed meanwhile: let in now, it would never come out.
-              if (closed) throw new Error('closed before it was admitted');
               let full = rules.find(({ limit, tally }) => tally.inside >= limit);
               if (!full) {
                 const counted = countedHere();
-                const read = await find([knownKey, ...rules.map(({ key }) => key)], now());
+                const [read] = await Promise.all([
+                  find([knownKey, ...rules.map(({ key }) => key)], now()),
+                  // What could not be counted would be free.
+                  rules.length > 0 && database.ping(),
+                ]);
                 // A failure that was counted meanwhile may have been missed.
-                if (closed || counted !== countedHere()) continue;
+                if (counted !== countedHere()) continue;
                 found = read.counters;
                 full = rules.filter((rule) => rule.tally.inside >= roomIn(rule))[0];
                 if (!full) {
@@ -241,7 +244,6 @@ export function createThrottle(
           }
         },
         close() {
-          closed = true;
           for (const { key, tally } of rules) {
             if (inside) {
               tally.inside -= 1;

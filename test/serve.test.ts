@@ -44,6 +44,7 @@ for (const signal of ['SIGTERM', 'SIGINT'] as const) {
     const idle = connect(Number(port), '127.0.0.1');
     idle.write('GET /livez HTTP/1.1\r\nHost: x\r\n\r\n');
     await once(idle, 'data');
+    idle.write('\r\n'); // As old clients do, after a body.
 
     const inFlight = connect(Number(port), '127.0.0.1');
     const head = `POST ${login.path} HTTP/1.1\r\nHost: x\r\nContent-Length: ${login.body.length}\r\nExpect: 100-continue\r\n`;

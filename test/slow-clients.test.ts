@@ -47,3 +47,11 @@ t.test('a connection that is kept alive and idle is closed in the end', async (t
   await once(socket, 'close');
   t.pass('closed by the service');
 });
+
+t.test('a client that does not hang up does not keep the service from stopping', async (t) => {
+  const service = await startService(t, 'sqlite', { requestTimeout: 1_000 });
+  const socket = connect({ port: Number(new URL(service.url).port), host: '127.0.0.1', allowHalfOpen: true });
+  socket.on('error', () => {}).write('CONNECT x:80 HTTP/1.1\r\nHost: x\r\n\r\n');
+  const [answer] = await once(socket, 'data');
+  t.match(String(answer), /^HTTP\/1.1 4/, 'Node.js leaves such a connection to us');
+});

@@ -17,9 +17,6 @@ export type StoppingOptions = {
 /** Milliseconds for the first byte on a connection: a proxy has opened it for a request that is on its way. */
 const FIRST_BYTE_TIMEOUT = 1_000;
 
-/** What was asked on a connection, and how many of its bytes were read when the last answer was sent. */
-type Connection = { unanswered: number; bytesAnswered: number };
-
 /**
  * Hangs up on connections that would keep the process alive once the service is stopping: after each reply, and on whoever
  * has not begun a request, or not sent the whole of it, in the time that there is for one.
@@ -28,36 +25,33 @@ export const stoppingPlugin = fp<StoppingOptions>(
   async (app, { delay }) => {
     const stop = new AbortController();
     app.decorate('stopping', stop.signal);
-    const connections = new Map<Socket, Connection>();
+    const connections = new Set<Socket>();
+    const unheard = () => [...connections].filter(({ bytesRead }) => bytesRead === 0);
 
     app.server.on('connection', (socket) => {
-      connections.set(socket, { unanswered: 0, bytesAnswered: 0 });
+      connections.add(socket);
       socket.once('close', () => connections.delete(socket));
     });
-    app.server.on('request', ({ socket }, response) => {
-      const connection = connections.get(socket);
-      if (!connection) return;
-      connection.unanswered += 1;
-      response.once('close', () => {
-        connection.unanswered -= 1;
-        connection.bytesAnswered = socket.bytesRead;
-      });
-    });
-    // Node calls it as its server closes. To its own a connection on which nothing has come yet is idle, from version 24 on.
+
+    // Its server calls it as it closes. Node.js 26 takes a connection for idle on which nothing has come yet.
+    const closeIdleConnections = app.server.closeIdleConnections.bind(app.server);
     app.server.closeIdleConnections = () => {
-      for (const [socket, { unanswered, bytesAnswered }] of connections) {
-        if (unanswered === 0 && bytesAnswered > 0 && bytesAnswered === socket.bytesRead) socket.destroy();
-      }
+      const spared = unheard();
+      for (const socket of spared) socket.destroy = () => socket;
+      closeIdleConnections();
+      for (const socket of spared) Reflect.deleteProperty(socket, 'destroy');
     };
 
     app.addHook('preClose', async () => {
       stop.abort();
       if (delay > 0 && app.server.listening) await wait(delay);
       setTimeout(() => {
-        for (const socket of connections.keys()) if (socket.bytesRead === 0) socket.destroy();
+        for (const socket of unheard()) socket.destroy();
       }, FIRST_BYTE_TIMEOUT).unref();
-      // Node no longer watches for slow requests once its server closes.
-      setTimeout(() => app.server.closeAllConnections(), app.server.requestTimeout).unref();
+      // Node no longer watches for slow requests once its server closes, and never knew of what became of a CONNECT.
+      setTimeout(() => {
+        for (const socket of connections) socket.destroy();
+      }, app.server.requestTimeout).unref();
     });
 
     // A proxy that is told so does not send its next request on a connection that is about to be closed.

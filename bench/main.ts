@@ -19,6 +19,8 @@ import { POOL, run, type Service, startService } from './service.js';
 const SECONDS = Number(process.env.BENCH_SECONDS ?? 10);
 const LARGE = Number(process.env.BENCH_USERS ?? 1_000_000);
 const SMALL = 1_000;
+const CONNECTIONS = 16;
+const REQUESTS_OF_CONNECTION = 250;
 /** Logins until V8 has optimised what one runs: before, it does so on the cores that are to hash. */
 const WARM_UP = 5_000;
 const ARGON2ID: Hashing = { algorithm: 'argon2id' };
@@ -45,8 +47,8 @@ async function hashAlone(hashing: Hashing): Promise<number> {
   return Number(stdout);
 }
 
-/** Logins of users chosen at random, a list for each connection, over and over. */
-function load(url: string, users: number, options: { connections: number; duration?: number; amount?: number }) {
+/** What each connection asks for, over and over: logins of users chosen at random. */
+function loginsOf(users: number, connections: number) {
   const request = () => ({
     method: 'POST' as const,
     path: '/api/v1/sessions',
@@ -56,27 +58,32 @@ function load(url: string, users: number, options: { connections: number; durati
       password: PASSWORD,
     }).toString(),
   });
-  // autocannon makes them while its time runs, so no more than it takes for most to be different users.
-  const length = users > SMALL ? 1_000 : 250;
+  return Array.from({ length: connections }, () => Array.from({ length: REQUESTS_OF_CONNECTION }, request));
+}
+
+function load(url: string, lists: ReturnType<typeof loginsOf>, options: { amount?: number } = {}) {
+  const left = [...lists];
   return autocannon({
     url,
+    connections: lists.length,
     duration: SECONDS,
     ...options,
-    setupClient: (client) => client.setRequests(Array.from({ length }, request)),
+    setupClient: (client) => client.setRequests(left.pop() ?? []),
   });
 }
 
-/** Logins in a second, once the service is warm, and knows most of the addresses. Every one of them has to succeed. */
-async function logins({ url }: Service, users: number, connections: number): Promise<number> {
-  await load(url, users, { connections, amount: WARM_UP });
-  const { '2xx': succeeded, non2xx, errors, duration } = await load(url, users, { connections });
+/** Logins in a second, once the service is warm, and knows where they come from. Every one of them has to succeed. */
+async function logins({ url }: Service, users: number): Promise<number> {
+  const lists = loginsOf(users, CONNECTIONS);
+  await load(url, lists, { amount: WARM_UP });
+  const { '2xx': succeeded, non2xx, errors, duration } = await load(url, lists);
   if (non2xx + errors > 0) throw new Error(`${non2xx + errors} logins did not succeed`);
   return succeeded / duration;
 }
 
 /** The 99th percentile, in milliseconds, of how long the probe takes while all cores hash. */
 async function probeDuringStorm({ url }: Service): Promise<number> {
-  const storm = load(url, SMALL, { connections: 64 });
+  const storm = load(url, loginsOf(SMALL, 64));
   const durations: number[] = [];
   const end = performance.now() + SECONDS * 1_000 - 500;
   while (performance.now() < end) {
@@ -110,9 +117,9 @@ async function withService<T>(env: NodeJS.ProcessEnv, use: (service: Service) =>
 }
 
 /** The share of the hash alone, measured before and after, so that a machine that slows down slows both. */
-async function shareOfHash(hashing: Hashing, env: NodeJS.ProcessEnv, connections: number): Promise<[number, number]> {
+async function shareOfHash(hashing: Hashing, env: NodeJS.ProcessEnv): Promise<[number, number]> {
   const before = await hashAlone(hashing);
-  const served = await withService(env, (service) => logins(service, SMALL, connections));
+  const served = await withService(env, (service) => logins(service, SMALL));
   const alone = (before + (await hashAlone(hashing))) / 2;
   return [served, served / alone];
 }
@@ -133,7 +140,7 @@ async function measure(database: Provider, url: string): Promise<void> {
     unit: 'ms',
     reach: '600',
   });
-  const [argon2id, argon2idShare] = await shareOfHash(ARGON2ID, env, 16);
+  const [argon2id, argon2idShare] = await shareOfHash(ARGON2ID, env);
   report({ figure: 'logins/s with argon2id', database, value: argon2id, unit: '/s', reach: '' });
   report({ figure: '  as a share of the hash alone', database, value: argon2idShare, unit: '', reach: '0.95' });
   const probe = await withService(env, probeDuringStorm);
@@ -148,12 +155,12 @@ async function measure(database: Provider, url: string): Promise<void> {
   progress(`${database}: ${SMALL} users with bcrypt`);
   const bcryptDigest = await createPasswords(BCRYPT).hash(PASSWORD);
   await fillUsers(database, url, SMALL, bcryptDigest);
-  const [bcrypt, bcryptShare] = await shareOfHash(BCRYPT, bcryptEnv, 16);
+  const [bcrypt, bcryptShare] = await shareOfHash(BCRYPT, bcryptEnv);
   report({ figure: 'logins/s with bcrypt cost 4', database, value: bcrypt, unit: '/s', reach: '' });
   report({ figure: '  as a share of the hash alone', database, value: bcryptShare, unit: '', reach: '0.65' });
   await withService(bcryptEnv, async (service) => {
     const memoryAfter = async (amount: number) => {
-      await load(service.url, SMALL, { connections: 16, amount });
+      await load(service.url, loginsOf(SMALL, CONNECTIONS), { amount });
       return service.residentMemory();
     };
     progress(`${database}: 50,000 logins, for the memory they take`);
@@ -164,9 +171,9 @@ async function measure(database: Provider, url: string): Promise<void> {
   });
 
   progress(`${database}: ${LARGE} users with bcrypt`);
-  const small = await withService(bcryptEnv, (service) => logins(service, SMALL, 16));
+  const small = await withService(bcryptEnv, (service) => logins(service, SMALL));
   await fillUsers(database, url, LARGE, bcryptDigest);
-  const large = await withService(bcryptEnv, (service) => logins(service, LARGE, 16));
+  const large = await withService(bcryptEnv, (service) => logins(service, LARGE));
   report({
     figure: `logins/s with ${LARGE} users, as a share of that with ${SMALL}`,
     database,

@@ -1,9 +1,13 @@
+import { type Client, ClientGone } from './client.js';
+
 /** Too much is waiting already. */
 export class Overloaded extends Error {
   constructor(readonly retryAfterSeconds: number) {
     super('the queue is full, or the wait too long');
   }
 }
+
+type Waiting = Pick<Client, 'hasHungUp' | 'onHangUp'>;
 
 export type AdmissionLimits = {
   /** Tasks that run at once. */
@@ -18,10 +22,10 @@ export type Admission = {
   /**
    * Runs a task as soon as there is a slot for it.
    *
-   * @param signal - takes the task out of the queue; one that runs goes on, and keeps its slot
-   * @throws Overloaded at once, where the task would have to wait too long
+   * @param client - leaves the queue by hanging up; a task that runs goes on, and keeps its slot
+   * @throws Overloaded at once, where the task would have to wait too long; ClientGone
    */
-  run<T>(task: () => Promise<T>, signal: AbortSignal): Promise<T>;
+  run<T>(task: () => Promise<T>, client?: Waiting): Promise<T>;
   /** How many tasks run, and how many wait for a slot. */
   load(): { running: number; waiting: number };
 };
@@ -46,18 +50,17 @@ export function createAdmission(
     return running < slots ? 0 : ((queue.size + 1) * meanDuration) / slots;
   }
 
-  function waitForSlot(signal: AbortSignal): Promise<void> {
+  function waitForSlot(client?: Waiting): Promise<void> {
     return new Promise((resolve, reject) => {
       const start = () => {
-        signal.removeEventListener('abort', leave);
+        stay?.();
         resolve();
       };
-      const leave = () => {
+      const stay = client?.onHangUp(() => {
         queue.delete(start);
-        reject(signal.reason);
-      };
+        reject(new ClientGone());
+      });
       queue.add(start);
-      signal.addEventListener('abort', leave, { once: true });
     });
   }
 
@@ -73,14 +76,14 @@ export function createAdmission(
   }
 
   return {
-    async run(task, signal) {
-      signal.throwIfAborted();
+    async run(task, client) {
+      if (client?.hasHungUp()) throw new ClientGone();
       if (running < slots) {
         running += 1;
       } else {
         const wait = expectedWait();
         if (queue.size >= maxQueue || wait > maxWait) throw new Overloaded(Math.max(1, Math.ceil(wait / 1000)));
-        await waitForSlot(signal);
+        await waitForSlot(client);
       }
       const started = now();
       try {

@@ -22,9 +22,17 @@ export type FindForLogin = (email: string, counterKeys: string[], now: number) =
 
 /** All that a login reads, in one query: on its way there and back it costs more than in the database. */
 export function createFindForLogin({ query }: Pick<Queries, 'query'>): FindForLogin {
+  /** By the number of counters; putting one together anew takes longer than SQLite takes to answer it. */
+  const texts = new Map<number, Pick<Sql, 'sql' | 'text'>>();
+  function textFor(counterKeys: string[]) {
+    const { sql, text } = select('', counterKeys);
+    texts.set(counterKeys.length, { sql, text });
+    return { sql, text };
+  }
   return async (email, counterKeys, now) => {
     const normalized = normalizeEmail(email);
-    const fromEmail = (least: string) => query(select(least, counterKeys));
+    const { sql, text } = texts.get(counterKeys.length) ?? textFor(counterKeys);
+    const fromEmail = (least: string) => query({ sql, text, values: [least, ...counterKeys] });
     let rows = await fromEmail(normalized);
     if (rows[0]?.[0] === null) rows = await fromEmail('');
     const counters = countersIn(rows, now);

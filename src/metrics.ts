@@ -129,13 +129,13 @@ export function createMetrics({ operations }: Pick<Contract, 'operations'>): Met
       load = admission.load;
       return {
         load,
-        run(task, signal) {
+        run(task, client) {
           const waitsFor = hashWaits.startTimer();
           return admission.run(() => {
             waitsFor();
             const takes = hashDurations.startTimer();
             return task().finally(takes);
-          }, signal);
+          }, client);
         },
       };
     },

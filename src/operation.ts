@@ -1,4 +1,5 @@
 import type { Admission } from './admission.js';
+import type { Client } from './client.js';
 import type { Contract } from './contract.js';
 import type { Database } from './database.js';
 import type { operations } from './generated/contract.js';
@@ -37,12 +38,7 @@ export type Input<Id extends OperationId> = {
   body: Content<Operations[Id]['requestBody']>;
   path: Operations[Id]['parameters']['path'];
   query: Operations[Id]['parameters']['query'];
-  client: {
-    /** IPv4 or IPv6. */
-    address: string;
-    /** Aborts when the client has hung up. */
-    signal: AbortSignal;
-  };
+  client: Client;
 };
 
 /** How a login may end: as its operation says, or with a failure that the error handler names, or without an answer. */

@@ -12,8 +12,6 @@ export type PasswordUpgrades = {
 /** Passwords that may wait to be hashed: a few seconds' work. Who does not get in is upgraded at another login. */
 const MAX_WAITING = 32;
 
-const NEVER = new AbortController().signal;
-
 /** Upgrades one password at a time, so that logins keep the other threads. */
 export function createPasswordUpgrades(
   users: Pick<Users, 'replacePasswordDigest'>,
@@ -26,7 +24,7 @@ export function createPasswordUpgrades(
 
   async function upgrade({ id, passwordDigest }: Pick<User, 'id' | 'passwordDigest'>, password: string): Promise<void> {
     try {
-      const digest = await admission.run(() => passwords.hash(password), NEVER);
+      const digest = await admission.run(() => passwords.hash(password));
       // Where the digest is no longer the one that matched, somebody has changed the password since.
       const stored = await users.replacePasswordDigest(id, passwordDigest, digest);
       if (stored) log.info({ userId: id }, 'stored the password in the current form');

@@ -8,7 +8,7 @@ import type { Sql } from 'sql-template-tag';
  */
 export type Queries = {
   /** Returns rows of values in the order of the columns; what is wider than a double may be a bigint or a string. */
-  query(sql: Sql): Promise<unknown[][]>;
+  query(sql: Pick<Sql, 'sql' | 'text' | 'values'>): Promise<unknown[][]>;
   /** Returns how many rows were changed. */
   execute(sql: Sql): Promise<number>;
 };
@@ -36,8 +36,8 @@ export function createPostgresqlQueries(pool: Pool, prepares: boolean): Queries 
   }
   return {
     async query({ text, values }) {
-      const name = prepares ? { name: nameOf(text) } : {};
-      return (await pool.query<unknown[]>({ ...name, text, values, rowMode: 'array' })).rows;
+      const name = prepares ? nameOf(text) : undefined;
+      return (await pool.query<unknown[]>({ name, text, values, rowMode: 'array' })).rows;
     },
     execute: async ({ text, values }) => (await pool.query(text, values)).rowCount ?? 0,
   };

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import type { Operation, ReplySpec } from './contract.js';
 
 /** What the values of headers that are not fixed are made from. */
@@ -17,7 +17,7 @@ const COMPUTED: { [name: string]: (facts: ReplyFacts) => string } = {
     operationsAtPath()
       .flatMap(({ bodies }) => [...bodies.keys()])
       .join(', '),
-  etag: ({ body = '' }) => `W/"${createHash('sha256').update(body).digest('hex').slice(0, 32)}"`,
+  etag: ({ body = '' }) => `W/"${hash('sha256', body, 'hex').slice(0, 32)}"`,
   'x-request-id': ({ requestId }) => requestId,
   'x-runtime': ({ elapsedMilliseconds }) => (elapsedMilliseconds / 1000).toFixed(6),
 };

@@ -68,9 +68,11 @@ const KNOWN_RENEWED_AFTER = DAY;
 /** They are written down once a second, or as soon as there are so many. */
 const KNOWN_AT_ONCE = 500;
 
+/** What a login is counted under. */
+type KeyedHashes = { email: string; network: string; both: string };
+
 type Rule = {
   budget: Budget;
-  key: string;
   limit: number;
   /** Milliseconds that a counter lives. */
   lifetime: number;
@@ -78,12 +80,15 @@ type Rule = {
   extends: boolean;
   /** Whether it holds where the email has logged in from this address before. */
   forKnown: boolean;
+  keyFrom(hashes: KeyedHashes): string;
   /** When the next attempt may come, once the limit is reached. */
   retryAt(counter: Counter): number;
 };
 
 /** What this process knows of a key ahead of the database: attempts that have no outcome yet, or a new one. */
 type Tally = { users: number; inside: number; failures: number; waiting: (() => void)[] };
+
+type Entry = { rule: Rule; key: string; tally: Tally };
 
 /**
  * Slows down guessing, with counters in the database that all instances share. Emails and addresses are kept only as
@@ -105,6 +110,7 @@ export function createThrottle(
   const newlyKnown = new Map<string, number>();
   let flushing: Promise<void> | undefined;
   let timer: NodeJS.Timeout | undefined;
+  const rules = rulesOf(budgets);
 
   async function writeNewlyKnown(): Promise<void> {
     clearTimeout(timer);
@@ -134,26 +140,6 @@ export function createThrottle(
     return createHmac('sha256', hashKey).update(JSON.stringify(parts)).digest('base64url').slice(0, 22);
   }
 
-  /** @param pair - the hash of email and network */
-  function rulesFor(email: string, network: string, pair: string): Rule[] {
-    const window = { extends: false, forKnown: false, retryAt: ({ expiresAt }: Counter) => expiresAt };
-    const rules: Rule[] = [
-      {
-        budget: 'email_address',
-        key: `email-address:${pair}`,
-        limit: budgets.emailAddress,
-        lifetime: DAY,
-        extends: true,
-        forKnown: true,
-        retryAt: ({ failures, expiresAt }) =>
-          expiresAt - DAY + Math.min(LONGEST_WAIT, SECOND * 2 ** (failures - budgets.emailAddress)),
-      },
-      { budget: 'address', key: `address:${keyedHash(network)}`, limit: budgets.address, lifetime: HOUR, ...window },
-      { budget: 'email', key: `email:${keyedHash(email)}`, limit: budgets.email, lifetime: DAY, ...window },
-    ];
-    return rules.filter(({ limit }) => limit > 0);
-  }
-
   function openTally(key: string): Tally {
     const tally = tallies.get(key) ?? { users: 0, inside: 0, failures: 0, waiting: [] };
     tally.users += 1;
@@ -169,9 +155,12 @@ export function createThrottle(
     open(emailAsGiven, address) {
       const email = normalizeEmail(emailAsGiven);
       const network = networkOf(address);
-      const pair = keyedHash(email, network);
-      const rules = rulesFor(email, network, pair).map((rule) => ({ ...rule, tally: openTally(rule.key) }));
-      const knownKey = `known:${pair}`;
+      const hashes = { email: keyedHash(email), network: keyedHash(network), both: keyedHash(email, network) };
+      const knownKey = `known:${hashes.both}`;
+      const entries = rules.map((rule): Entry => {
+        const key = rule.keyFrom(hashes);
+        return { rule, key, tally: openTally(key) };
+      });
       let found = new Map<string, Counter>();
       let inside = false;
 
@@ -180,8 +169,8 @@ export function createThrottle(
       }
 
       /** How many attempts may go on at once, this one included. */
-      function roomIn(rule: Rule): number {
-        const counter = found.get(rule.key);
+      function roomIn({ rule, key }: Entry): number {
+        const counter = found.get(key);
         if (!counter || (isKnown() && !rule.forKnown)) return rule.limit;
         if (counter.failures < rule.limit) return rule.limit - counter.failures;
         const wait = rule.retryAt(counter) - now();
@@ -190,7 +179,7 @@ export function createThrottle(
       }
 
       function countedHere(): number {
-        return rules.reduce((sum, { tally }) => sum + tally.failures, 0);
+        return entries.reduce((sum, { tally }) => sum + tally.failures, 0);
       }
 
       return {
@@ -198,20 +187,20 @@ export function createThrottle(
           let woken: Tally | undefined;
           try {
             for (;;) {
-              let full = rules.find(({ limit, tally }) => tally.inside >= limit);
+              let full = entries.find(({ rule, tally }) => tally.inside >= rule.limit);
               if (!full) {
                 const counted = countedHere();
                 const [read] = await Promise.all([
-                  find([knownKey, ...rules.map(({ key }) => key)], now()),
+                  find([knownKey, ...entries.map(({ key }) => key)], now()),
                   // What could not be counted would be free.
                   rules.length > 0 && database.ping(),
                 ]);
                 // A failure that was counted meanwhile may have been missed.
                 if (counted !== countedHere()) continue;
                 found = read.counters;
-                full = rules.filter((rule) => rule.tally.inside >= roomIn(rule))[0];
+                full = entries.filter((entry) => entry.tally.inside >= roomIn(entry))[0];
                 if (!full) {
-                  for (const { tally } of rules) tally.inside += 1;
+                  for (const { tally } of entries) tally.inside += 1;
                   inside = true;
                   return read;
                 }
@@ -228,13 +217,17 @@ export function createThrottle(
         async fail() {
           if (rules.length === 0) return;
           const at = now();
-          const counts = rules.map((rule) => ({ ...rule, expiresAt: at + rule.lifetime }));
+          const counts = entries.map(({ rule, key }) => ({
+            key,
+            extends: rule.extends,
+            expiresAt: at + rule.lifetime,
+          }));
           await counters.countFailure(counts, at);
-          for (const { tally } of rules) tally.failures += 1;
+          for (const { tally } of entries) tally.failures += 1;
         },
         async succeed() {
           const at = now();
-          const [consecutive] = rules.filter((rule) => rule.forKnown);
+          const consecutive = entries.find(({ rule }) => rule.forKnown);
           if (consecutive && (found.has(consecutive.key) || consecutive.tally.failures > 0)) {
             await counters.remove(consecutive.key);
           }
@@ -244,7 +237,7 @@ export function createThrottle(
           }
         },
         close() {
-          for (const { key, tally } of rules) {
+          for (const { key, tally } of entries) {
             if (inside) {
               tally.inside -= 1;
               tally.waiting.shift()?.();
@@ -256,6 +249,31 @@ export function createThrottle(
       };
     },
   };
+}
+
+function rulesOf(budgets: Budgets): Rule[] {
+  const window = { extends: false, forKnown: false, retryAt: ({ expiresAt }: Counter) => expiresAt };
+  const rules: Rule[] = [
+    {
+      budget: 'email_address',
+      limit: budgets.emailAddress,
+      lifetime: DAY,
+      extends: true,
+      forKnown: true,
+      keyFrom: ({ both }) => `email-address:${both}`,
+      retryAt: ({ failures, expiresAt }) =>
+        expiresAt - DAY + Math.min(LONGEST_WAIT, SECOND * 2 ** (failures - budgets.emailAddress)),
+    },
+    {
+      budget: 'address',
+      limit: budgets.address,
+      lifetime: HOUR,
+      keyFrom: ({ network }) => `address:${network}`,
+      ...window,
+    },
+    { budget: 'email', limit: budgets.email, lifetime: DAY, keyFrom: ({ email }) => `email:${email}`, ...window },
+  ];
+  return rules.filter(({ limit }) => limit > 0);
 }
 
 function deriveHashKey(secret: string): Buffer {

@@ -26,7 +26,7 @@ export function traceServices(
     admission: {
       ...admission,
       // What it has in it before the password is verified is the wait for a core.
-      run: (task, signal) => tracing.inSpan('admission', {}, () => admission.run(task, signal)),
+      run: (task, client) => tracing.inSpan('admission', {}, () => admission.run(task, client)),
     },
   };
 }

@@ -2,12 +2,11 @@ import { EventEmitter, once } from 'node:events';
 import { connect } from 'node:net';
 import t from 'tap';
 import { createAdmission, Overloaded } from '#built/admission.js';
+import { ClientGone } from '#built/client.js';
 import { createPasswords, type Passwords } from '#built/passwords.js';
 import { hashesForPool } from '#built/thread-pool.js';
 import { FORM, send } from './send.js';
 import { startService, UNTHROTTLED } from './service.js';
-
-const never = new AbortController().signal;
 
 /** A task that runs until the test ends it. */
 function createTask(name: string, started: string[]) {
@@ -22,11 +21,28 @@ function createTask(name: string, started: string[]) {
   return { run, end: () => resolve(name) };
 }
 
+function createClient() {
+  const connection = new EventEmitter();
+  let open = true;
+  return {
+    hasHungUp: () => !open,
+    onHangUp(listener: () => void) {
+      connection.once('close', listener);
+      return () => connection.off('close', listener);
+    },
+    hangUp() {
+      open = false;
+      connection.emit('close');
+    },
+    listeners: () => connection.listenerCount('close'),
+  };
+}
+
 t.test('as many at once as there are slots, in the order in which they came', async (t) => {
   const admission = createAdmission({ slots: 2, maxQueue: 10, maxWait: 1_000 });
   const started: string[] = [];
   const tasks = ['a', 'b', 'c', 'd'].map((name) => createTask(name, started));
-  const results = tasks.map(({ run }) => admission.run(run, never));
+  const results = tasks.map(({ run }) => admission.run(run));
   t.same(started, ['a', 'b']);
   tasks[1]?.end();
   t.equal(await results[1], 'b');
@@ -38,11 +54,11 @@ t.test('as many at once as there are slots, in the order in which they came', as
 t.test('a full queue', async (t) => {
   const admission = createAdmission({ slots: 1, maxQueue: 1, maxWait: 1_000 });
   const tasks = ['a', 'b'].map((name) => createTask(name, []));
-  const results = tasks.map(({ run }) => admission.run(run, never));
-  t.ok((await admission.run(async () => 'c', never).catch((error) => error)) instanceof Overloaded);
+  const results = tasks.map(({ run }) => admission.run(run));
+  t.ok((await admission.run(async () => 'c').catch((error) => error)) instanceof Overloaded);
   for (const task of tasks) task.end();
   await Promise.all(results);
-  t.equal(await admission.run(async () => 'c', never), 'c', 'has room again');
+  t.equal(await admission.run(async () => 'c'), 'c', 'has room again');
 });
 
 t.test('a wait that would be too long', async (t) => {
@@ -50,12 +66,12 @@ t.test('a wait that would be too long', async (t) => {
   const admission = createAdmission({ slots: 1, maxQueue: 100, maxWait: 2_000 }, () => now);
   await admission.run(async () => {
     now += 700;
-  }, never);
+  });
   const tasks = ['a', 'b'].map((name) => createTask(name, []));
-  const results = tasks.map(({ run }) => admission.run(run, never));
+  const results = tasks.map(({ run }) => admission.run(run));
   const last = createTask('c', []);
-  results.push(admission.run(last.run, never));
-  const refused = await admission.run(async () => 'd', never).catch((error) => error);
+  results.push(admission.run(last.run));
+  const refused = await admission.run(async () => 'd').catch((error) => error);
   t.ok(refused instanceof Overloaded, 'three tasks of 700 ms stand before it');
   t.equal(refused.retryAfterSeconds, 3);
   for (const task of [...tasks, last]) task.end();
@@ -65,10 +81,10 @@ t.test('a wait that would be too long', async (t) => {
 t.test('a task that fails frees its slot', async (t) => {
   const admission = createAdmission({ slots: 1, maxQueue: 1, maxWait: 1_000 });
   await t.rejects(
-    admission.run(() => Promise.reject(new Error('broken')), never),
+    admission.run(() => Promise.reject(new Error('broken'))),
     { message: 'broken' },
   );
-  t.equal(await admission.run(async () => 'next', never), 'next');
+  t.equal(await admission.run(async () => 'next'), 'next');
 });
 
 t.test('who gives up leaves the queue, and keeps a slot that is at work', async (t) => {
@@ -76,19 +92,20 @@ t.test('who gives up leaves the queue, and keeps a slot that is at work', async 
   const started: string[] = [];
   const [a, b, c] = ['a', 'b', 'c'].map((name) => createTask(name, started));
   if (!a || !b || !c) return;
-  const giveUp = new AbortController();
-  const running = admission.run(a.run, giveUp.signal);
-  const waiting = admission.run(b.run, giveUp.signal);
-  const other = admission.run(c.run, never);
-  giveUp.abort();
-  await t.rejects(waiting, { name: 'AbortError' });
-  await t.rejects(admission.run(b.run, giveUp.signal), { name: 'AbortError' }, 'also who has given up before');
+  const [client, patient] = [createClient(), createClient()];
+  const running = admission.run(a.run, client);
+  const waiting = admission.run(b.run, client);
+  const other = admission.run(c.run, patient);
+  client.hangUp();
+  await t.rejects(waiting, new ClientGone());
+  await t.rejects(admission.run(b.run, client), new ClientGone(), 'also who has given up before');
   t.same(started, ['a']);
   a.end();
   t.equal(await running, 'a');
   c.end();
   t.equal(await other, 'c');
   t.same(started, ['a', 'c']);
+  t.equal(patient.listeners(), 0, 'once its turn has come nothing waits for it to hang up');
 });
 
 const login = { method: 'POST', path: '/api/v1/sessions', headers: FORM, body: 'email=foo%40bar.com&password=foobar' };

@@ -11,7 +11,7 @@ export const createSession: Handler<'createSession'> = async (
   const attempt = throttle.open(body.email, client.address);
   try {
     const { user, digest } = await attempt.admit((keys, now) => database.findForLogin(body.email, keys, now));
-    const matches = await admission.run(() => passwords.verify(body.password, digest), client.signal);
+    const matches = await admission.run(() => passwords.verify(body.password, digest), client);
     if (!user || !matches || user.disabled) {
       await attempt.fail();
       const outcome = !user ? 'unknown_email' : matches ? 'disabled' : 'wrong_password';

@@ -1,7 +1,7 @@
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
 import fp from 'fastify-plugin';
 import { Overloaded } from '../admission.js';
-import { ClientGone } from '../client-gone.js';
+import { ClientGone } from '../client.js';
 import { type Contract, findReply } from '../contract.js';
 import { DatabaseUnavailable } from '../database-unavailable.js';
 import { HttpError } from '../http-error.js';

@@ -1,6 +1,6 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import fp from 'fastify-plugin';
-import { ClientGone } from '../client-gone.js';
+import type { Client } from '../client.js';
 import type { Contract, Operation } from '../contract.js';
 import { HttpError } from '../http-error.js';
 import type { LogFields, Services } from '../operation.js';
@@ -78,14 +78,13 @@ function routeSchema({ bodies, parameters, replies }: Operation) {
 }
 
 function inputOf({ body, params, query, ip }: FastifyRequest, { raw }: FastifyReply) {
-  const client = {
+  const client: Client = {
     address: ip,
-    // Not Fastify's own signal, which aborts as soon as the body has been read. Made only for who asks.
-    get signal() {
-      const hangUp = new AbortController();
-      if (raw.destroyed) hangUp.abort(new ClientGone());
-      raw.once('close', () => raw.writableEnded || hangUp.abort(new ClientGone()));
-      return hangUp.signal;
+    hasHungUp: () => raw.destroyed,
+    // The reply's close, while there is no reply. Fastify's own signal aborts as soon as the body has been read.
+    onHangUp(listener) {
+      raw.once('close', listener);
+      return () => raw.off('close', listener);
     },
   };
   return { body, path: params, query, client };

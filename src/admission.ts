@@ -42,12 +42,13 @@ export function createAdmission(
   { slots, maxQueue, maxWait }: AdmissionLimits,
   now: () => number = () => performance.now(),
 ): Admission {
-  const queue = new Set<() => void>();
+  // No Set: each that has been outgrown keeps the requests alive that it held, until the old generation is collected.
+  let queue: (() => void)[] = [];
   let running = 0;
   let meanDuration = 0;
 
   function expectedWait(): number {
-    return running < slots ? 0 : ((queue.size + 1) * meanDuration) / slots;
+    return running < slots ? 0 : ((queue.length + 1) * meanDuration) / slots;
   }
 
   function waitForSlot(client?: Waiting): Promise<void> {
@@ -57,22 +58,18 @@ export function createAdmission(
         resolve();
       };
       const stay = client?.onHangUp(() => {
-        queue.delete(start);
+        queue = queue.filter((waiting) => waiting !== start);
         reject(new ClientGone());
       });
-      queue.add(start);
+      queue.push(start);
     });
   }
 
   /** Hands the slot to the task that has waited longest. */
   function releaseSlot(): void {
-    const [next] = queue;
-    if (!next) {
-      running -= 1;
-      return;
-    }
-    queue.delete(next);
-    next();
+    const next = queue.shift();
+    if (next) next();
+    else running -= 1;
   }
 
   return {
@@ -82,7 +79,7 @@ export function createAdmission(
         running += 1;
       } else {
         const wait = expectedWait();
-        if (queue.size >= maxQueue || wait > maxWait) throw new Overloaded(Math.max(1, Math.ceil(wait / 1000)));
+        if (queue.length >= maxQueue || wait > maxWait) throw new Overloaded(Math.max(1, Math.ceil(wait / 1000)));
         await waitForSlot(client);
       }
       const started = now();
@@ -94,6 +91,6 @@ export function createAdmission(
         releaseSlot();
       }
     },
-    load: () => ({ running, waiting: queue.size }),
+    load: () => ({ running, waiting: queue.length }),
   };
 }

@@ -22,12 +22,14 @@ const SMALL = 1_000;
 const CONNECTIONS = 16;
 const REQUESTS_OF_CONNECTION = 250;
 /** Logins until V8 has optimised what one runs: before, it does so on the cores that are to hash. */
-const WARM_UP = 5_000;
+const WARM_UP = { argon2id: 5_000, bcrypt: 15_000 };
+/** How often a share is measured anew: what the machine does for others comes and goes. */
+const ROUNDS = 3;
 const ARGON2ID: Hashing = { algorithm: 'argon2id' };
 const BCRYPT: Hashing = { algorithm: 'bcrypt', cost: 4 };
 const PASSWORD = 'correct horse battery staple';
 
-type Row = { figure: string; database: Provider; value: number; unit: string; reach: string };
+type Row = { figure: string; database: Provider | 'none'; value: number; unit: string; reach: string };
 const rows: Row[] = [];
 
 function report(row: Row): void {
@@ -72,13 +74,19 @@ function load(url: string, lists: ReturnType<typeof loginsOf>, options: { amount
   });
 }
 
-/** Logins in a second, once the service is warm, and knows where they come from. Every one of them has to succeed. */
-async function logins({ url }: Service, users: number): Promise<number> {
+/**
+ * Makes a service warm, and lets it know where the logins come from.
+ *
+ * @returns what measures how many there are in a second; every one of them has to succeed
+ */
+async function warmUp({ url }: Service, users: number, amount: number): Promise<() => Promise<number>> {
   const lists = loginsOf(users, CONNECTIONS);
-  await load(url, lists, { amount: WARM_UP });
-  const { '2xx': succeeded, non2xx, errors, duration } = await load(url, lists);
-  if (non2xx + errors > 0) throw new Error(`${non2xx + errors} logins did not succeed`);
-  return succeeded / duration;
+  await load(url, lists, { amount });
+  return async () => {
+    const { '2xx': succeeded, non2xx, errors, duration } = await load(url, lists);
+    if (non2xx + errors > 0) throw new Error(`${non2xx + errors} logins did not succeed`);
+    return succeeded / duration;
+  };
 }
 
 /** The 99th percentile, in milliseconds, of how long the probe takes while all cores hash. */
@@ -107,8 +115,8 @@ async function firstLogin(env: NodeJS.ProcessEnv): Promise<number> {
   return elapsed;
 }
 
-async function withService<T>(env: NodeJS.ProcessEnv, use: (service: Service) => Promise<T>): Promise<T> {
-  const service = await startService(env);
+async function withService<T>(start: Promise<Service>, use: (service: Service) => Promise<T>): Promise<T> {
+  const service = await start;
   try {
     return await use(service);
   } finally {
@@ -116,12 +124,36 @@ async function withService<T>(env: NodeJS.ProcessEnv, use: (service: Service) =>
   }
 }
 
-/** The share of the hash alone, measured before and after, so that a machine that slows down slows both. */
-async function shareOfHash(hashing: Hashing, env: NodeJS.ProcessEnv): Promise<[number, number]> {
-  const before = await hashAlone(hashing);
-  const served = await withService(env, (service) => logins(service, SMALL));
-  const alone = (before + (await hashAlone(hashing))) / 2;
-  return [served, served / alone];
+/** Logins in a second, and as a share of the hash alone. By turns, so that a machine that slows down slows both. */
+async function shareOfHash(hashing: Hashing, start: Promise<Service>): Promise<[number, number]> {
+  return withService(start, async (service) => {
+    const logins = await warmUp(service, SMALL, WARM_UP[hashing.algorithm]);
+    const served = [];
+    const alone = [await hashAlone(hashing)];
+    for (let round = 0; round < ROUNDS; round += 1) {
+      served.push(await logins());
+      alone.push(await hashAlone(hashing));
+    }
+    return [mean(served), mean(served) / mean(alone)];
+  });
+}
+
+function mean(values: number[]): number {
+  return values.reduce((sum, value) => sum + value, 0) / values.length;
+}
+
+/** What any service could reach at most: Node.js' own HTTP server with nothing in it but the hash. */
+async function measureBareServer(hashing: Hashing, name: string): Promise<void> {
+  progress(`a bare server with ${name}`);
+  const script = fileURLToPath(new URL('bare-server.ts', import.meta.url));
+  const [, share] = await shareOfHash(hashing, startService({}, ['--import=tsx', script, JSON.stringify(hashing)]));
+  report({
+    figure: `a bare server with ${name}, as a share of the hash alone`,
+    database: 'none',
+    value: share,
+    unit: '',
+    reach: '',
+  });
 }
 
 async function measure(database: Provider, url: string): Promise<void> {
@@ -140,10 +172,10 @@ async function measure(database: Provider, url: string): Promise<void> {
     unit: 'ms',
     reach: '600',
   });
-  const [argon2id, argon2idShare] = await shareOfHash(ARGON2ID, env);
+  const [argon2id, argon2idShare] = await shareOfHash(ARGON2ID, startService(env));
   report({ figure: 'logins/s with argon2id', database, value: argon2id, unit: '/s', reach: '' });
   report({ figure: '  as a share of the hash alone', database, value: argon2idShare, unit: '', reach: '0.95' });
-  const probe = await withService(env, probeDuringStorm);
+  const probe = await withService(startService(env), probeDuringStorm);
   report({
     figure: '/livez p99 during the argon2id storm, 64 connections',
     database,
@@ -155,10 +187,10 @@ async function measure(database: Provider, url: string): Promise<void> {
   progress(`${database}: ${SMALL} users with bcrypt`);
   const bcryptDigest = await createPasswords(BCRYPT).hash(PASSWORD);
   await fillUsers(database, url, SMALL, bcryptDigest);
-  const [bcrypt, bcryptShare] = await shareOfHash(BCRYPT, bcryptEnv);
+  const [bcrypt, bcryptShare] = await shareOfHash(BCRYPT, startService(bcryptEnv));
   report({ figure: 'logins/s with bcrypt cost 4', database, value: bcrypt, unit: '/s', reach: '' });
   report({ figure: '  as a share of the hash alone', database, value: bcryptShare, unit: '', reach: '0.65' });
-  await withService(bcryptEnv, async (service) => {
+  await withService(startService(bcryptEnv), async (service) => {
     const memoryAfter = async (amount: number) => {
       await load(service.url, loginsOf(SMALL, CONNECTIONS), { amount });
       return service.residentMemory();
@@ -171,9 +203,11 @@ async function measure(database: Provider, url: string): Promise<void> {
   });
 
   progress(`${database}: ${LARGE} users with bcrypt`);
-  const small = await withService(bcryptEnv, (service) => logins(service, SMALL));
+  const loginsAmong = (users: number) =>
+    withService(startService(bcryptEnv), async (service) => (await warmUp(service, users, WARM_UP.bcrypt))());
+  const small = await loginsAmong(SMALL);
   await fillUsers(database, url, LARGE, bcryptDigest);
-  const large = await withService(bcryptEnv, (service) => logins(service, LARGE));
+  const large = await loginsAmong(LARGE);
   report({
     figure: `logins/s with ${LARGE} users, as a share of that with ${SMALL}`,
     database,
@@ -186,6 +220,8 @@ async function measure(database: Provider, url: string): Promise<void> {
 const chosen = PROVIDERS.filter((provider) => process.argv.length < 3 || process.argv.includes(provider));
 const machine = `${availableParallelism()} cores of ${cpus()[0]?.model}, Node.js ${process.version}`;
 console.log(`${machine}; the load generator runs beside the service`);
+await measureBareServer(ARGON2ID, 'argon2id');
+await measureBareServer(BCRYPT, 'bcrypt cost 4');
 for (const provider of chosen) {
   const directory = await mkdtemp(`${tmpdir()}/sessions-api-bench-`);
   const postgresql = provider === 'postgresql' ? await startTemporaryPostgresql() : undefined;

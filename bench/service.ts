@@ -1,8 +1,7 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readFile } from 'node:fs/promises';
-import { availableParallelism } from 'node:os';
-import { createInterface } from 'node:readline';
+import { mkdtemp, open, readFile, rm, watch } from 'node:fs/promises';
+import { availableParallelism, tmpdir } from 'node:os';
 import { fileURLToPath } from 'node:url';
 
 const MAIN = fileURLToPath(new URL('../dist/main.js', import.meta.url));
@@ -26,11 +25,24 @@ export async function run(args: string[], env: NodeJS.ProcessEnv, input = ''): P
   if (code !== 0) throw new Error(`${args.join(' ')} exited with ${code}`);
 }
 
-/** Starts the built service as a process of its own. */
-export async function startService(env: NodeJS.ProcessEnv): Promise<Service> {
-  const child = spawn(process.execPath, [MAIN], { env: { PATH: process.env.PATH, PORT: '0', ...POOL, ...env } });
-  child.stderr.pipe(process.stderr);
-  const url = await listening(child);
+/**
+ * Starts the built service as a process of its own. It logs to a file: to read the log would take time of the load
+ * generator's.
+ *
+ * @param args - of Node.js, for another server
+ */
+export async function startService(env: NodeJS.ProcessEnv, args: string[] = [MAIN]): Promise<Service> {
+  const directory = await mkdtemp(`${tmpdir()}/sessions-api-bench-log-`);
+  const path = `${directory}/log`;
+  const log = await open(path, 'w');
+  const child = spawn(process.execPath, args, {
+    env: { PATH: process.env.PATH, PORT: '0', ...POOL, ...env },
+    stdio: ['ignore', log.fd, 'inherit'],
+  });
+  const exited = once(child, 'exit');
+  const url = await Promise.race([firstUrlIn(path), exited.then(() => undefined)]);
+  await log.close();
+  if (url === undefined) throw new Error('the service exited before it listened');
   return {
     url,
     async residentMemory() {
@@ -39,20 +51,16 @@ export async function startService(env: NodeJS.ProcessEnv): Promise<Service> {
     },
     async stop() {
       child.kill('SIGTERM');
-      await once(child, 'exit');
+      await exited;
+      await rm(directory, { recursive: true });
     },
   };
 }
 
-async function listening({ stdout }: ChildProcess): Promise<string> {
-  if (!stdout) throw new Error('the service has no output');
-  // Reads on to the end, so that the service never waits for its log to be read.
-  const lines = createInterface({ input: stdout });
-  return new Promise((resolve, reject) => {
-    lines.on('line', (line) => {
-      const url = line.match(/http:\/\/[\d.:]+/)?.[0];
-      if (url) resolve(url);
-    });
-    lines.on('close', () => reject(new Error('the service exited before it listened')));
-  });
+async function firstUrlIn(path: string): Promise<string | undefined> {
+  for await (const _ of watch(path)) {
+    const [url] = (await readFile(path, 'utf8')).match(/http:\/\/[\d.:]+/) ?? [];
+    if (url !== undefined) return url;
+  }
+  return undefined;
 }

@@ -1,0 +1,25 @@
+/**
+ * Node.js' own HTTP server with nothing but the hash in it: what any service on Node.js could reach at most beside the load
+ * generator. Arguments: the hashing.
+ */
+import { createServer } from 'node:http';
+import { text } from 'node:stream/consumers';
+import { createAdmission } from '#built/admission.js';
+import { createPasswords } from '#built/passwords.js';
+import { hashesForPool } from '#built/thread-pool.js';
+
+const passwords = createPasswords(JSON.parse(process.argv[2] ?? ''));
+const digest = await passwords.hash('correct horse battery staple');
+const admission = createAdmission({ slots: hashesForPool(process.env), maxQueue: 1_000, maxWait: 10_000 });
+
+const server = createServer(async (request, response) => {
+  const password = new URLSearchParams(await text(request)).get('password') ?? '';
+  const matches = await admission.run(() => passwords.verify(password, digest));
+  response.statusCode = matches ? 200 : 401;
+  response.end();
+});
+server.listen(Number(process.env.PORT), '127.0.0.1', () => {
+  const address = server.address();
+  if (address && typeof address === 'object') console.log(`http://127.0.0.1:${address.port}`);
+});
+process.once('SIGTERM', () => server.close());

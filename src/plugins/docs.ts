@@ -14,6 +14,7 @@ const NARROW_SCREENS = {
 @media (max-width: 640px) {
   .swagger-ui .wrapper { padding: 0 8px; }
   .swagger-ui .responses-table { overflow-wrap: anywhere; }
+  .swagger-ui .servers > label { margin-right: 0; }
   .swagger-ui .opblock-section-header { flex-wrap: wrap; }
   .swagger-ui .parameters-container .parameters tr { display: grid; }
 }`,

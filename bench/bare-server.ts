@@ -1,6 +1,6 @@
 /**
  * Node.js' own HTTP server with nothing but the hash in it: what any service on Node.js could reach at most beside the load
- * generator. Arguments: the hashing.
+ * generator. Arguments: the hashing, and a digest of the password that is sent.
  */
 import { createServer } from 'node:http';
 import { text } from 'node:stream/consumers';
@@ -8,8 +8,8 @@ import { createAdmission } from '#built/admission.js';
 import { createPasswords } from '#built/passwords.js';
 import { hashesForPool } from '#built/thread-pool.js';
 
-const passwords = createPasswords(JSON.parse(process.argv[2] ?? ''));
-const digest = await passwords.hash('correct horse battery staple');
+const [hashing = '', digest = ''] = process.argv.slice(2);
+const passwords = createPasswords(JSON.parse(hashing));
 const admission = createAdmission({ slots: hashesForPool(process.env), maxQueue: 1_000, maxWait: 10_000 });
 
 const server = createServer(async (request, response) => {

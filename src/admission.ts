@@ -54,10 +54,10 @@ export function createAdmission(
   function waitForSlot(client?: Waiting): Promise<void> {
     return new Promise((resolve, reject) => {
       const start = () => {
-        stay?.();
+        stopListening?.();
         resolve();
       };
-      const stay = client?.onHangUp(() => {
+      const stopListening = client?.onHangUp(() => {
         queue = queue.filter((waiting) => waiting !== start);
         reject(new ClientGone());
       });

@@ -1,5 +1,5 @@
 import sql, { join, type Sql } from 'sql-template-tag';
-import type { Queries } from './queries.js';
+import type { Queries, Query } from './queries.js';
 import type { Counter } from './throttle-counters.js';
 import { normalizeEmail, type User } from './users.js';
 
@@ -21,18 +21,18 @@ export type FoundForLogin = {
 export type FindForLogin = (email: string, counterKeys: string[], now: number) => Promise<FoundForLogin>;
 
 /** All that a login reads, in one query: on its way there and back it costs more than in the database. */
-export function createFindForLogin({ query }: Pick<Queries, 'query'>): FindForLogin {
-  /** By the number of counters; putting one together anew takes longer than SQLite takes to answer it. */
-  const texts = new Map<number, Pick<Sql, 'sql' | 'text'>>();
-  function textFor(counterKeys: string[]) {
-    const { sql, text } = select('', counterKeys);
-    texts.set(counterKeys.length, { sql, text });
-    return { sql, text };
+export function createFindForLogin({ prepare }: Pick<Queries, 'prepare'>): FindForLogin {
+  /** By the number of counters. */
+  const queries = new Map<number, Query>();
+  function queryFor(counterKeys: string[]): Query {
+    const query = queries.get(counterKeys.length) ?? prepare(select('', counterKeys));
+    queries.set(counterKeys.length, query);
+    return query;
   }
   return async (email, counterKeys, now) => {
     const normalized = normalizeEmail(email);
-    const { sql, text } = texts.get(counterKeys.length) ?? textFor(counterKeys);
-    const fromEmail = (least: string) => query({ sql, text, values: [least, ...counterKeys] });
+    const query = queryFor(counterKeys);
+    const fromEmail = (least: string) => query([least, ...counterKeys]);
     let rows = await fromEmail(normalized);
     if (rows[0]?.[0] === null) rows = await fromEmail('');
     const counters = countersIn(rows, now);

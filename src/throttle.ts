@@ -88,6 +88,7 @@ type Rule = {
 /** What this process knows of a key ahead of the database: attempts that have no outcome yet, or a new one. */
 type Tally = { users: number; inside: number; failures: number; waiting: (() => void)[] };
 
+/** A rule as it holds for one login. */
 type Entry = { rule: Rule; key: string; tally: Tally };
 
 /**

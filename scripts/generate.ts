@@ -1,4 +1,7 @@
-/** Makes src/generated/ from openapi.yaml and prisma/schema.prisma: types, the table of handlers, a client per database. */
+/**
+ * Makes src/generated/ from openapi.yaml and prisma/schema.prisma: the document as it is served, types, the table of
+ * handlers, a client per database.
+ */
 import { execFile } from 'node:child_process';
 import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
@@ -26,7 +29,9 @@ await mkdir(generated, { recursive: true });
 await Promise.all([generateTypes(), generateHandlers(), ...PROVIDERS.map(generateClient)]);
 
 async function generateTypes() {
-  const types = await openapiTypescript(new URL('openapi.yaml', root));
+  const served = contract.served.asYaml();
+  await writeFile(new URL('openapi.yaml', generated), served);
+  const types = await openapiTypescript(served);
   await writeFile(new URL('contract.ts', generated), astToString(types));
 }
 

@@ -1,5 +1,12 @@
 import { readFileSync } from 'node:fs';
 import { parse } from 'yaml';
+import {
+  createServedDocument,
+  type Document,
+  type ServedDocument,
+  withHeadersOfEveryReply,
+  withoutExtensions,
+} from './contract/document.js';
 
 /** A JSON Schema (draft 2020-12) with every `$ref` resolved. */
 export type Schema = { [keyword: string]: unknown };
@@ -25,6 +32,8 @@ export type Operation = {
   pathPattern: RegExp;
   /** The package that answers this operation in place of a handler of ours. */
   servedBy: string | undefined;
+  /** Replies to requests below its path, of the files that this package serves there, by status. */
+  repliesBelow: Map<number, ReplySpec>;
   parameters: { path: Schema; query: Schema; header: Schema };
   /** By media type, in the contract's order. Empty where the operation takes no body. */
   bodies: Map<string, BodySpec>;
@@ -34,10 +43,9 @@ export type Operation = {
 };
 
 export type Contract = {
-  /** The text of `openapi.yaml`. */
-  source: string;
-  /** The same, parsed, with its `$ref`s as they are. */
-  document: { [key: string]: unknown };
+  served: ServedDocument;
+  /** The same for people: what every reply carries is left out. */
+  brief: object;
   title: string;
   version: string;
   operations: Operation[];
@@ -53,7 +61,7 @@ const METHODS = ['get', 'put', 'post', 'delete', 'options', 'patch', 'trace'] as
 const STATUSES_OF_ANY_OPERATION = [405, 500];
 const STATUSES_OF_A_BODY = [400, 413, 415];
 
-const NO_CONTENT = 204;
+const WITHOUT_CONTENT = [204, 302, 304];
 
 /**
  * Reads the contract, and refuses one that this service can't keep.
@@ -61,8 +69,8 @@ const NO_CONTENT = 204;
  * @throws Error whose message names the operation
  */
 export function loadContract(url: URL = new URL('../openapi.yaml', import.meta.url)): Contract {
-  const source = readFileSync(url, 'utf8');
-  const document = parse(source);
+  const source: Document = parse(readFileSync(url, 'utf8'));
+  const document = withHeadersOfEveryReply(source);
   const resolved = resolveReferences(document, document) as ResolvedDocument;
   const operations = Object.entries(resolved.paths).flatMap(([path, item]) =>
     METHODS.flatMap((method) => {
@@ -71,8 +79,8 @@ export function loadContract(url: URL = new URL('../openapi.yaml', import.meta.u
     }),
   );
   return {
-    source,
-    document,
+    served: createServedDocument(document),
+    brief: withoutExtensions(source),
     title: resolved.info.title,
     version: resolved.info.version,
     operations,
@@ -90,7 +98,8 @@ export function operationNamed(contract: Contract, id: string): Operation {
 
 /** The reply that the contract declares for a status of an operation, or of a request that reached none. */
 export function findReply(contract: Contract, operation: Operation | undefined, status: number): ReplySpec | undefined {
-  return (operation ? operation.replies : contract.repliesOutsideOperations).get(status);
+  if (!operation) return contract.repliesOutsideOperations.get(status);
+  return operation.replies.get(status) ?? operation.repliesBelow.get(status);
 }
 
 /** The path of a request's target as the router reads it: RFC 9112, section 3.2 lets a client send a whole URL. */
@@ -123,6 +132,7 @@ type ResolvedPathItem = { parameters?: ResolvedParameter[] } & Partial<
 type ResolvedOperation = {
   operationId: string;
   'x-served-by'?: string;
+  'x-replies-below'?: Record<string, ResolvedReply>;
   parameters?: ResolvedParameter[];
   requestBody?: { 'x-max-content-length'?: number; content: Record<string, ResolvedBody> };
   responses: Record<string, ResolvedReply>;
@@ -132,7 +142,7 @@ type ResolvedParameter = { name: string; in: string; required?: boolean; schema:
 type ResolvedHeaders = Record<string, { schema: Schema }>;
 type ResolvedReply = {
   headers?: ResolvedHeaders;
-  content?: Record<string, { schema: Schema; example?: { message?: string } }>;
+  content?: Record<string, { schema?: Schema; example?: { message?: string } }>;
 };
 
 function readOperation(
@@ -156,6 +166,7 @@ function readOperation(
     path,
     pathPattern: new RegExp(`^${path.replaceAll('.', '\\.').replaceAll(/\{[^}]+\}/g, '[^/]+')}$`),
     servedBy: operation['x-served-by'],
+    repliesBelow: readReplies(id, operation['x-replies-below'] ?? {}),
     parameters: {
       path: parametersSchema(parameters, 'path'),
       query: parametersSchema(parameters, 'query'),
@@ -177,10 +188,10 @@ function readReplies(owner: string, responses: Record<string, ResolvedReply>): M
     Object.entries(responses).map(([code, { headers = {}, content = {} }]) => {
       const status = Number(code);
       const media = Object.entries(content);
-      if (!Number.isInteger(status) || media.length !== (status === NO_CONTENT ? 0 : 1)) {
+      if (!Number.isInteger(status) || media.length !== (WITHOUT_CONTENT.includes(status) ? 0 : 1)) {
         throw new Error(`openapi.yaml: reply ${code} of ${owner} needs a number as its status, and one media type`);
       }
-      const [[mediaType, { schema, example }] = [undefined, { schema: {} }]] = media;
+      const [[mediaType, { schema = {}, example }] = [undefined, {}]] = media;
       return [status, { status, mediaType, schema, headers: readHeaders(headers), message: example?.message }];
     }),
   );

@@ -39,6 +39,8 @@ export type Input<Id extends OperationId> = {
   path: Operations[Id]['parameters']['path'];
   query: Operations[Id]['parameters']['query'];
   client: Client;
+  /** The scheme and host by which the client reached the service; undefined where it does not tell the host. */
+  origin: string | undefined;
 };
 
 /** How a login may end: as its operation says, or with a failure that the error handler names, or without an answer. */

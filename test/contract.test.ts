@@ -32,8 +32,8 @@ const refused: [what: string, text: string, replacement: string, said: RegExp][]
   [
     'a reference that ends',
     `$ref: "#/components/schemas/FieldError"`,
-    `$ref: "#/components/schemas/InvalidRequest"`,
-    /schemas\/InvalidRequest refers to itself/,
+    `$ref: "#/components/schemas/Error"`,
+    /schemas\/Error refers to itself/,
   ],
 ];
 

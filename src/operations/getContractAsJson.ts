@@ -1,6 +1,6 @@
 import type { Handler } from '../operation.js';
 
-export const getContractAsJson: Handler<'getContractAsJson'> = (_input, { contract }) => ({
+export const getContractAsJson: Handler<'getContractAsJson'> = ({ origin }, { contract }) => ({
   status: 200,
-  body: contract.document,
+  body: contract.served.asObject(origin),
 });

@@ -1,6 +1,6 @@
 import type { Handler } from '../operation.js';
 
-export const getContractAsYaml: Handler<'getContractAsYaml'> = (_input, { contract }) => ({
+export const getContractAsYaml: Handler<'getContractAsYaml'> = ({ origin }, { contract }) => ({
   status: 200,
-  body: contract.source,
+  body: contract.served.asYaml(origin),
 });

@@ -47,7 +47,7 @@ export const docsPlugin = fp<{ contract: Contract }>(
         strictTransportSecurity: false,
       });
       // Its types know OpenAPI 2 and 3.0; it passes the document on as it is.
-      const document = contract.document as unknown as StaticDocumentSpec['document'];
+      const document = contract.brief as unknown as StaticDocumentSpec['document'];
       await docs.register(swagger, { mode: 'static', specification: { document } });
       await docs.register(swaggerUi, {
         routePrefix: operation.path,

@@ -24,7 +24,7 @@ export const errorsPlugin = fp<{ contract: Contract }>(
       if (outcome) request.logFields.outcome = outcome;
       if (error instanceof TooManyFailures) request.logFields.budget = error.budget;
       // What a package refuses to serve below its operation's path does not exist for the caller.
-      if (failure && request.operation?.servedBy && !request.operation.replies.has(failure.statusCode)) {
+      if (failure && request.operation?.servedBy && !findReply(contract, request.operation, failure.statusCode)) {
         leaveOperation(contract, request, reply);
         failure = new HttpError(404);
       }

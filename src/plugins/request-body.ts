@@ -20,8 +20,10 @@ declare module 'fastify' {
  */
 type Check = (body: string, declared: string[]) => FieldError[];
 
+const FORM = 'application/x-www-form-urlencoded';
+
 const CHECKS: { [mediaType: string]: Check } = {
-  'application/x-www-form-urlencoded': checkForm,
+  [FORM]: checkForm,
   'application/json': checkJson,
 };
 
@@ -32,16 +34,16 @@ export const requestBodyPlugin = fp(
     app.removeContentTypeParser('text/plain');
 
     app.addHook('onRequest', async (request) => {
-      const [firstMediaType] = request.operation?.bodies.keys() ?? [];
-      if (firstMediaType === undefined) return;
+      const mediaTypes = [...(request.operation?.bodies.keys() ?? [])];
+      if (mediaTypes.length === 0) return;
       // Fastify would hand a request without a body to the handler as it is; as an empty form it is validated.
       if (!hasBody(request) && request.headers['content-type'] === undefined) {
-        request.headers['content-type'] = firstMediaType;
+        request.headers['content-type'] = mediaTypes.includes(FORM) ? FORM : mediaTypes[0];
       }
       const mediaType = mediaTypeOf(request);
       const charset = request.headers['content-type']?.match(/;\s*charset\s*=\s*"?([^\s;"]*)/i)?.[1] ?? 'utf-8';
       const encoding = request.headers['content-encoding']?.trim().toLowerCase() ?? 'identity';
-      const readable = request.operation?.bodies.has(mediaType) && /^(utf-8|us-ascii)$/i.test(charset);
+      const readable = mediaTypes.includes(mediaType) && /^(utf-8|us-ascii)$/i.test(charset);
       if (!readable || encoding !== 'identity') throw new HttpError(415);
     });
 

@@ -23,10 +23,7 @@ export const responseHeadersPlugin = fp<{ contract: Contract }>(
     });
 
     app.addHook<unknown>('onSend', async (request, reply, payload) => {
-      const { operation } = request;
-      // The files that a package serves below its operation's path are sent as that operation's page is.
-      const spec =
-        findReply(contract, operation, reply.statusCode) ?? (operation?.servedBy && operation.replies.get(200));
+      const spec = findReply(contract, request.operation, reply.statusCode);
       if (!spec) return;
       const facts = {
         body: typeof payload === 'string' || Buffer.isBuffer(payload) ? payload : undefined,

@@ -77,7 +77,8 @@ function routeSchema({ bodies, parameters, replies }: Operation) {
   };
 }
 
-function inputOf({ body, params, query, ip }: FastifyRequest, { raw }: FastifyReply) {
+function inputOf(request: FastifyRequest, { raw }: FastifyReply) {
+  const { body, params, query, ip } = request;
   const client: Client = {
     address: ip,
     hasHungUp: () => raw.destroyed,
@@ -87,5 +88,11 @@ function inputOf({ body, params, query, ip }: FastifyRequest, { raw }: FastifyRe
       return () => raw.off('close', listener);
     },
   };
-  return { body, path: params, query, client };
+  return { body, path: params, query, client, origin: originOf(request) };
+}
+
+/** What a proxy says of the scheme and the host counts where it is trusted (`TRUST_PROXY`). */
+function originOf({ protocol, host }: FastifyRequest): string | undefined {
+  const url = `${protocol}://${host}`;
+  return /^https?$/.test(protocol) && URL.canParse(url) ? new URL(url).origin : undefined;
 }

@@ -10,6 +10,8 @@ type Node = any;
 
 const document: Node = parse(readFileSync(new URL('../../openapi.yaml', import.meta.url), 'utf8'));
 const OUTSIDE = 'x-replies-outside-operations';
+const BELOW = 'x-replies-below';
+const OF_EVERY_REPLY = 'x-headers-of-every-reply';
 const ACROSS_ORIGINS = 'x-headers-across-origins';
 const PREFLIGHT_STATUS = 204;
 /** Headers of the connection and not of the reply; and Content-Type, which the media type declares. */
@@ -47,15 +49,33 @@ function isPreflight({ method, path, headers = {} }: Request): boolean {
 
 /** The operation that a request reaches; for a method that its path does not know, the first one of the path. */
 function operationFor(method: string, path: string): Node {
-  const item = document.paths[path.split('?', 1)[0] ?? ''];
-  if (!item) return undefined;
+  const target = path.split('?', 1)[0] ?? '';
+  const item = document.paths[target];
+  if (!item) return operationServingBelow(target);
   const asked = method === 'HEAD' ? 'get' : method.toLowerCase();
   const [first] = Object.keys(item).filter((key) => key !== 'parameters');
   return item[asked] ?? (first && { responses: { 405: item[first].responses['405'] } });
 }
 
+/** Of the files that a package serves below its operation's path. */
+function operationServingBelow(target: string): Node {
+  const above = Object.entries<Node>(document.paths).find(([path, { get }]) => {
+    return get?.[BELOW] && target.startsWith(`${path}/`);
+  });
+  return above && { ...above[1].get, responses: above[1].get[BELOW] };
+}
+
 function replySpec(operation: Node, status: number): Node {
-  return strict((operation?.responses ?? document[OUTSIDE])[status]);
+  const declared = (operation?.responses ?? document[OUTSIDE])[status];
+  if (!declared) return undefined;
+  const spec = strict(declared);
+  // A reply that is referred to has only what every reply of any operation has.
+  const sets = [document, ...(declared.$ref ? [] : [operation ?? {}])].map((owner) =>
+    strict(owner[OF_EVERY_REPLY] ?? {}),
+  );
+  const headers = Object.assign({}, ...sets.flatMap(({ before, after }) => [before, after]), spec.headers);
+  if (!spec.content && !spec.headers?.['Content-Length']) delete headers['Content-Length'];
+  return { ...spec, headers };
 }
 
 /** Puts in place of each reference what it points to, and closes each object to members that it does not declare. */
@@ -89,10 +109,10 @@ function checkHeaders(spec: Node, { headers, rawHeaders }: Reply): string[] {
 
 function checkBody(spec: Node, { headers, body }: Reply): string[] {
   if (!spec.content) return headers['content-type'] || body ? ['there is content'] : [];
-  const [[mediaType, { schema }]] = Object.entries<Node>(spec.content) as [[string, Node]];
-  const contentType = mediaType.match(/json$|^text\//) ? `${mediaType}; charset=utf-8` : mediaType;
+  const [[mediaType, { schema = {} }]] = Object.entries<Node>(spec.content) as [[string, Node]];
   const faults: string[] = [];
-  if (headers['content-type'] !== contentType) faults.push(`content-type is not ${contentType}`);
+  const contentType = mediaType.match(/json$|^text\//) ? `${mediaType}; charset=utf-8` : mediaType;
+  if (mediaType !== '*/*' && headers['content-type'] !== contentType) faults.push(`content-type is not ${contentType}`);
   if (headers['content-length'] !== String(Buffer.byteLength(body))) faults.push('content-length is not the body’s');
   let value: unknown = body;
   try {

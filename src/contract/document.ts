@@ -1,0 +1,105 @@
+import { stringify } from 'yaml';
+
+const HEADERS_OF_EVERY_REPLY = 'x-headers-of-every-reply';
+
+/** An OpenAPI document as openapi.yaml has it, as far as it is read here. */
+export type Document = {
+  openapi: string;
+  info: { title: string; version: string };
+  servers: { url: string }[];
+  paths: Named<PathItem>;
+  components?: { responses?: Named<Reply> };
+  [HEADERS_OF_EVERY_REPLY]?: HeadersOfEveryReply;
+  'x-replies-outside-operations'?: Named<Reply>;
+};
+type Named<Value> = { [name: string]: Value };
+type PathItem = Named<Operation | object[]>;
+type Operation = {
+  responses: Named<Reply>;
+  'x-replies-below'?: Named<Reply>;
+  [HEADERS_OF_EVERY_REPLY]?: HeadersOfEveryReply;
+};
+type Reply = { $ref: string } | OwnReply;
+type OwnReply = { description: string; headers?: Named<object>; content?: object };
+type HeadersOfEveryReply = { before?: Named<object>; after?: Named<object> };
+
+/** Maps whose keys are names that the contract gives, and not keywords. */
+const MAPS_OF_NAMES = ['properties', 'headers', 'examples'];
+
+/** Puts the headers of every reply, and those of every reply of an operation, around the own ones of each. */
+export function withHeadersOfEveryReply(source: Document): Document {
+  const outer = source[HEADERS_OF_EVERY_REPLY] ?? {};
+  const expand = (replies: Named<Reply> = {}, inner: HeadersOfEveryReply = {}) =>
+    mapValues(replies, (reply) => ('$ref' in reply ? reply : surround(reply, outer, inner)));
+  return {
+    ...source,
+    paths: mapValues(source.paths, (item) =>
+      mapValues(item, (operation) => {
+        if (!('responses' in operation)) return operation;
+        const { responses, 'x-replies-below': below, [HEADERS_OF_EVERY_REPLY]: inner } = operation;
+        return { ...operation, responses: expand(responses, inner), 'x-replies-below': expand(below, inner) };
+      }),
+    ),
+    'x-replies-outside-operations': expand(source['x-replies-outside-operations']),
+    components: { ...source.components, responses: expand(source.components?.responses) },
+  };
+}
+
+function surround(reply: OwnReply, outer: HeadersOfEveryReply, inner: HeadersOfEveryReply): OwnReply {
+  const { description, headers, ...content } = reply;
+  // RFC 9110, section 8.6: what has no content need not tell its length.
+  const { 'Content-Length': length, ...after } = { ...inner.after, ...outer.after };
+  return {
+    description,
+    headers: {
+      ...outer.before,
+      ...inner.before,
+      ...headers,
+      ...after,
+      ...('content' in content && { 'Content-Length': length }),
+    },
+    ...content,
+  };
+}
+
+/** Leaves out what only this service reads. */
+export function withoutExtensions<Node>(node: Node, keysAreNames = false): Node {
+  // What is left has the same shape, less members that no type of a caller's names.
+  if (Array.isArray(node)) return node.map((item) => withoutExtensions(item)) as Node;
+  if (typeof node !== 'object' || node === null) return node;
+  const kept = Object.entries(node).filter(([key]) => keysAreNames || !key.startsWith('x-'));
+  return Object.fromEntries(
+    kept.map(([key, value]) => [key, withoutExtensions(value, MAPS_OF_NAMES.includes(key))]),
+  ) as Node;
+}
+
+/** The document that clients get: complete and plain, with the server that they have reached it at. */
+export type ServedDocument = {
+  /** @param origin - scheme and host, as in `https://login.example.com`; undefined where the request does not tell */
+  asObject(origin?: string): { [member: string]: unknown };
+  asYaml(origin?: string): string;
+};
+
+/** @param document - with the headers of every reply in their places */
+export function createServedDocument(document: Document): ServedDocument {
+  const { openapi, info, servers, ...rest } = withoutExtensions(document);
+  const serversAt = (origin?: string) => (origin === undefined ? servers : [{ url: origin }]);
+  // Takes 15 ms, so it is done once, and for those alone who ask.
+  let yamlOfRest: string | undefined;
+  return {
+    asObject: (origin) => ({ openapi, info, servers: serversAt(origin), ...rest }),
+    asYaml(origin) {
+      yamlOfRest ??= toYaml(rest);
+      return toYaml({ openapi, info, servers: serversAt(origin) }) + yamlOfRest;
+    },
+  };
+}
+
+/** YAML that readers of version 1.1 (Ruby's Psych, PyYAML) understand alike: no anchors, and `"off"` is no boolean. */
+function toYaml(document: object): string {
+  return stringify(document, { aliasDuplicateObjects: false, compat: 'yaml-1.1', lineWidth: 0 });
+}
+
+function mapValues<Value, Mapped>(named: Named<Value>, change: (value: Value) => Mapped): Named<Mapped> {
+  return Object.fromEntries(Object.entries(named).map(([name, value]) => [name, change(value)]));
+}

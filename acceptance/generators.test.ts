@@ -1,9 +1,10 @@
-import { rm } from 'node:fs/promises';
+import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import t from 'tap';
 import type { Credentials, Outcome } from '../clients/generators/login.js';
 import { command } from '../test/command.js';
 import { start } from '../test/executable.js';
+import { send } from '../test/send.js';
 
 const CLIENTS = fileURLToPath(new URL('../clients/generators/', import.meta.url));
 const GENERATORS = ['hey-api', 'openapi-fetch', 'orval', 'swagger-typescript-api'];
@@ -11,6 +12,8 @@ const GENERATORS = ['hey-api', 'openapi-fetch', 'orval', 'swagger-typescript-api
 t.test('clients that other generators make of openapi.yaml', async (t) => {
   const service = await start(t, { cwd: t.testdir() }, ['demo']);
   await Promise.all(['generated', 'dist'].map((name) => rm(`${CLIENTS}${name}`, { recursive: true, force: true })));
+  await mkdir(`${CLIENTS}generated`);
+  await writeFile(`${CLIENTS}generated/openapi.yaml`, (await send(service.url, { path: '/openapi.yaml' })).body);
 
   for (const generator of GENERATORS) {
     t.test(generator, async (t) => {

@@ -2,6 +2,7 @@ import type { Browser, Locator, Page } from 'playwright-core';
 import t, { type Test } from 'tap';
 import { loadContract, operationNamed } from '#built/contract.js';
 import { start } from '../test/executable.js';
+import { FORM } from '../test/send.js';
 import { launchBrowser, noBrowser } from './browser.js';
 
 const DESK = { width: 1280, height: 900 };
@@ -29,6 +30,7 @@ function loginIn(page: Page) {
     block,
     toggle: block.locator('.opblock-summary-control'),
     mediaType: block.locator('.opblock-section-request-body select.content-type'),
+    json: block.locator('.opblock-section-request-body textarea'),
     field: (name: string) => block.locator(`[data-property-name="${name}"] input`),
     execute: block.getByRole('button', { name: 'Execute' }),
     /** What the service has answered, not what the contract says that it may. */
@@ -52,9 +54,10 @@ t.test('Swagger UI in a browser', { skip: noBrowser }, async (t) => {
 
   t.test('logs in with the form as it is filled in, then with a wrong password', async (t) => {
     const { page, errors, hosts } = await openDocs(t, browser, url);
-    const { toggle, field, execute, status, answer } = loginIn(page);
+    const { toggle, mediaType, field, execute, status, answer } = loginIn(page);
     t.match(await page.title(), 'Sessions API');
     await toggle.click();
+    await mediaType.selectOption(FORM['content-type']);
 
     await execute.click();
     await status(200).waitFor();
@@ -109,15 +112,23 @@ t.test('Swagger UI in a browser', { skip: noBrowser }, async (t) => {
     }
   });
 
+  t.test('shows the login in three screens', async (t) => {
+    const { page } = await openDocs(t, browser, url);
+    const { block, toggle, execute } = loginIn(page);
+    await toggle.click();
+    await execute.waitFor();
+    const { height = Infinity } = (await block.boundingBox()) ?? {};
+    t.ok(height <= 3 * DESK.height, `${height} pixels`);
+  });
+
   t.test('needs no mouse', async (t) => {
     const { page } = await openDocs(t, browser, url);
-    const { toggle, field, execute, status } = loginIn(page);
+    const { toggle, json, execute, status } = loginIn(page);
     await toggle.waitFor();
     await tabTo(page, toggle);
     await page.keyboard.press('Enter');
     await execute.waitFor();
-    await tabTo(page, field('email'));
-    await tabTo(page, field('password'));
+    await tabTo(page, json);
     await tabTo(page, execute);
     await page.keyboard.press('Enter');
     await status(200).waitFor();

@@ -1,6 +1,6 @@
 /**
  * Makes docs/: api.md from the exchanges of the contract tests, metrics.md from the metrics themselves, and reference.html
- * from openapi.yaml.
+ * from the document as it is served.
  */
 import { execFileSync } from 'node:child_process';
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
@@ -51,7 +51,9 @@ async function recordExchanges(): Promise<Exchange[]> {
 /** Redoc in one file. It would show a logo from its maker's host; the policy keeps the page from asking any host. */
 async function buildReference(): Promise<void> {
   const file = fileURLToPath(new URL('reference.html', docs));
-  npx(['redocly', 'build-docs', 'openapi.yaml', '--inlineBundle', '--output', file], { REDOCLY_TELEMETRY: 'off' });
+  npx(['redocly', 'build-docs', 'src/generated/openapi.yaml', '--inlineBundle', '--output', file], {
+    REDOCLY_TELEMETRY: 'off',
+  });
   const policy = "default-src 'unsafe-inline' data: blob:";
   const html = await readFile(file, 'utf8');
   await writeFile(

@@ -1,4 +1,4 @@
-/** Makes clients/typescript/ from openapi.yaml. Its generator is installed there, so that this service's `npm ci` stays small. */
+/** Makes clients/typescript/ from the document as it is served. Its generator is installed there, so that this service's `npm ci` stays small. */
 import { execFileSync } from 'node:child_process';
 import { loadContract } from '../src/contract.js';
 

@@ -1,6 +1,6 @@
 /**
  * Sessions API
- * 1.0.0
+ * 1.0.1
  * DO NOT MODIFY - This file has been generated using oazapfts.
  * See https://www.npmjs.com/package/oazapfts
  */
@@ -29,21 +29,20 @@ export type FieldError = {
     field: string;
     message: string;
 };
-export type InvalidRequest = {
+export type Error = {
     /** What went wrong, for a person to read. */
     message: string;
-    /** What is wrong with each field that is to blame. */
+    /** What is wrong with each field that is to blame, where a field is. */
     errors?: FieldError[];
 };
 export type InvalidCredentials = {
     message: "Invalid credentials";
 };
-export type ErrorMessage = {
-    /** What went wrong, for a person to read. */
-    message: string;
-};
 export type Health = {
     status: "ok";
+};
+export type Document = {
+    [key: string]: any;
 };
 /**
  * Log in with email and password
@@ -56,29 +55,29 @@ export function createSession(credentials: Credentials, { xRequestId }: {
         data: Session;
     } | {
         status: 400;
-        data: InvalidRequest;
+        data: Error;
     } | {
         status: 401;
         data: InvalidCredentials;
     } | {
         status: 405;
-        data: ErrorMessage;
+        data: Error;
     } | {
         status: 413;
-        data: ErrorMessage;
+        data: Error;
     } | {
         status: 415;
-        data: ErrorMessage;
+        data: Error;
     } | {
         status: 429;
-        data: ErrorMessage;
+        data: Error;
     } | {
         status: 500;
-        data: ErrorMessage;
+        data: Error;
     } | {
         status: 503;
-        data: ErrorMessage;
-    }>("/api/v1/sessions", oazapfts.form({
+        data: Error;
+    }>("/api/v1/sessions", oazapfts.json({
         ...opts,
         method: "POST",
         body: credentials,
@@ -98,10 +97,10 @@ export function getLiveness({ xRequestId }: {
         data: Health;
     } | {
         status: 405;
-        data: ErrorMessage;
+        data: Error;
     } | {
         status: 500;
-        data: ErrorMessage;
+        data: Error;
     }>("/livez", {
         ...opts,
         headers: oazapfts.mergeHeaders(opts?.headers, {
@@ -120,13 +119,13 @@ export function getReadiness({ xRequestId }: {
         data: Health;
     } | {
         status: 405;
-        data: ErrorMessage;
+        data: Error;
     } | {
         status: 500;
-        data: ErrorMessage;
+        data: Error;
     } | {
         status: 503;
-        data: ErrorMessage;
+        data: Error;
     }>("/readyz", {
         ...opts,
         headers: oazapfts.mergeHeaders(opts?.headers, {
@@ -142,13 +141,13 @@ export function getContractAsYaml({ xRequestId }: {
 } = {}, opts?: Oazapfts.RequestOpts) {
     return oazapfts.fetchJson<{
         status: 200;
-        data: string;
+        data: Blob;
     } | {
         status: 405;
-        data: ErrorMessage;
+        data: Error;
     } | {
         status: 500;
-        data: ErrorMessage;
+        data: Error;
     }>("/openapi.yaml", {
         ...opts,
         headers: oazapfts.mergeHeaders(opts?.headers, {
@@ -164,15 +163,13 @@ export function getContractAsJson({ xRequestId }: {
 } = {}, opts?: Oazapfts.RequestOpts) {
     return oazapfts.fetchJson<{
         status: 200;
-        data: {
-            [key: string]: any;
-        };
+        data: Document;
     } | {
         status: 405;
-        data: ErrorMessage;
+        data: Error;
     } | {
         status: 500;
-        data: ErrorMessage;
+        data: Error;
     }>("/openapi.json", {
         ...opts,
         headers: oazapfts.mergeHeaders(opts?.headers, {
@@ -191,10 +188,10 @@ export function getDocumentation({ xRequestId }: {
         data: string;
     } | {
         status: 405;
-        data: ErrorMessage;
+        data: Error;
     } | {
         status: 500;
-        data: ErrorMessage;
+        data: Error;
     }>("/docs", {
         ...opts,
         headers: oazapfts.mergeHeaders(opts?.headers, {

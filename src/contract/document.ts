@@ -83,7 +83,7 @@ export type ServedDocument = {
 /** @param document - with the headers of every reply in their places */
 export function createServedDocument(document: Document): ServedDocument {
   const { openapi, info, servers, ...rest } = withoutExtensions(document);
-  const serversAt = (origin?: string) => (origin === undefined ? servers : [{ url: origin }]);
+  const serversAt = (origin?: string) => servers.map((server) => ({ ...server, url: origin ?? server.url }));
   // Takes 15 ms, so it is done once, and for those alone who ask.
   let yamlOfRest: string | undefined;
   return {

@@ -20,6 +20,21 @@ const NARROW_SCREENS = {
 }`,
 };
 
+/** Nine replies have to fit few screens: no choice of one media type, no titles above one or two headers. */
+const SHORT_REPLIES = `.swagger-ui .response-control-media-type:has(option:only-child) { display: none; }
+.swagger-ui .responses-inner .headers thead { display: none; }
+.swagger-ui .responses-inner .model-example { margin-top: 0; }
+.swagger-ui .response .tab { padding-top: 0; }
+.swagger-ui .responses-table .response-col_description { padding-top: 8px; }
+.swagger-ui .responses-table .response-col_status { padding-top: 8px; }
+.swagger-ui .responses-table .response-col_description__inner p { margin: 0; }
+.swagger-ui .responses-table .response-col_description .highlight-code .microlight { margin: 0; padding: 4px 10px; }
+.swagger-ui .responses-inner .headers__title { display: none; }
+.swagger-ui .responses-inner .headers td { padding: 2px 0; }
+.swagger-ui .response .response-controls { padding-top: 0; margin: 0; }
+.swagger-ui .response .tab { margin: 4px 0; }
+.swagger-ui .opblock-section-request-body .body-param__text { min-height: 120px; height: 120px; }`;
+
 /** Serves Swagger UI where the contract says so, from this host alone, under a Content-Security-Policy of its own. */
 export const docsPlugin = fp<{ contract: Contract }>(
   async (app, { contract }) => {
@@ -54,7 +69,10 @@ export const docsPlugin = fp<{ contract: Contract }>(
         uiConfig: { layout: 'BaseLayout', tryItOutEnabled: true },
         theme: {
           title: contract.title,
-          css: [{ filename: 'narrow-screens.css', content: NARROW_SCREENS.css }],
+          css: [
+            { filename: 'narrow-screens.css', content: NARROW_SCREENS.css },
+            { filename: 'short-replies.css', content: SHORT_REPLIES },
+          ],
           js: [{ filename: 'narrow-screens.js', content: NARROW_SCREENS.js }],
         },
       });

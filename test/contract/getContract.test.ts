@@ -65,5 +65,5 @@ t.test('the contract as HTTP/1.0 without a host gets it', async (t) => {
   const socket = connect(Number(port), hostname.replace(/[[\]]/g, ''));
   socket.end('GET /openapi.json HTTP/1.0\r\n\r\n');
   const [, body = ''] = (await text(socket)).split('\r\n\r\n');
-  t.same(JSON.parse(body).servers, [{ url: '/', description: 'The service that serves this document' }]);
+  t.same(JSON.parse(body).servers[0].url, '/');
 });

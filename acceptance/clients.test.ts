@@ -4,8 +4,8 @@ import { cp, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import t from 'tap';
-import { command } from '../test/command.js';
-import { start } from '../test/executable.js';
+import { command } from '../test/support/command.js';
+import { start } from '../test/support/executable.js';
 
 const CLIENTS = fileURLToPath(new URL('../clients/', import.meta.url));
 const DOCUMENTED = 'http://127.0.0.1:3000';

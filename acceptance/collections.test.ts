@@ -2,8 +2,8 @@ import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import t, { type Test } from 'tap';
-import { command } from '../test/command.js';
-import { start } from '../test/executable.js';
+import { command } from '../test/support/command.js';
+import { start } from '../test/support/executable.js';
 
 const TOOLS = fileURLToPath(new URL('../clients/collections/node_modules/.bin/', import.meta.url));
 

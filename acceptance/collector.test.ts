@@ -1,7 +1,7 @@
 /** What logins are answered, and how long a stop takes, while the collector of their spans fails. */
 import t from 'tap';
-import { type Running, start, stop } from '../test/executable.js';
-import { FORM, type Reply, send } from '../test/send.js';
+import { type Running, start, stop } from '../test/support/executable.js';
+import { FORM, type Reply, send } from '../test/support/send.js';
 import { startCollector } from './collector.js';
 
 function login(service: Running): Promise<Reply> {

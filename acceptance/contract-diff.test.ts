@@ -4,7 +4,7 @@ import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import t, { type Test } from 'tap';
 import { type Document, parseDocument } from 'yaml';
-import { command } from '../test/command.js';
+import { command } from '../test/support/command.js';
 
 const SCRIPT = fileURLToPath(new URL('../scripts/contract-diff.ts', import.meta.url));
 const TSX = import.meta.resolve('tsx');

@@ -3,8 +3,8 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Page } from 'playwright-core';
 import t, { type Test } from 'tap';
-import { loadContract, operationNamed } from '#built/contract.js';
-import { run, start } from '../test/executable.js';
+import { loadContract, operationNamed } from '#built/contract/contract.js';
+import { run, start } from '../test/support/executable.js';
 import { launchBrowser, noBrowser } from './browser.js';
 
 const { path } = operationNamed(loadContract(), 'createSession');

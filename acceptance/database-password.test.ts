@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { PrismaPg } from '@prisma/adapter-pg';
 import t from 'tap';
-import { createDatabase, execute, SECRET } from '../test/service.js';
-import { CHEAP, getToken, keepLoggingIn, login, replaceFile, startWithUser } from '../test/steady-logins.js';
+import { createDatabase, execute, SECRET } from '../test/support/service.js';
+import { CHEAP, getToken, keepLoggingIn, login, replaceFile, startWithUser } from '../test/support/steady-logins.js';
 
 t.test('a new password of the database’s role under steady logins', async (t) => {
   const admin = new URL(await createDatabase(t, 'postgresql'));

@@ -9,9 +9,9 @@ import { PrismaPg } from '@prisma/adapter-pg';
 import type { SqlDriverAdapter } from '@prisma/driver-adapter-utils';
 import t, { type Test } from 'tap';
 import { startTemporaryPostgresql } from '../scripts/temporary-postgresql.js';
-import { run, start } from '../test/executable.js';
-import { FORM, send } from '../test/send.js';
-import { SECRET } from '../test/service.js';
+import { run, start } from '../test/support/executable.js';
+import { FORM, send } from '../test/support/send.js';
+import { SECRET } from '../test/support/service.js';
 
 /** Milliseconds. */
 const ANSWERED_WITHIN = 3_000;

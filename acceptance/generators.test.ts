@@ -2,9 +2,9 @@ import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import t from 'tap';
 import type { Credentials, Outcome } from '../clients/generators/login.js';
-import { command } from '../test/command.js';
-import { start } from '../test/executable.js';
-import { send } from '../test/send.js';
+import { command } from '../test/support/command.js';
+import { start } from '../test/support/executable.js';
+import { send } from '../test/support/send.js';
 
 const CLIENTS = fileURLToPath(new URL('../clients/generators/', import.meta.url));
 const GENERATORS = ['hey-api', 'openapi-fetch', 'orval', 'swagger-typescript-api'];

@@ -7,8 +7,8 @@ import { createInterface } from 'node:readline';
 import { text } from 'node:stream/consumers';
 import t from 'tap';
 import { freePort } from '../scripts/temporary-postgresql.js';
-import { FORM, send } from '../test/send.js';
-import { SECRET } from '../test/service.js';
+import { FORM, send } from '../test/support/send.js';
+import { SECRET } from '../test/support/service.js';
 import { baseImage, type Container, findContainerEngine, type RunOptions } from './container-engine.js';
 
 const TAG = 'sessions-api';

@@ -6,8 +6,8 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { PrismaBetterSqlite3 } from '@prisma/adapter-better-sqlite3';
 import t from 'tap';
-import { run, start } from '../test/executable.js';
-import { FORM, send } from '../test/send.js';
+import { run, start } from '../test/support/executable.js';
+import { FORM, send } from '../test/support/send.js';
 
 const KILLS = 50;
 const MAIN = fileURLToPath(new URL('../dist/main.js', import.meta.url));

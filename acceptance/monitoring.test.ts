@@ -9,10 +9,10 @@ import { fileURLToPath } from 'node:url';
 import t, { type Test } from 'tap';
 import { parse } from 'yaml';
 import { freePort } from '../scripts/temporary-postgresql.js';
-import { command } from '../test/command.js';
-import { run, start } from '../test/executable.js';
-import { metricsUrlOf, type Scrape, scrape } from '../test/scrape.js';
-import { FORM, send } from '../test/send.js';
+import { command } from '../test/support/command.js';
+import { run, start } from '../test/support/executable.js';
+import { metricsUrlOf, type Scrape, scrape } from '../test/support/scrape.js';
+import { FORM, send } from '../test/support/send.js';
 
 /** Debian's. */
 const PROMETHEUS = '/usr/bin/prometheus';

@@ -7,9 +7,9 @@ import { copyFile, mkdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { setTimeout as wait } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import t, { type Test } from 'tap';
-import { type Options, type Running, run, start } from '../test/executable.js';
-import { FORM, send } from '../test/send.js';
-import { SECRET, UNTHROTTLED } from '../test/service.js';
+import { type Options, type Running, run, start } from '../test/support/executable.js';
+import { FORM, send } from '../test/support/send.js';
+import { SECRET, UNTHROTTLED } from '../test/support/service.js';
 
 const guide = await readFile(new URL('../docs/operating.md', import.meta.url), 'utf8');
 const ENV = { ...UNTHROTTLED, THROTTLE_ADDRESS: '1000000', PASSWORD_HASHING: 'bcrypt', BCRYPT_COST: '4' };

@@ -8,7 +8,7 @@ import { text } from 'node:stream/consumers';
 import { setTimeout as wait } from 'node:timers/promises';
 import type { Test } from 'tap';
 import { freePort } from '../scripts/temporary-postgresql.js';
-import { send } from '../test/send.js';
+import { send } from '../test/support/send.js';
 
 /** Debian's. */
 const EXECUTABLES = { nginx: '/usr/sbin/nginx', haproxy: '/usr/sbin/haproxy' };

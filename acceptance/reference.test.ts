@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import t from 'tap';
-import { loadContract } from '#built/contract.js';
+import { loadContract } from '#built/contract/contract.js';
 import { launchBrowser, noBrowser } from './browser.js';
 
 const reference = new URL('../docs/reference.html', import.meta.url);

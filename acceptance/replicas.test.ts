@@ -6,9 +6,9 @@ import { writeFile } from 'node:fs/promises';
 import { PrismaPg } from '@prisma/adapter-pg';
 import t, { type Test } from 'tap';
 import { freePort } from '../scripts/temporary-postgresql.js';
-import { type Running, run, start } from '../test/executable.js';
-import { FORM, send } from '../test/send.js';
-import { createDatabase, execute, SECRET, UNTHROTTLED } from '../test/service.js';
+import { type Running, run, start } from '../test/support/executable.js';
+import { FORM, send } from '../test/support/send.js';
+import { createDatabase, execute, SECRET, UNTHROTTLED } from '../test/support/service.js';
 
 const BCRYPT = { PASSWORD_HASHING: 'bcrypt', BCRYPT_COST: '4' };
 const RACES = 3;

@@ -2,9 +2,9 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import t, { type Test } from 'tap';
 import { startTemporaryPostgresql } from '../scripts/temporary-postgresql.js';
-import { type Running, run, start } from '../test/executable.js';
-import { FORM, send } from '../test/send.js';
-import { SECRET } from '../test/service.js';
+import { type Running, run, start } from '../test/support/executable.js';
+import { FORM, send } from '../test/support/send.js';
+import { SECRET } from '../test/support/service.js';
 import { noProxy, PROXIES, prepareProxy, type ReverseProxy } from './proxies.js';
 
 const ROUNDS = 3;

@@ -2,9 +2,9 @@
 import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import t from 'tap';
-import { command } from '../test/command.js';
-import { start } from '../test/executable.js';
-import { UNTHROTTLED } from '../test/service.js';
+import { command } from '../test/support/command.js';
+import { start } from '../test/support/executable.js';
+import { UNTHROTTLED } from '../test/support/service.js';
 
 const fileAt = (path: string) => fileURLToPath(new URL(path, import.meta.url));
 const VENV = fileAt('../node_modules/.cache/schemathesis');

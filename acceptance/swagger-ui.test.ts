@@ -1,8 +1,8 @@
 import type { Browser, Locator, Page } from 'playwright-core';
 import t, { type Test } from 'tap';
-import { loadContract, operationNamed } from '#built/contract.js';
-import { start } from '../test/executable.js';
-import { FORM } from '../test/send.js';
+import { loadContract, operationNamed } from '#built/contract/contract.js';
+import { start } from '../test/support/executable.js';
+import { FORM } from '../test/support/send.js';
 import { launchBrowser, noBrowser } from './browser.js';
 
 const DESK = { width: 1280, height: 900 };

@@ -1,7 +1,7 @@
 import { readdir, readFile } from 'node:fs/promises';
 import t from 'tap';
-import { type Running, run, start, stop } from '../test/executable.js';
-import { FORM, type Reply, send } from '../test/send.js';
+import { type Running, run, start, stop } from '../test/support/executable.js';
+import { FORM, type Reply, send } from '../test/support/send.js';
 import { attributesOf, type Span, spansIn, startCollector } from './collector.js';
 
 const EMAIL = 'somebody@secret.example';

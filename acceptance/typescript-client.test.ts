@@ -1,8 +1,8 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import t, { type Test } from 'tap';
-import { command } from '../test/command.js';
-import { run, start } from '../test/executable.js';
+import { command } from '../test/support/command.js';
+import { run, start } from '../test/support/executable.js';
 import { launchBrowser, noBrowser } from './browser.js';
 
 const CLIENT = fileURLToPath(new URL('../clients/typescript/', import.meta.url));

@@ -4,9 +4,9 @@
  */
 import { createServer } from 'node:http';
 import { text } from 'node:stream/consumers';
-import { createAdmission } from '#built/admission.js';
-import { createPasswords } from '#built/passwords.js';
-import { hashesForPool } from '#built/thread-pool.js';
+import { createAdmission } from '#built/passwords/hash-queue.js';
+import { createPasswords } from '#built/passwords/passwords.js';
+import { hashesForPool } from '#built/passwords/thread-pool.js';
 
 const [hashing = '', digest = ''] = process.argv.slice(2);
 const passwords = createPasswords(JSON.parse(hashing));

@@ -1,6 +1,6 @@
 /** Prints how many passwords a process verifies in a second that does nothing else. Arguments: the hashing, and seconds. */
-import { createPasswords } from '#built/passwords.js';
-import { hashesForPool } from '#built/thread-pool.js';
+import { createPasswords } from '#built/passwords/passwords.js';
+import { hashesForPool } from '#built/passwords/thread-pool.js';
 
 const [hashing = '', seconds] = process.argv.slice(2);
 const password = 'correct horse battery staple';

@@ -1,6 +1,6 @@
 import { STATUS_CODES } from 'node:http';
-import { type Contract, findReply, type Operation, type ReplySpec, type Schema } from '../src/contract.js';
-import type { Exchange } from '../test/record.js';
+import { type Contract, findReply, type Operation, type ReplySpec, type Schema } from '../src/contract/contract.js';
+import type { Exchange } from '../test/support/record.js';
 
 const HOST = 'example.org';
 const FORM = 'application/x-www-form-urlencoded';

@@ -7,12 +7,12 @@ import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { loadContract } from '../src/contract.js';
-import type { Exchange } from '../test/record.js';
+import { loadContract } from '../src/contract/contract.js';
+import type { Exchange } from '../test/support/record.js';
 import { apiDocumentation } from './api-documentation.js';
 import { metricsDocumentation } from './metrics-documentation.js';
 
-const TESTS = 'test/contract/createSession.test.ts';
+const TESTS = 'test/operations/createSession.test.ts';
 const RESOURCE = 'Api::V1::Sessions';
 
 const cwd = new URL('../', import.meta.url);

@@ -7,9 +7,9 @@ import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import openapiTypescript, { astToString } from 'openapi-typescript';
-import { loadContract } from '../src/contract.js';
-import { PROVIDERS, type Provider } from '../src/migrations.js';
-import { checkSchemas } from '../src/validation.js';
+import { loadContract } from '../src/contract/contract.js';
+import { checkSchemas } from '../src/contract/validation.js';
+import { PROVIDERS, type Provider } from '../src/database/migrations.js';
 import { schemaFor } from './schema.js';
 
 const root = new URL('../', import.meta.url);
@@ -54,7 +54,7 @@ async function generateHandlers() {
   await writeFile(
     new URL('handlers.ts', generated),
     [
-      "import type { Handler, OperationId } from '../operation.js';",
+      "import type { Handler, OperationId } from '../contract/handler.js';",
       ...ids.map((id) => `import { ${id} } from '../operations/${id}.js';`),
       '',
       `export const handlers = { ${ids.join(', ')} } satisfies { [Id in OperationId]?: Handler<Id> };`,

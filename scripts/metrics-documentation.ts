@@ -1,5 +1,5 @@
-import type { Contract } from '../src/contract.js';
-import { createMetrics } from '../src/metrics.js';
+import type { Contract } from '../src/contract/contract.js';
+import { createMetrics } from '../src/telemetry/metrics.js';
 
 /** Labels of a histogram's own. */
 const BUCKET = 'le';

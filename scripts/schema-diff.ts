@@ -4,7 +4,7 @@ import {
   type SqlDriverAdapter,
   type SqlMigrationAwareDriverAdapterFactory,
 } from '@prisma/driver-adapter-utils';
-import { openSchemaEngine, type Provider, readMigrations, SCHEMA_FILTER } from '#built/migrations.js';
+import { openSchemaEngine, type Provider, readMigrations, SCHEMA_FILTER } from '#built/database/migrations.js';
 import { schemaFor } from './schema.js';
 
 /** The models of both databases, as they are written. */

@@ -1,28 +1,28 @@
 import fastify, { type FastifyInstance, type FastifyServerOptions, LogController } from 'fastify';
-import { createAdmission } from './admission.js';
-import type { Config } from './config.js';
-import type { Contract } from './contract.js';
-import type { Database } from './database.js';
+import type { Config } from './config/config.js';
+import type { TracingConfig } from './config/tracing.js';
+import type { Contract } from './contract/contract.js';
+import type { Database } from './database/database.js';
 import { handlers } from './generated/handlers.js';
-import type { Metrics } from './metrics.js';
-import { createPasswordUpgrades } from './password-upgrades.js';
-import { createPasswords, type Passwords } from './passwords.js';
-import { docsPlugin } from './plugins/docs.js';
-import { errorsPlugin } from './plugins/errors.js';
-import { expiredCountersPlugin } from './plugins/expired-counters.js';
-import { metricsPlugin } from './plugins/metrics.js';
-import { requestBodyPlugin } from './plugins/request-body.js';
-import { requestLogPlugin } from './plugins/request-log.js';
-import { responseHeadersPlugin } from './plugins/response-headers.js';
-import { routesPlugin } from './plugins/routes.js';
-import { stoppingPlugin } from './plugins/stopping.js';
-import { tokensPlugin } from './plugins/tokens.js';
-import { unroutedPlugin } from './plugins/unrouted.js';
-import { answerBadUrl, answerClientError } from './replies-outside-operations.js';
-import { createRequestId } from './request-id.js';
-import { createThrottle } from './throttle.js';
-import type { TraceableServices } from './traced-services.js';
-import type { TracingConfig } from './tracing-config.js';
+import { requestBodyPlugin } from './http/body.js';
+import { docsPlugin } from './http/docs.js';
+import { stoppingPlugin } from './http/draining.js';
+import { errorsPlugin } from './http/errors.js';
+import { answerBadUrl, answerClientError } from './http/replies-outside-operations.js';
+import { createRequestId } from './http/request-id.js';
+import { responseHeadersPlugin } from './http/response-headers.js';
+import { routesPlugin } from './http/routes.js';
+import { unroutedPlugin } from './http/unrouted.js';
+import { createAdmission } from './passwords/hash-queue.js';
+import { createPasswordUpgrades } from './passwords/password-upgrades.js';
+import { createPasswords, type Passwords } from './passwords/passwords.js';
+import type { Metrics } from './telemetry/metrics.js';
+import { requestLogPlugin } from './telemetry/request-log.js';
+import { metricsPlugin } from './telemetry/request-metrics.js';
+import type { TraceableServices } from './telemetry/traced-services.js';
+import { expiredCountersPlugin } from './throttle/expired-counters.js';
+import { createThrottle } from './throttle/throttle.js';
+import { tokensPlugin } from './tokens/tokens.js';
 
 declare module 'fastify' {
   interface FastifyInstance {
@@ -103,7 +103,7 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
   if (metrics) await app.register(metricsPlugin, { metrics });
   await app.register(errorsPlugin, { contract });
   if (config.corsOrigins.length > 0) {
-    const { corsPlugin } = await import('./plugins/cors.js');
+    const { corsPlugin } = await import('./http/cors.js');
     await app.register(corsPlugin, { contract, origins: config.corsOrigins });
   }
   await app.register(unroutedPlugin);
@@ -137,9 +137,9 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
 /** Traces from here on: requests in the order of the hooks, so this comes first. Only here is what it takes loaded. */
 async function trace(app: FastifyInstance, services: TraceableServices, config: TracingConfig, options: AppOptions) {
   const [{ startTracing }, { tracingPlugin }, { traceServices }] = await Promise.all([
-    import('./tracing.js'),
-    import('./plugins/tracing.js'),
-    import('./traced-services.js'),
+    import('./telemetry/tracing.js'),
+    import('./telemetry/request-spans.js'),
+    import('./telemetry/traced-services.js'),
   ]);
   const tracing = await startTracing(config, options.contract.version, app.log);
   await app.register(tracingPlugin, { tracing });

@@ -1,9 +1,9 @@
 #!/usr/bin/env node
 import { Command, CommanderError } from 'commander';
-import { readConfig } from './config.js';
-import { ExpectedError } from './expected-error.js';
-import { sizeThreadPool } from './thread-pool.js';
-import { declareUsersCommands } from './users-command-line.js';
+import { declareUsersCommands } from './commands/users/command-line.js';
+import { readConfig } from './config/config.js';
+import { ExpectedError } from './errors/expected-error.js';
+import { sizeThreadPool } from './passwords/thread-pool.js';
 
 /** sysexits.h: EX_USAGE. */
 const EXIT_USAGE = 64;
@@ -22,7 +22,7 @@ program
   .action(async () => {
     // Nothing has been read yet that there would be to read again.
     process.on('SIGHUP', () => {});
-    const { serve } = await import('./serve.js');
+    const { serve } = await import('./commands/serve.js');
     await serve(process.env);
   });
 
@@ -30,7 +30,7 @@ program
   .command('migrate')
   .description('apply the migrations to the database')
   .action(async () => {
-    const { migrate } = await import('./migrate.js');
+    const { migrate } = await import('./database/migrate.js');
     const applied = await migrate(readConfig(process.env, { issuesTokens: false }).databaseUrl);
     for (const name of applied) console.log(`applied ${name}`);
     if (applied.length === 0) console.log('nothing to apply');
@@ -40,7 +40,7 @@ program
   .command('health')
   .description('ask the service that runs here whether it lives; exit 1 where it does not')
   .action(async () => {
-    const { checkHealth } = await import('./health.js');
+    const { checkHealth } = await import('./commands/health.js');
     await checkHealth(readConfig(process.env, { issuesTokens: false }));
   });
 
@@ -48,7 +48,7 @@ program
   .command('demo')
   .description('serve a database of its own, data/demo.db, with one user')
   .action(async () => {
-    const { demo } = await import('./demo.js');
+    const { demo } = await import('./commands/demo.js');
     await demo(process.env);
   });
 

@@ -1,12 +1,12 @@
 import { Writable } from 'node:stream';
 import t, { type Test } from 'tap';
 import { type AppOptions, buildApp } from '#built/app.js';
-import { readConfig } from '#built/config.js';
-import { type Contract, loadContract, operationNamed } from '#built/contract.js';
-import type { Database } from '#built/database.js';
-import { checkReply } from './contract/check-reply.js';
-import { FORM } from './send.js';
-import { SECRET } from './service.js';
+import { readConfig } from '#built/config/config.js';
+import { type Contract, loadContract, operationNamed } from '#built/contract/contract.js';
+import type { Database } from '#built/database/database.js';
+import { checkReply } from './support/check-reply.js';
+import { FORM } from './support/send.js';
+import { SECRET } from './support/service.js';
 
 const login = {
   method: 'POST' as const,

@@ -1,4 +1,4 @@
-import type { Handler } from '../operation.js';
+import type { Handler } from '../contract/handler.js';
 
 /**
  * Logs a user in. One answer, at one cost, for an unknown email, a wrong password and a disabled user; only the log tells

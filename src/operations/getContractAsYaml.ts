@@ -1,4 +1,4 @@
-import type { Handler } from '../operation.js';
+import type { Handler } from '../contract/handler.js';
 
 export const getContractAsYaml: Handler<'getContractAsYaml'> = ({ origin }, { contract }) => ({
   status: 200,

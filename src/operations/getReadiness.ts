@@ -1,5 +1,5 @@
-import { HttpError } from '../http-error.js';
-import type { Handler } from '../operation.js';
+import type { Handler } from '../contract/handler.js';
+import { HttpError } from '../errors/http-error.js';
 
 /** A database that does not answer is thrown, and answered with 503, as it is everywhere. */
 export const getReadiness: Handler<'getReadiness'> = async (_input, { database, stopping }) => {

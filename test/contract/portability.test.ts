@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import t from 'tap';
-import { loadContract } from '#built/contract.js';
+import { loadContract } from '#built/contract/contract.js';
 import { portabilityFaults } from './portability.js';
 
 const served = loadContract().served.asYaml('https://login.example.com');

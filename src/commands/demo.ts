@@ -1,0 +1,37 @@
+import { readConfig } from '../config/config.js';
+import { loadContract, operationNamed } from '../contract/contract.js';
+import { openDatabase } from '../database/database.js';
+import { migrate } from '../database/migrate.js';
+import { createPasswords } from '../passwords/passwords.js';
+import { serve } from './serve.js';
+
+/** A database of its own: a user whose password everybody knows belongs into no other. */
+const DATABASE_URL = 'file:./data/demo.db';
+
+/** Serves a database with one user, that of the contract's first example, and prints how to log in. */
+export async function demo(environment: NodeJS.ProcessEnv): Promise<void> {
+  const env = { LOG_LEVEL: 'warn', ...environment, DATABASE_URL, DATABASE_URL_FILE: '' };
+  const config = readConfig(env, { issuesTokens: true });
+  const contract = loadContract();
+  const login = operationNamed(contract, 'createSession');
+  const [body] = login.bodies.values();
+  const { email = '', password = '' } = body?.examples[0]?.value ?? {};
+
+  await migrate(config.databaseUrl);
+  const database = await openDatabase(config.databaseUrl);
+  const passwordDigest = await createPasswords(config.hashing).hash(password);
+  const user = await database.users.find({ email });
+  if (user) await database.users.update(user.id, { passwordDigest });
+  else await database.users.add(email, passwordDigest);
+  await database.close();
+
+  const url = await serve(env);
+  console.log(`
+Serving one user, ${email} with the password ${password}. Log in with
+
+  curl ${url}${login.path} -d '${new URLSearchParams({ email, password })}'
+
+or in Swagger UI: ${url}${operationNamed(contract, 'getDocumentation').path}
+Ctrl-C stops the service.
+`);
+}

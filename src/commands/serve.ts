@@ -1,0 +1,141 @@
+import { on } from 'node:events';
+import { closeSync, openSync } from 'node:fs';
+import closeWithGrace from 'close-with-grace';
+import type { FastifyInstance } from 'fastify';
+import { buildApp } from '../app.js';
+import { readConfig } from '../config/config.js';
+import { loadContract } from '../contract/contract.js';
+import { LOGIN_TIMEOUT, openDatabase } from '../database/database.js';
+import { migrate } from '../database/migrate.js';
+import { ExpectedError } from '../errors/expected-error.js';
+import { createLogger } from '../telemetry/log.js';
+import { type MetricsServer, serveMetrics } from '../telemetry/metrics-server.js';
+import { readJwtSecret } from '../tokens/jwt-secret.js';
+import { keepHeapSmall } from './heap.js';
+import { createReload } from './reload.js';
+
+/** Milliseconds for the requests in flight, once the service is told to stop. */
+const STOP_TIMEOUT = 20_000;
+/** Milliseconds in which two SIGINT under npm are one: the terminal sends it to node, and npm sends it on. */
+const SAME_SIGINT = 100;
+
+/** The address to listen at can't be had. */
+class CannotListen extends ExpectedError {}
+
+/**
+ * Brings the database up to date and serves it until SIGTERM or SIGINT. Resolves when it listens.
+ *
+ * @param env - the environment variables, which SIGHUP reads again for the files that they name
+ * @returns the URL that it answers at
+ * @throws ConfigError, DatabaseUnavailable, CannotListen
+ */
+export async function serve(env: NodeJS.ProcessEnv): Promise<string> {
+  // Before anything is read: a SIGHUP that comes while the service starts is made up for once it has.
+  const hangups = on(process, 'SIGHUP');
+  const started = dieOfSignals();
+  const config = readConfig(env, { issuesTokens: true });
+  keepHeapSmall();
+  const contract = loadContract();
+  const applied = await migrate(config.databaseUrl);
+  const jwtSecret = await readJwtSecret(config);
+  const metrics = config.metrics && (await import('../telemetry/metrics.js')).createMetrics(contract);
+  const database = await openDatabase(config.databaseUrl, {
+    timeout: LOGIN_TIMEOUT,
+    poolMax: config.databasePoolMax,
+    onFailure: metrics?.databaseFailed,
+  });
+  const logger = await createLogger(config.logLevel);
+  const app = await buildApp({ contract, config, database, jwtSecret, metrics, logger });
+  for (const name of applied) app.log.info(`applied migration ${name}`);
+  let metricsServer: MetricsServer | undefined;
+  const close = async () => {
+    await app.close();
+    await database.close();
+    // Last of all, so that a scrape still sees how the service stops.
+    metricsServer?.close();
+  };
+  // Before it says that it listens, for whoever waits for that may stop it at once.
+  started();
+  const { uninstall } = stopOnSignal(app, close, config.shutdownDelaySeconds * 1_000);
+  const { changeJwtSecret, log } = app;
+  const running = { config, jwtSecret };
+  reloadAt(hangups, createReload({ env, running, log, changeJwtSecret, reconnect: database.reconnect }));
+  try {
+    if (metrics && config.metrics) {
+      const listening = serveMetrics(metrics.registry, config.metrics);
+      metricsServer = await orCannotListen('METRICS_HOST and METRICS_PORT', listening);
+    }
+    const url = await orCannotListen('HOST and PORT', app.listen({ host: config.host, port: config.port }));
+    if (metricsServer) app.log.info(`metrics at ${metricsServer.url}`);
+    return url;
+  } catch (error) {
+    uninstall();
+    await close();
+    throw error;
+  }
+}
+
+/** @param variables - that say where */
+async function orCannotListen<T>(variables: string, listening: Promise<T>): Promise<T> {
+  try {
+    return await listening;
+  } catch (error) {
+    if (error instanceof Error && 'syscall' in error) throw new CannotListen(`${variables}: ${error.message}`);
+    throw error;
+  }
+}
+
+/**
+ * The first process of a container does not die of a signal by itself. Until there is something to finish, it should.
+ *
+ * @returns what ends this
+ */
+function dieOfSignals(): () => void {
+  const die = (_signal: string, number: number) => process.exit(128 + number);
+  const signals = process.pid === 1 ? (['SIGTERM', 'SIGINT'] as const) : [];
+  for (const signal of signals) process.on(signal, die);
+  return () => {
+    for (const signal of signals) process.off(signal, die);
+  };
+}
+
+/** One after another, also where they come faster. */
+async function reloadAt(hangups: AsyncIterable<unknown>, reload: () => Promise<void>): Promise<void> {
+  for await (const _ of hangups) {
+    if (process.stdout.isTTY && !hasTerminal()) dieOfHangup();
+    else await reload();
+  }
+}
+
+/** Whoever has closed the terminal expects it. By itself Node 20 can't exit any more: it aborts, which is a signal as well. */
+function dieOfHangup(): void {
+  process.removeAllListeners('SIGHUP');
+  process.kill(process.pid, 'SIGHUP');
+}
+
+function hasTerminal(): boolean {
+  try {
+    closeSync(openSync('/dev/tty', 'r'));
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** @param delay - milliseconds until the service begins to stop */
+function stopOnSignal(app: FastifyInstance, close: () => Promise<void>, delay: number) {
+  const underNpm = process.env.npm_lifecycle_event !== undefined;
+  let lastSigint = Number.NEGATIVE_INFINITY;
+  process.on('SIGINT', () => {
+    const now = performance.now();
+    if (underNpm && now - lastSigint < SAME_SIGINT) return;
+    lastSigint = now;
+    process.emit('SIGTERM', 'SIGTERM');
+  });
+  const options = { delay: delay + STOP_TIMEOUT, logger: app.log, skip: ['SIGINT' as const, 'SIGHUP' as const] };
+  return closeWithGrace(options, async ({ signal, err }) => {
+    if (err) app.log.fatal({ err }, err.message);
+    if (signal) app.log.info('stopping: finishing the requests in flight');
+    await close();
+  });
+}

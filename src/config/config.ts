@@ -1,0 +1,194 @@
+import { isIP } from 'node:net';
+import { fileURLToPath } from 'node:url';
+import { cleanEnv, EnvError, makeExactValidator } from 'envalid';
+import { ExpectedError } from '../errors/expected-error.js';
+import type { AdmissionLimits } from '../passwords/hash-queue.js';
+import type { Hashing } from '../passwords/passwords.js';
+import { hashesForPool } from '../passwords/thread-pool.js';
+import type { Budgets } from '../throttle/throttle.js';
+import { integer, oneOf, text } from './env-validators.js';
+import { readSecretFiles } from './secret-files.js';
+import { readTracingConfig, type TracingConfig } from './tracing.js';
+
+export type DatabaseUrl = { provider: 'sqlite'; file: string } | { provider: 'postgresql'; href: string };
+
+/** As Fastify's option of this name: which addresses, told with their distance in hops, are proxies of ours. */
+export type TrustProxy = boolean | string[] | ((address: string, hop: number) => boolean);
+
+export type Config = {
+  host: string;
+  port: number;
+  databaseUrl: DatabaseUrl;
+  /** Connections to PostgreSQL at once. */
+  databasePoolMax: number;
+  /** Undefined on SQLite where none is set: one is made and kept beside the database. */
+  jwtSecret: string | undefined;
+  tokenTtlSeconds: number;
+  hashing: Hashing;
+  admission: AdmissionLimits;
+  budgets: Budgets;
+  logLevel: (typeof LOG_LEVELS)[number];
+  trustProxy: TrustProxy;
+  /** Undefined where tracing is off. */
+  tracing: TracingConfig | undefined;
+  shutdownDelaySeconds: number;
+  /** Where the metrics are served; undefined where they are off. */
+  metrics: { host: string; port: number } | undefined;
+  /** Whose pages may read the replies, as browsers spell it: `https://app.example.com`. */
+  corsOrigins: string[];
+};
+
+/** Something in the environment is wrong. `faults` has a line for each variable, which never holds a secret. */
+export class ConfigError extends ExpectedError {
+  /** EX_CONFIG. */
+  override readonly exitCode = 78;
+
+  constructor(readonly faults: string[]) {
+    super(['the environment is not right:', ...faults.map((fault) => `  ${fault}`)].join('\n'));
+  }
+}
+
+const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
+const HASHINGS = ['argon2id', 'bcrypt'] as const;
+
+/** RFC 7518, section 3.2: a key at least as long as the hash that HS256 makes. */
+export const JWT_SECRET_MIN_BYTES = 32;
+/** Ten years: a longer life is a mistake, such as milliseconds for seconds. */
+const TOKEN_TTL_MAX_SECONDS = 315_360_000;
+
+/**
+ * Reads the configuration from environment variables, and from the files that they name; an empty variable counts as unset.
+ *
+ * @param issuesTokens - whether the command needs JWT_SECRET
+ * @throws ConfigError with all that is wrong at once
+ */
+export function readConfig(env: NodeJS.ProcessEnv, { issuesTokens }: { issuesTokens: boolean }): Config {
+  const set = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== ''));
+  const { secrets, faults: fileFaults } = readSecretFiles(set);
+  const faults = [...fileFaults.values()];
+  const values = cleanEnv(
+    { ...set, ...Object.fromEntries(secrets) },
+    {
+      HOST: text({ default: '127.0.0.1' }),
+      PORT: integer(0, 65_535)({ default: 3000 }),
+      DATABASE_URL: databaseUrl({ default: parseDatabaseUrl('file:./data/sessions.db') }),
+      DATABASE_POOL_MAX: integer(1, 1_000)({ default: 10 }),
+      JWT_SECRET: jwtSecret({
+        default: undefined,
+        desc: 'has to be set when DATABASE_URL is PostgreSQL, so that all instances sign with the same secret',
+        requiredWhen: ({ DATABASE_URL }) =>
+          issuesTokens && (DATABASE_URL as DatabaseUrl | undefined)?.provider === 'postgresql',
+      }),
+      TOKEN_TTL_SECONDS: integer(1, TOKEN_TTL_MAX_SECONDS)({ default: 86_400 }),
+      PASSWORD_HASHING: oneOf(HASHINGS)({ default: 'argon2id' }),
+      BCRYPT_COST: integer(4, 31)({ default: 12 }),
+      BCRYPT_PEPPER: text({ default: '' }),
+      HASH_QUEUE_MAX: integer(0, 1_000_000)({ default: 1_000 }),
+      HASH_WAIT_MAX_MS: integer(0, 60_000)({ default: 2_000 }),
+      THROTTLE_EMAIL_ADDRESS: integer(0, 1_000_000)({ default: 10 }),
+      THROTTLE_ADDRESS: integer(0, 1_000_000)({ default: 100 }),
+      THROTTLE_EMAIL: integer(0, 1_000_000)({ default: 200 }),
+      LOG_LEVEL: oneOf(LOG_LEVELS)({ default: 'info' }),
+      TRUST_PROXY: trustProxy({ default: false }),
+      SHUTDOWN_DELAY_SECONDS: integer(0, 300)({ default: 0 }),
+      METRICS_PORT: integer(0, 65_535)({ default: undefined }),
+      METRICS_HOST: text({ default: undefined }),
+      CORS_ORIGINS: corsOrigins({ default: [] }),
+    },
+    {
+      reporter({ errors }) {
+        for (const [name, error] of Object.entries(errors)) {
+          // Without its file, what else is said of a secret is not to the point.
+          if (fileFaults.has(name)) continue;
+          faults.push(`${secrets.has(name) ? `${name}_FILE: the content` : name} ${error?.message}`);
+        }
+      },
+    },
+  );
+  const tracing = readTracingConfig(set, faults);
+  // 0 is any free port. A value that is wrong can't be looked at.
+  if (faults.length === 0 && values.METRICS_PORT && values.METRICS_PORT === values.PORT)
+    faults.push('METRICS_PORT has to differ from PORT');
+  if (faults.length > 0) throw new ConfigError(faults);
+  return {
+    host: values.HOST,
+    port: values.PORT,
+    databaseUrl: values.DATABASE_URL,
+    databasePoolMax: values.DATABASE_POOL_MAX,
+    jwtSecret: values.JWT_SECRET,
+    tokenTtlSeconds: values.TOKEN_TTL_SECONDS,
+    hashing: {
+      ...(values.PASSWORD_HASHING === 'bcrypt'
+        ? { algorithm: 'bcrypt', cost: values.BCRYPT_COST }
+        : { algorithm: 'argon2id' }),
+      ...(values.BCRYPT_PEPPER && { bcryptPepper: values.BCRYPT_PEPPER }),
+    },
+    admission: { slots: hashesForPool(env), maxQueue: values.HASH_QUEUE_MAX, maxWait: values.HASH_WAIT_MAX_MS },
+    budgets: {
+      emailAddress: values.THROTTLE_EMAIL_ADDRESS,
+      address: values.THROTTLE_ADDRESS,
+      email: values.THROTTLE_EMAIL,
+    },
+    logLevel: values.LOG_LEVEL,
+    trustProxy: values.TRUST_PROXY,
+    tracing,
+    shutdownDelaySeconds: values.SHUTDOWN_DELAY_SECONDS,
+    metrics:
+      values.METRICS_PORT === undefined
+        ? undefined
+        : { host: values.METRICS_HOST ?? values.HOST, port: values.METRICS_PORT },
+    corsOrigins: values.CORS_ORIGINS,
+  };
+}
+
+const jwtSecret = makeExactValidator((value) => {
+  if (Buffer.byteLength(value) >= JWT_SECRET_MIN_BYTES) return value;
+  throw new EnvError(`has to have at least ${JWT_SECRET_MIN_BYTES} bytes`);
+});
+
+const databaseUrl = makeExactValidator(parseDatabaseUrl);
+
+function parseDatabaseUrl(value: string): DatabaseUrl {
+  if (value.startsWith('file://') && URL.canParse(value)) {
+    return { provider: 'sqlite', file: fileURLToPath(value) };
+  }
+  if (/^file:.*[^/]$/.test(value) && !value.includes(':memory:')) {
+    return { provider: 'sqlite', file: value.slice('file:'.length) };
+  }
+  // An @ in the path is part of a password in which a / is not percent-encoded.
+  if (/^postgres(ql)?:\/\/[^/]*(\/[^@]*)?$/.test(value) && URL.canParse(value)) {
+    return { provider: 'postgresql', href: value };
+  }
+  throw new EnvError('has to be file:PATH or postgresql://USER:PASSWORD@HOST:PORT/DATABASE');
+}
+
+const trustProxy = makeExactValidator<TrustProxy>((value) => {
+  if (value === 'true' || value === 'false') return value === 'true';
+  if (/^\d+$/.test(value)) return (_address, hop) => hop < Number(value);
+  const addresses = value.split(',').map((address) => address.trim());
+  if (addresses.every(isAddressOrSubnet)) return addresses;
+  throw new EnvError('has to be true, false, a number of proxies, or a list of addresses and subnets');
+});
+
+function isAddressOrSubnet(value: string): boolean {
+  const [address = '', bits, ...more] = value.split('/');
+  const version = isIP(address);
+  if (version === 0 || more.length > 0) return false;
+  return bits === undefined || (/^\d+$/.test(bits) && Number(bits) <= (version === 4 ? 32 : 128));
+}
+
+const corsOrigins = makeExactValidator((value) => {
+  const origins = value.split(',').map((origin) => origin.trim());
+  if (value.includes('*')) {
+    throw new EnvError(
+      'has to list each origin: with * any page could try passwords from the addresses of its visitors',
+    );
+  }
+  if (origins.every(isOrigin)) return origins;
+  throw new EnvError('has to be a list of origins as browsers send them, such as https://app.example.com');
+});
+
+/** As the Fetch standard serializes it: in lower case, with neither path nor default port. */
+function isOrigin(value: string): boolean {
+  return /^https?:/.test(value) && URL.canParse(value) && new URL(value).origin === value;
+}

@@ -1,0 +1,112 @@
+import { accessSync, constants } from 'node:fs';
+import { cleanEnv, EnvError, makeExactValidator } from 'envalid';
+import { isPercentEncoded } from '../text/percent-encoding.js';
+import { addTo, integer, oneOf, text } from './env-validators.js';
+
+export type TracingConfig = {
+  exporter: (typeof EXPORTERS)[number];
+  /** Of the exporter `otlp`. */
+  protocol: (typeof PROTOCOLS)[number];
+  /** Whether a request's `traceparent` is honoured. */
+  honoursTraceparent: boolean;
+};
+
+const EXPORTERS = ['otlp', 'console'] as const;
+/** Without gRPC: it would be larger than all the rest, and what takes it takes HTTP too. */
+const PROTOCOLS = ['http/protobuf', 'http/json'] as const;
+const SAMPLERS = ['always_on', 'always_off', 'traceidratio'].flatMap((name) => [name, `parentbased_${name}`]);
+const PROPAGATORS = ['tracecontext', 'baggage', 'none'];
+/** The longest that a timer takes, in milliseconds. */
+const LONGEST = 2 ** 31 - 1;
+
+/**
+ * Reads OpenTelemetry's own variables where they switch tracing on; where not, they are meant for others. Its SDK reads most
+ * of them again by itself, but goes on with a default where it does not understand one.
+ *
+ * @param set - the variables that are not empty
+ * @param faults - what is wrong is added here, by name
+ * @returns undefined where tracing is off, or there are faults
+ */
+export function readTracingConfig(set: NodeJS.ProcessEnv, faults: string[]): TracingConfig | undefined {
+  if (!isOn(set)) return undefined;
+  const reporter = addTo(faults);
+  const values = cleanEnv(
+    set,
+    {
+      OTEL_TRACES_EXPORTER: oneOf(EXPORTERS)({ default: 'otlp' }),
+      OTEL_EXPORTER_OTLP_PROTOCOL: oneOf(PROTOCOLS)({ default: 'http/protobuf' }),
+      OTEL_EXPORTER_OTLP_TRACES_PROTOCOL: oneOf(PROTOCOLS)({ default: undefined }),
+      OTEL_TRACES_SAMPLER: oneOf(SAMPLERS)({ default: undefined }),
+      OTEL_TRACES_SAMPLER_ARG: probability({ default: undefined }),
+      OTEL_PROPAGATORS: includesTraceContext({ default: true }),
+      OTEL_SERVICE_NAME: text({ default: undefined }),
+      OTEL_RESOURCE_ATTRIBUTES: pairs(/^[^=]*$/)({ default: undefined }),
+      OTEL_BSP_SCHEDULE_DELAY: integer(0, LONGEST)({ default: undefined }),
+      OTEL_BSP_EXPORT_TIMEOUT: integer(1, LONGEST)({ default: undefined }),
+      OTEL_BSP_MAX_QUEUE_SIZE: integer(1, LONGEST)({ default: undefined }),
+      OTEL_BSP_MAX_EXPORT_BATCH_SIZE: integer(1, LONGEST)({ default: undefined }),
+    },
+    { reporter },
+  );
+  for (const prefix of ['OTEL_EXPORTER_OTLP_', 'OTEL_EXPORTER_OTLP_TRACES_']) {
+    cleanEnv(set, Object.fromEntries(OF_EXPORTER.map(([name, spec]) => [`${prefix}${name}`, spec])), { reporter });
+  }
+  if (faults.length > 0) return undefined;
+  return {
+    exporter: values.OTEL_TRACES_EXPORTER,
+    protocol: values.OTEL_EXPORTER_OTLP_TRACES_PROTOCOL ?? values.OTEL_EXPORTER_OTLP_PROTOCOL,
+    honoursTraceparent: values.OTEL_PROPAGATORS,
+  };
+}
+
+function isOn(set: NodeJS.ProcessEnv): boolean {
+  if (set.OTEL_SDK_DISABLED?.trim().toLowerCase() === 'true') return false;
+  const hasEndpoint = set.OTEL_EXPORTER_OTLP_ENDPOINT ?? set.OTEL_EXPORTER_OTLP_TRACES_ENDPOINT;
+  return (set.OTEL_TRACES_EXPORTER ?? (hasEndpoint ? 'otlp' : 'none')) !== 'none';
+}
+
+const httpUrl = makeExactValidator((value) => {
+  if (/^https?:\/\//i.test(value) && URL.canParse(value)) return value;
+  throw new EnvError('has to be a URL that begins with http:// or https://');
+});
+
+const readableFile = makeExactValidator((value) => {
+  try {
+    accessSync(value, constants.R_OK);
+    return value;
+  } catch {
+    throw new EnvError('has to be a file that can be read');
+  }
+});
+
+const probability = makeExactValidator((value) => {
+  if (/^\d*\.?\d+$/.test(value) && Number(value) <= 1) return Number(value);
+  throw new EnvError('has to be a number from 0 to 1');
+});
+
+const includesTraceContext = makeExactValidator((value) => {
+  const names = value.split(',').map((name) => name.trim());
+  if (names.every((name) => PROPAGATORS.includes(name))) return names.includes('tracecontext');
+  throw new EnvError(`has to be a list of ${PROPAGATORS.join(', ')}`);
+});
+
+const pairs = (valuePattern: RegExp) =>
+  makeExactValidator((value) => {
+    const isPair = (pair: string) => {
+      const [, rest] = pair.match(/^[^=]*[^=\s][^=]*=(.*)$/) ?? [];
+      return rest !== undefined && valuePattern.test(rest) && isPercentEncoded(pair);
+    };
+    if (value.split(',').every((pair) => pair.trim() === '' || isPair(pair))) return value;
+    throw new EnvError('has to be a list of NAME=VALUE, percent-encoded');
+  });
+
+/** What an exporter takes, for all signals or for traces alone. The SDK alone uses it. */
+const OF_EXPORTER = Object.entries({
+  ENDPOINT: httpUrl({ default: undefined }),
+  HEADERS: pairs(/./)({ default: undefined }),
+  TIMEOUT: integer(1, LONGEST)({ default: undefined }),
+  COMPRESSION: oneOf(['gzip', 'none'])({ default: undefined }),
+  CERTIFICATE: readableFile({ default: undefined }),
+  CLIENT_CERTIFICATE: readableFile({ default: undefined }),
+  CLIENT_KEY: readableFile({ default: undefined }),
+});

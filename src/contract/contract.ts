@@ -1,0 +1,234 @@
+import { readFileSync } from 'node:fs';
+import { parse } from 'yaml';
+import {
+  createServedDocument,
+  type Document,
+  type ServedDocument,
+  withHeadersOfEveryReply,
+  withoutExtensions,
+} from './document.js';
+
+/** A JSON Schema (draft 2020-12) with every `$ref` resolved. */
+export type Schema = { [keyword: string]: unknown };
+
+/** One status that an operation may answer. */
+export type ReplySpec = {
+  status: number;
+  /** Undefined where there is no content. */
+  mediaType: string | undefined;
+  schema: Schema;
+  headers: Map<string, Schema>;
+  /** The message that an error carries where its schema leaves it open: that of the example. */
+  message: string | undefined;
+};
+
+export type BodySpec = { schema: Schema; examples: { summary: string; value: Record<string, string> }[] };
+
+export type Operation = {
+  id: string;
+  method: string;
+  /** As the contract spells it, with `{name}` for a parameter. */
+  path: string;
+  pathPattern: RegExp;
+  /** The package that answers this operation in place of a handler of ours. */
+  servedBy: string | undefined;
+  /** Replies to requests below its path, of the files that this package serves there, by status. */
+  repliesBelow: Map<number, ReplySpec>;
+  parameters: { path: Schema; query: Schema; header: Schema };
+  /** By media type, in the contract's order. Empty where the operation takes no body. */
+  bodies: Map<string, BodySpec>;
+  /** Bytes. */
+  maxContentLength: number | undefined;
+  replies: Map<number, ReplySpec>;
+};
+
+export type Contract = {
+  served: ServedDocument;
+  /** The same for people: what every reply carries is left out. */
+  brief: object;
+  title: string;
+  version: string;
+  operations: Operation[];
+  /** Replies to a request that reaches no operation, by status. */
+  repliesOutsideOperations: Map<number, ReplySpec>;
+  /** What every reply carries beside its own headers, where pages of other origins may read them. */
+  headersAcrossOrigins: Map<string, Schema>;
+};
+
+const METHODS = ['get', 'put', 'post', 'delete', 'options', 'patch', 'trace'] as const;
+
+/** What the service answers by itself, whatever a handler does; so every operation has to declare it. */
+const STATUSES_OF_ANY_OPERATION = [405, 500];
+const STATUSES_OF_A_BODY = [400, 413, 415];
+
+const WITHOUT_CONTENT = [204, 302, 304];
+
+/**
+ * Reads the contract, and refuses one that this service can't keep.
+ *
+ * @throws Error whose message names the operation
+ */
+export function loadContract(url: URL = new URL('../../openapi.yaml', import.meta.url)): Contract {
+  const source: Document = parse(readFileSync(url, 'utf8'));
+  const document = withHeadersOfEveryReply(source);
+  const resolved = resolveReferences(document, document) as ResolvedDocument;
+  const operations = Object.entries(resolved.paths).flatMap(([path, item]) =>
+    METHODS.flatMap((method) => {
+      const operation = item[method];
+      return operation ? [readOperation(method, path, operation, item.parameters ?? [])] : [];
+    }),
+  );
+  return {
+    served: createServedDocument(document),
+    brief: withoutExtensions(source),
+    title: resolved.info.title,
+    version: resolved.info.version,
+    operations,
+    repliesOutsideOperations: readReplies('x-replies-outside-operations', resolved['x-replies-outside-operations']),
+    headersAcrossOrigins: readHeaders(resolved['x-headers-across-origins']),
+  };
+}
+
+/** @throws Error where the contract has no such operation */
+export function operationNamed(contract: Contract, id: string): Operation {
+  const operation = contract.operations.find((candidate) => candidate.id === id);
+  if (!operation) throw new Error(`openapi.yaml: there is no operation ${id}`);
+  return operation;
+}
+
+/** The reply that the contract declares for a status of an operation, or of a request that reached none. */
+export function findReply(contract: Contract, operation: Operation | undefined, status: number): ReplySpec | undefined {
+  if (!operation) return contract.repliesOutsideOperations.get(status);
+  return operation.replies.get(status) ?? operation.repliesBelow.get(status);
+}
+
+/** The path of a request's target as the router reads it: RFC 9112, section 3.2 lets a client send a whole URL. */
+function pathOf(target: string): string {
+  const path = target.replace(/^https?:\/\/[^/?#]*/i, '').split(/[?#]/, 1)[0] ?? '';
+  try {
+    return decodeURI(path);
+  } catch {
+    return path;
+  }
+}
+
+/** The operations at a request's path, whatever their method. */
+export function operationsAt(contract: Contract, url: string): Operation[] {
+  const path = pathOf(url);
+  return contract.operations.filter((operation) => operation.pathPattern.test(path));
+}
+
+// The parts of an OpenAPI 3.1 document that we read, once its references are resolved. Redocly's lint has checked that
+// the document has this shape; what is more than its shape is checked below.
+type ResolvedDocument = {
+  info: { title: string; version: string };
+  paths: Record<string, ResolvedPathItem>;
+  'x-replies-outside-operations': Record<string, ResolvedReply>;
+  'x-headers-across-origins': ResolvedHeaders;
+};
+type ResolvedPathItem = { parameters?: ResolvedParameter[] } & Partial<
+  Record<(typeof METHODS)[number], ResolvedOperation>
+>;
+type ResolvedOperation = {
+  operationId: string;
+  'x-served-by'?: string;
+  'x-replies-below'?: Record<string, ResolvedReply>;
+  parameters?: ResolvedParameter[];
+  requestBody?: { 'x-max-content-length'?: number; content: Record<string, ResolvedBody> };
+  responses: Record<string, ResolvedReply>;
+};
+type ResolvedBody = { schema: Schema; examples?: Record<string, BodySpec['examples'][number]> };
+type ResolvedParameter = { name: string; in: string; required?: boolean; schema: Schema };
+type ResolvedHeaders = Record<string, { schema: Schema }>;
+type ResolvedReply = {
+  headers?: ResolvedHeaders;
+  content?: Record<string, { schema?: Schema; example?: { message?: string } }>;
+};
+
+function readOperation(
+  method: string,
+  path: string,
+  operation: ResolvedOperation,
+  pathParameters: ResolvedParameter[],
+): Operation {
+  const { operationId: id, requestBody } = operation;
+  const parameters = [...pathParameters, ...(operation.parameters ?? [])];
+  const replies = readReplies(id, operation.responses);
+  for (const status of [...STATUSES_OF_ANY_OPERATION, ...(requestBody ? STATUSES_OF_A_BODY : [])]) {
+    if (!replies.has(status)) throw new Error(`openapi.yaml: operation ${id} has to declare status ${status}`);
+  }
+  if (requestBody && !requestBody['x-max-content-length']) {
+    throw new Error(`openapi.yaml: the requestBody of operation ${id} has to declare x-max-content-length`);
+  }
+  return {
+    id,
+    method: method.toUpperCase(),
+    path,
+    pathPattern: new RegExp(`^${path.replaceAll('.', '\\.').replaceAll(/\{[^}]+\}/g, '[^/]+')}$`),
+    servedBy: operation['x-served-by'],
+    repliesBelow: readReplies(id, operation['x-replies-below'] ?? {}),
+    parameters: {
+      path: parametersSchema(parameters, 'path'),
+      query: parametersSchema(parameters, 'query'),
+      header: parametersSchema(parameters, 'header'),
+    },
+    bodies: new Map(
+      Object.entries(requestBody?.content ?? {}).map(([mediaType, { schema, examples = {} }]) => [
+        mediaType,
+        { schema, examples: Object.values(examples) },
+      ]),
+    ),
+    maxContentLength: requestBody?.['x-max-content-length'],
+    replies,
+  };
+}
+
+function readReplies(owner: string, responses: Record<string, ResolvedReply>): Map<number, ReplySpec> {
+  return new Map(
+    Object.entries(responses).map(([code, { headers = {}, content = {} }]) => {
+      const status = Number(code);
+      const media = Object.entries(content);
+      if (!Number.isInteger(status) || media.length !== (WITHOUT_CONTENT.includes(status) ? 0 : 1)) {
+        throw new Error(`openapi.yaml: reply ${code} of ${owner} needs a number as its status, and one media type`);
+      }
+      const [[mediaType, { schema = {}, example }] = [undefined, {}]] = media;
+      return [status, { status, mediaType, schema, headers: readHeaders(headers), message: example?.message }];
+    }),
+  );
+}
+
+function readHeaders(headers: ResolvedHeaders): Map<string, Schema> {
+  return new Map(Object.entries(headers).map(([name, { schema }]) => [name, schema]));
+}
+
+function parametersSchema(parameters: ResolvedParameter[], location: 'path' | 'query' | 'header'): Schema {
+  const own = parameters.filter((parameter) => parameter.in === location);
+  return {
+    type: 'object',
+    required: own.filter(({ required }) => required).map(({ name }) => name),
+    properties: Object.fromEntries(own.map(({ name, schema }) => [name, schema])),
+  };
+}
+
+/** Puts in place of each `$ref` what it points to in the same document (RFC 6901). */
+function resolveReferences(node: unknown, document: unknown, within: readonly string[] = []): unknown {
+  if (Array.isArray(node)) return node.map((item) => resolveReferences(item, document, within));
+  if (!isObject(node)) return node;
+  const reference = node.$ref;
+  if (typeof reference !== 'string') {
+    return Object.fromEntries(
+      Object.entries(node).map(([key, value]) => [key, resolveReferences(value, document, within)]),
+    );
+  }
+  if (within.includes(reference)) throw new Error(`openapi.yaml: ${reference} refers to itself`);
+  const keys = reference.split('/').slice(1);
+  const target = keys
+    .map((key) => key.replaceAll('~1', '/').replaceAll('~0', '~'))
+    .reduce<unknown>((parent, key) => (isObject(parent) ? parent[key] : undefined), document);
+  if (target === undefined) throw new Error(`openapi.yaml: ${reference} points to nothing`);
+  return resolveReferences(target, document, [...within, reference]);
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}

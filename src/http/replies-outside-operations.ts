@@ -1,0 +1,49 @@
+import { STATUS_CODES } from 'node:http';
+import type { Duplex } from 'node:stream';
+import type { FastifyBaseLogger, FastifyReply, FastifyRequest } from 'fastify';
+import { type Contract, findReply } from '../contract/contract.js';
+import { responseHeaders } from './declared-headers.js';
+import { createRequestId } from './request-id.js';
+
+/** Statuses of the errors of Node's HTTP parser that are not a plain 400. */
+const STATUSES: { [code: string]: number } = {
+  ERR_HTTP_REQUEST_TIMEOUT: 408,
+  HPE_HEADER_OVERFLOW: 431,
+};
+
+/** Answers a request whose URL can't be decoded: Fastify runs neither hooks nor error handler for it. Returns the status. */
+export function answerBadUrl(contract: Contract, request: FastifyRequest, reply: FastifyReply): number {
+  const { headers, body } = replyOutsideOperations(contract, 400, request.id);
+  for (const [name, value] of headers) reply.header(name, value);
+  request.log.info({ status: 400, ip: request.ip }, 'answered');
+  reply.code(400).send(body);
+  return 400;
+}
+
+/** Answers what could not even be read as a request; then hangs up. Returns the status, where somebody was left to answer. */
+export function answerClientError(
+  contract: Contract,
+  log: FastifyBaseLogger,
+  { code = '' }: { code?: string },
+  socket: Duplex,
+): number | undefined {
+  if (code === 'ECONNRESET' || !socket.writable) return undefined;
+  const status = STATUSES[code] ?? 400;
+  const requestId = createRequestId(undefined);
+  const { headers, body } = replyOutsideOperations(contract, status, requestId);
+  log.info({ requestId, status, code }, 'answered');
+  headers.push(['Content-Length', String(Buffer.byteLength(body))], ['Connection', 'close']);
+  const lines = headers.map(([name, value]) => `${name}: ${value}\r\n`).join('');
+  socket.end(`HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n${lines}\r\n${body}`);
+  return status;
+}
+
+function replyOutsideOperations(contract: Contract, status: number, requestId: string) {
+  const spec = findReply(contract, undefined, status);
+  if (!spec) throw new Error(`openapi.yaml: x-replies-outside-operations has to declare status ${status}`);
+  const body = JSON.stringify({ message: spec.message });
+  const facts = { body, requestId, elapsedMilliseconds: 0, operationsAtPath: () => [] };
+  const headers = responseHeaders(spec, facts);
+  headers.push(['Content-Type', `${spec.mediaType}; charset=utf-8`]);
+  return { headers, body };
+}

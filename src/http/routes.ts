@@ -1,0 +1,98 @@
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import fp from 'fastify-plugin';
+import type { Client } from '../contract/client.js';
+import type { Contract, Operation } from '../contract/contract.js';
+import type { LogFields, Services } from '../contract/handler.js';
+import { compileSchema } from '../contract/validation.js';
+import { HttpError } from '../errors/http-error.js';
+
+type AnyReply = { status: number; body: unknown; log?: LogFields };
+type AnyHandler = (input: unknown, services: Services) => AnyReply | Promise<AnyReply>;
+
+export type RoutesOptions = {
+  contract: Contract;
+  /** By operationId. */
+  handlers: object;
+  services: Services;
+};
+
+/** Makes a route of each operation of the contract, and refuses to start where operations and handlers differ. */
+export const routesPlugin = fp<RoutesOptions>(
+  async (app, { contract, handlers, services }) => {
+    // The compiler checked each handler against its own operation's types; the table of them all has no common type.
+    const handlerById = new Map(Object.entries(handlers as { [id: string]: AnyHandler }));
+
+    for (const operation of contract.operations.filter(({ servedBy }) => !servedBy)) {
+      const handler = handlerById.get(operation.id);
+      if (!handler) throw new Error(`openapi.yaml: operation ${operation.id} has no handler`);
+      handlerById.delete(operation.id);
+      app.route({
+        method: operation.method,
+        url: operation.path.replaceAll(/\{([^}]+)\}/g, ':$1'),
+        config: { operation },
+        ...(operation.maxContentLength && { bodyLimit: operation.maxContentLength }),
+        schema: routeSchema(operation),
+        validatorCompiler: ({ schema }) => {
+          const validate = compileSchema(schema);
+          return (value: unknown) => {
+            const errors = validate(value);
+            const whole = errors.find(({ field }) => field === '');
+            if (whole) return { error: new HttpError(400, `The body ${whole.message}`) };
+            return errors.length > 0 ? { error: new HttpError(400, '', { errors }) } : { value };
+          };
+        },
+        async handler(request, reply) {
+          const { status, body, log } = await handler(inputOf(request, reply), services);
+          Object.assign(request.logFields, log);
+          const spec = operation.replies.get(status);
+          if (!spec)
+            throw new Error(`operation ${operation.id} answered ${status}, which openapi.yaml does not declare`);
+          // Fastify adds the charset to a type that has one; only JSON is serialized from the schema.
+          if (spec.mediaType) reply.type(spec.mediaType);
+          return reply.code(status).send(body);
+        },
+      });
+    }
+
+    const [left] = handlerById.keys();
+    if (left !== undefined) throw new Error(`handler ${left} has no operation in openapi.yaml`);
+
+    app.addHook('onReady', async () => {
+      for (const { id, method, path, servedBy } of contract.operations) {
+        if (servedBy && !app.hasRoute({ method, url: path })) {
+          throw new Error(`openapi.yaml: operation ${id} is not served by ${servedBy}`);
+        }
+      }
+    });
+  },
+  { name: 'routes', dependencies: ['response-headers', 'errors', 'request-body', 'request-log'] },
+);
+
+function routeSchema({ bodies, parameters, replies }: Operation) {
+  return {
+    ...(bodies.size > 0 && { body: { content: Object.fromEntries(bodies) } }),
+    params: parameters.path,
+    querystring: parameters.query,
+    response: Object.fromEntries([...replies].map(([status, { schema }]) => [status, schema])),
+  };
+}
+
+function inputOf(request: FastifyRequest, { raw }: FastifyReply) {
+  const { body, params, query, ip } = request;
+  const client: Client = {
+    address: ip,
+    hasHungUp: () => raw.destroyed,
+    // The reply's close, while there is no reply. Fastify's own signal aborts as soon as the body has been read.
+    onHangUp(listener) {
+      raw.once('close', listener);
+      return () => raw.off('close', listener);
+    },
+  };
+  return { body, path: params, query, client, origin: originOf(request) };
+}
+
+/** What a proxy says of the scheme and the host counts where it is trusted (`TRUST_PROXY`). */
+function originOf({ protocol, host }: FastifyRequest): string | undefined {
+  const url = `${protocol}://${host}`;
+  return /^https?$/.test(protocol) && URL.canParse(url) ? new URL(url).origin : undefined;
+}

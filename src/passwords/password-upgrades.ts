@@ -1,0 +1,50 @@
+import type { User, Users } from '../database/users.js';
+import { type Admission, Overloaded } from './hash-queue.js';
+import { type Passwords, PasswordTooLong } from './passwords.js';
+
+export type PasswordUpgrades = {
+  /** Has a password that has just matched stored in the current form, some time after the answer. Never throws. */
+  add(user: Pick<User, 'id' | 'passwordDigest'>, password: string): void;
+  /** Resolves when nothing is left to store. */
+  finished(): Promise<void>;
+};
+
+/** Passwords that may wait to be hashed: a few seconds' work. Who does not get in is upgraded at another login. */
+const MAX_WAITING = 32;
+
+/** Upgrades one password at a time, so that logins keep the other threads. */
+export function createPasswordUpgrades(
+  users: Pick<Users, 'replacePasswordDigest'>,
+  passwords: Pick<Passwords, 'hash' | 'isOutdated'>,
+  admission: Admission,
+  log: { info(fields: object, message: string): void; error(fields: object, message: string): void },
+): PasswordUpgrades {
+  const waiting = new Set<number>();
+  let last: Promise<void> = Promise.resolve();
+
+  async function upgrade({ id, passwordDigest }: Pick<User, 'id' | 'passwordDigest'>, password: string): Promise<void> {
+    try {
+      const digest = await admission.run(() => passwords.hash(password));
+      // Where the digest is no longer the one that matched, somebody has changed the password since.
+      const stored = await users.replacePasswordDigest(id, passwordDigest, digest);
+      if (stored) log.info({ userId: id }, 'stored the password in the current form');
+    } catch (err) {
+      // bcrypt can't hold the whole of a longer password, so it stays in the form that does. Where logins have to wait,
+      // an upgrade can wait for another one.
+      if (!(err instanceof PasswordTooLong || err instanceof Overloaded))
+        log.error({ err, userId: id }, 'the password was not upgraded');
+    } finally {
+      waiting.delete(id);
+    }
+  }
+
+  return {
+    add(user, password) {
+      if (waiting.has(user.id) || waiting.size >= MAX_WAITING) return;
+      if (!passwords.isOutdated(user.passwordDigest, password)) return;
+      waiting.add(user.id);
+      last = last.then(() => upgrade(user, password));
+    },
+    finished: () => last,
+  };
+}

@@ -1,0 +1,128 @@
+import { randomBytes } from 'node:crypto';
+import { hash as hashArgon2, type Options } from '@node-rs/argon2';
+import { hash as hashBcrypt } from '@node-rs/bcrypt';
+import type { ReadOptions } from './formats/digest.js';
+import { readDigest } from './formats/read-digest.js';
+
+/**
+ * How new passwords are stored. `cost` is bcrypt's: 4 to 31, each step doubles the work. `bcryptPepper` is Devise's: what
+ * is appended to a password before bcrypt reads it, at login too.
+ */
+export type Hashing = ({ algorithm: 'argon2id' } | { algorithm: 'bcrypt'; cost: number }) & { bcryptPepper?: string };
+
+/** What a digest is, without what it was made from. */
+export type DigestForm = {
+  format: string;
+  parameters: string;
+  /** Whether it is of the form that `hash` makes. */
+  current: boolean;
+};
+
+export type Passwords = {
+  /**
+   * Makes the digest that is stored: a PHC string, or bcrypt's `$2b$`.
+   *
+   * @throws PasswordTooLong where bcrypt would cut the password off
+   */
+  hash(password: string): Promise<string>;
+  /**
+   * Tells whether a password made this digest. Takes about as long where there is none, or one of an unknown format, so
+   * that time does not tell which emails are known.
+   */
+  verify(password: string, digest: string | undefined): Promise<boolean>;
+  /**
+   * Tells the form of a digest; undefined where it is of no known format, or where verifying it would take more memory
+   * or time than the format's bounds allow.
+   */
+  formOf(digest: string): DigestForm | undefined;
+  /** Tells whether a password that matches this digest should be hashed anew. */
+  isOutdated(digest: string, password: string): boolean;
+};
+
+/** bcrypt reads no more than this many bytes of a password. */
+const BCRYPT_MAX_BYTES = 72;
+
+/** The most that a digest from elsewhere may cost, which is four seconds or so; our own may cost what is configured. */
+const BCRYPT_MAX_COST = 16;
+
+/**
+ * OWASP Password Storage Cheat Sheet: argon2id (2 in the library's enum) with 19 MiB, 2 passes and 1 lane. memoryCost is
+ * in KiB.
+ */
+const ARGON2ID = { algorithm: 2, memoryCost: 19456, timeCost: 2, parallelism: 1 } satisfies Options;
+
+export class PasswordTooLong extends Error {
+  constructor() {
+    super(`must have at most ${BCRYPT_MAX_BYTES} bytes, because bcrypt reads no more`);
+  }
+}
+
+/** Hashes are made on libuv's threads, so the event loop stays free. */
+export function createPasswords(hashing: Hashing): Passwords {
+  const options = readOptions(hashing);
+  const current = currentForm(hashing);
+  const unmatchable = readDigest(unmatchableDigest(hashing), options);
+  return {
+    async hash(password) {
+      if (hashing.algorithm === 'argon2id') return hashArgon2(password, ARGON2ID);
+      if (Buffer.byteLength(password) > BCRYPT_MAX_BYTES) throw new PasswordTooLong();
+      // The pepper may reach past the 72 bytes, as it does in Devise.
+      return hashBcrypt(password + options.bcryptPepper, hashing.cost);
+    },
+    async verify(password, digest) {
+      const known = digest === undefined ? undefined : readDigest(digest, options);
+      return (await (known ?? unmatchable)?.verify(password)) ?? false;
+    },
+    formOf(digest) {
+      const known = readDigest(digest, options);
+      return known && { format: known.format, parameters: known.parameters, current: current.test(digest) };
+    },
+    isOutdated(digest, password) {
+      if (current.test(digest)) return false;
+      const known = readDigest(digest, options);
+      // Where a device spells the password otherwise, the new digest would refuse what the old one accepts.
+      return known !== undefined && (known.normalization === undefined || hasOneSpelling(password));
+    },
+  };
+}
+
+function readOptions(hashing: Hashing): ReadOptions {
+  const cost = hashing.algorithm === 'bcrypt' ? hashing.cost : 0;
+  return { bcryptPepper: hashing.bcryptPepper ?? '', bcryptMaxCost: Math.max(BCRYPT_MAX_COST, cost) };
+}
+
+/** `$2a$`, `$2b$` and `$2y$` are one form: names that libraries gave to the same algorithm, once its bugs were gone. */
+function currentForm(hashing: Hashing): RegExp {
+  if (hashing.algorithm === 'bcrypt') return new RegExp(`^\\$2[aby]\\$${bcryptCost(hashing.cost)}\\$`);
+  return new RegExp(`^\\$argon2id\\$v=19\\$${argon2idParameters()}\\$[^$]{22}\\$[^$]{43}$`);
+}
+
+function hasOneSpelling(password: string): boolean {
+  return password.normalize('NFKC') === password.normalize('NFD');
+}
+
+/** A digest of the current form, cost included, that stands for no known password: its hash is random. */
+function unmatchableDigest(hashing: Hashing): string {
+  if (hashing.algorithm === 'bcrypt') {
+    // bcrypt's own base 64; the last letter of a salt, and of a hash, carries fewer bits.
+    return `$2b$${bcryptCost(hashing.cost)}$${bcryptLetters(21)}.${bcryptLetters(30)}.`;
+  }
+  return `$argon2id$v=19$${argon2idParameters()}$${phcBytes(16)}$${phcBytes(32)}`;
+}
+
+function bcryptCost(cost: number): string {
+  return String(cost).padStart(2, '0');
+}
+
+function argon2idParameters(): string {
+  const { memoryCost, timeCost, parallelism } = ARGON2ID;
+  return `m=${memoryCost},t=${timeCost},p=${parallelism}`;
+}
+
+function bcryptLetters(count: number): string {
+  return randomBytes(count).toString('base64').replace(/[+=]/g, '.').slice(0, count);
+}
+
+function phcBytes(count: number): string {
+  return randomBytes(count).toString('base64').replaceAll('=', '');
+}

@@ -1,0 +1,143 @@
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import type { Contract } from '../contract/contract.js';
+import { type OperationId, OUTCOMES, type Outcome } from '../contract/handler.js';
+import type { Admission } from '../passwords/hash-queue.js';
+import { BUDGETS, type Budget } from '../throttle/throttle.js';
+
+/** A request that is over. */
+export type EndedRequest = {
+  /** Undefined where it reached no operation. */
+  operationId: string | undefined;
+  /** Undefined where the client hung up before it was answered. */
+  status: number | undefined;
+  milliseconds: number;
+  outcome?: Outcome | undefined;
+  budget?: Budget | undefined;
+};
+
+export type Metrics = {
+  registry: Registry;
+  requestEnded(request: EndedRequest): void;
+  /** @param status - with which something was answered that reached no hook of the service */
+  requestUnreadable(status: number): void;
+  databaseFailed(): void;
+  /** The same admission, with all that it runs timed. */
+  watchAdmission(admission: Admission): Admission;
+};
+
+const LOGIN: OperationId = 'createSession';
+/** Where a client may choose what a label would say, it says this. */
+const NO_OPERATION = 'unknown';
+/** nginx's status for a client that hung up; no reply has it. */
+const CLIENT_GONE = 499;
+
+/** Seconds. A login is answered within 3 s, hashing takes from 1 ms (bcrypt at cost 4) to some seconds. */
+const REQUEST_BUCKETS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
+const HASH_BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5];
+const WAIT_BUCKETS = [0.001, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5];
+
+/**
+ * All that the service counts and times, for Prometheus. No label takes a value that a client chooses. What has not
+ * happened yet stands at 0, so that the first time shows in a rate.
+ */
+export function createMetrics({ operations }: Pick<Contract, 'operations'>): Metrics {
+  const registry = new Registry();
+  const registers = [registry];
+  collectDefaultMetrics({ register: registry });
+
+  const requests = new Histogram({
+    name: 'sessions_request_duration_seconds',
+    help: 'How long requests took, by operation ("unknown": it reached none) and status (499: the client hung up).',
+    labelNames: ['operation', 'status'],
+    buckets: REQUEST_BUCKETS,
+    registers,
+  });
+  for (const { id, replies } of operations) {
+    for (const status of replies.keys()) if (status >= 500) requests.zero({ operation: id, status });
+  }
+
+  const logins = new Counter({
+    name: 'sessions_logins_total',
+    help: 'Logins, by outcome as in the log. What could not be understood (400, 413, 415) is none.',
+    labelNames: ['outcome'],
+    registers,
+  });
+  for (const outcome of OUTCOMES) logins.inc({ outcome }, 0);
+
+  const throttled = new Counter({
+    name: 'sessions_throttled_requests_total',
+    help: 'Logins answered with 429, by the budget of failures that was used up.',
+    labelNames: ['budget'],
+    registers,
+  });
+  for (const budget of BUDGETS) throttled.inc({ budget }, 0);
+
+  const unreadable = new Counter({
+    name: 'sessions_unreadable_requests_total',
+    help: 'Requests that could not be read (no HTTP, a malformed URL, not whole in time), by status.',
+    labelNames: ['status'],
+    registers,
+  });
+  for (const status of [400, 408, 431]) unreadable.inc({ status }, 0);
+
+  const databaseErrors = new Counter({
+    name: 'sessions_database_errors_total',
+    help: 'Questions to the database that were not answered, or not in time; the log has the reasons.',
+    registers,
+  });
+
+  const hashDurations = new Histogram({
+    name: 'sessions_hash_duration_seconds',
+    help: 'How long passwords took to hash, for logins and for upgrades to the current form, without the wait.',
+    buckets: HASH_BUCKETS,
+    registers,
+  });
+  const hashWaits = new Histogram({
+    name: 'sessions_hash_wait_seconds',
+    help: 'How long passwords waited for a core before they were hashed. Who was refused at once is not in it.',
+    buckets: WAIT_BUCKETS,
+    registers,
+  });
+  let load: Admission['load'] = () => ({ running: 0, waiting: 0 });
+  new Gauge({
+    name: 'sessions_hash_queue_length',
+    help: 'Passwords that wait for a core now.',
+    registers,
+    collect() {
+      this.set(load().waiting);
+    },
+  });
+  new Gauge({
+    name: 'sessions_hashes_running',
+    help: 'Passwords that are being hashed now.',
+    registers,
+    collect() {
+      this.set(load().running);
+    },
+  });
+
+  return {
+    registry,
+    requestEnded({ operationId = NO_OPERATION, status = CLIENT_GONE, milliseconds, outcome, budget }) {
+      requests.observe({ operation: operationId, status }, milliseconds / 1000);
+      if (outcome && operationId === LOGIN) logins.inc({ outcome });
+      if (budget) throttled.inc({ budget });
+    },
+    requestUnreadable: (status) => unreadable.inc({ status }),
+    databaseFailed: () => databaseErrors.inc(),
+    watchAdmission(admission) {
+      load = admission.load;
+      return {
+        load,
+        run(task, client) {
+          const waitsFor = hashWaits.startTimer();
+          return admission.run(() => {
+            waitsFor();
+            const takes = hashDurations.startTimer();
+            return task().finally(takes);
+          }, client);
+        },
+      };
+    },
+  };
+}

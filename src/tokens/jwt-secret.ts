@@ -1,0 +1,29 @@
+import { randomBytes } from 'node:crypto';
+import { link, readFile, rm, writeFile } from 'node:fs/promises';
+import { type Config, JWT_SECRET_MIN_BYTES } from '../config/config.js';
+import { ExpectedError } from '../errors/expected-error.js';
+
+/**
+ * The secret that tokens are signed with: JWT_SECRET, or on SQLite without it one that is made once at random and kept
+ * beside the database.
+ */
+export async function readJwtSecret({ jwtSecret, databaseUrl }: Config): Promise<string> {
+  if (jwtSecret !== undefined) return jwtSecret;
+  if (databaseUrl.provider !== 'sqlite') throw new Error('JWT_SECRET has to be set');
+  const file = `${databaseUrl.file}.jwt-secret`;
+  // A link appears whole or not at all, so that instances which start at once agree on one secret.
+  const candidate = `${file}.${process.pid}`;
+  await writeFile(candidate, randomBytes(32).toString('base64url'), { mode: 0o600, flush: true });
+  try {
+    await link(candidate, file);
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error;
+  } finally {
+    await rm(candidate);
+  }
+  const secret = await readFile(file, 'utf8');
+  if (Buffer.byteLength(secret) >= JWT_SECRET_MIN_BYTES) return secret;
+  throw new ExpectedError(
+    `${file} has to hold at least ${JWT_SECRET_MIN_BYTES} bytes; remove it to have a new one made`,
+  );
+}

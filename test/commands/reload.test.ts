@@ -1,0 +1,72 @@
+import { rm } from 'node:fs/promises';
+import t from 'tap';
+import { start } from '../support/executable.js';
+import { send } from '../support/send.js';
+import { SECRET } from '../support/service.js';
+import {
+  CHEAP,
+  getToken,
+  isSignedWith,
+  keepLoggingIn,
+  login,
+  replaceFile,
+  startWithUser,
+} from '../support/steady-logins.js';
+
+const NEW_SECRET = 'another secret that only the tests know, and no service';
+
+t.test('a new JWT secret under steady logins', async (t) => {
+  const cwd = t.testdir({ secret: `${SECRET}\n` });
+  const service = await startWithUser(t, { cwd, env: { ...CHEAP, JWT_SECRET_FILE: 'secret' } });
+  const logins = keepLoggingIn(service.url);
+  await logins.more(40);
+  await replaceFile(`${cwd}/secret`, `${NEW_SECRET}\n`);
+  await logins.more(20);
+  service.kill('SIGHUP');
+  await service.written('re-read JWT_SECRET_FILE; changed: the JWT secret');
+  t.ok(isSignedWith(NEW_SECRET, await getToken(service.url)), 'who logs in now gets a token with the new secret');
+  await logins.more(40);
+  const { failed, tokens } = await logins.stop();
+  t.same(failed, [], 'no login failed');
+  const signedWithOld = tokens.filter((token) => isSignedWith(SECRET, token)).length;
+  const signedWithNew = tokens.filter((token) => isSignedWith(NEW_SECRET, token)).length;
+  t.equal(signedWithOld + signedWithNew, tokens.length, 'each token is signed with the one or the other');
+  t.ok(signedWithOld >= 60 && signedWithNew >= 30, `${signedWithOld} with the old one, ${signedWithNew} with the new`);
+
+  for (const [content, fault] of [
+    ['too short and still secret', /JWT_SECRET_FILE: the content has to have at least 32 bytes/],
+    ['\n', /JWT_SECRET_FILE has to name a file that is not empty/],
+    [undefined, /JWT_SECRET_FILE has to name a file that can be read: ENOENT/],
+  ] as const) {
+    await (content === undefined ? rm(`${cwd}/secret`) : replaceFile(`${cwd}/secret`, content));
+    const errors = () =>
+      service
+        .output()
+        .split('\n')
+        .filter((line) => line.includes('nothing is changed'));
+    const before = errors().length;
+    service.kill('SIGHUP');
+    while (errors().length === before) await login(service.url);
+    t.match(errors().at(-1), fault);
+    t.ok(isSignedWith(NEW_SECRET, await getToken(service.url)), 'and the secret stays as it is');
+  }
+  t.notMatch(service.output(), /still secret|only the tests know/);
+});
+
+t.test('without a file SIGHUP changes nothing', async (t) => {
+  const service = await start(t, { cwd: t.testdir(), env: { JWT_SECRET: SECRET } });
+  service.kill('SIGHUP');
+  await service.written('SIGHUP: no secret comes from a file');
+  t.equal((await send(service.url, { path: '/livez' })).status, 200);
+  service.kill('SIGTERM');
+  t.equal(await service.exited, 0);
+});
+
+t.test('the secret beside the database is a file, too', async (t) => {
+  const cwd = t.testdir();
+  const service = await startWithUser(t, { cwd, env: CHEAP });
+  await replaceFile(`${cwd}/data/sessions.db.jwt-secret`, NEW_SECRET);
+  service.kill('SIGHUP');
+  await service.written('re-read the JWT secret beside the database; changed: the JWT secret');
+  t.ok(isSignedWith(NEW_SECRET, await getToken(service.url)));
+});

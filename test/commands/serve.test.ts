@@ -1,0 +1,250 @@
+import { createHmac } from 'node:crypto';
+import { once } from 'node:events';
+import { readFile, stat } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import { type AddressInfo, connect } from 'node:net';
+import { text } from 'node:stream/consumers';
+import t from 'tap';
+import { PROVIDERS } from '#built/database/migrations.js';
+import { run, start } from '../support/executable.js';
+import { FORM, send } from '../support/send.js';
+import { createDatabase, SECRET } from '../support/service.js';
+
+const login = { method: 'POST', path: '/api/v1/sessions', headers: FORM, body: 'email=foo%40bar.com&password=foobar' };
+
+t.test('serves with nothing set, from an empty directory', async (t) => {
+  const cwd = t.testdir();
+  const added = await run(['users', 'add', 'foo@bar.com'], { cwd, input: 'foobar\n' });
+  t.same(added, { code: 0, stdout: '1\n', stderr: '' });
+  const service = await start(t, { cwd });
+  const reply = await send(service.url, login);
+  t.equal(reply.status, 200);
+
+  const secretFile = `${cwd}/data/sessions.db.jwt-secret`;
+  t.equal((await stat(secretFile)).mode & 0o777, 0o600, 'the secret is kept beside the database, for its owner alone');
+  const [header, payload, signature] = JSON.parse(reply.body).auth_token.split('.');
+  const secret = await readFile(secretFile, 'utf8');
+  t.equal(signature, createHmac('sha256', secret).update(`${header}.${payload}`).digest('base64url'));
+
+  service.kill('SIGTERM');
+  t.equal(await service.exited, 0);
+  t.notMatch(service.output(), /foobar|foo@bar|foo%40bar/, 'neither password nor email is logged');
+  t.notMatch(service.output(), secret);
+
+  const again = await start(t, { cwd });
+  const payloadOf = async (url: string) => JSON.parse((await send(url, login)).body).auth_token.split('.')[0];
+  t.equal(await payloadOf(again.url), header, 'and starts again on the same database');
+  t.equal(await readFile(secretFile, 'utf8'), secret, 'with the same secret');
+});
+
+for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+  t.test(`${signal} finishes the requests in flight, and exits 0`, async (t) => {
+    const service = await start(t, { cwd: t.testdir() });
+    const { port } = new URL(service.url);
+    const idle = connect(Number(port), '127.0.0.1');
+    idle.write('GET /livez HTTP/1.1\r\nHost: x\r\n\r\n');
+    await once(idle, 'data');
+    idle.write('\r\n'); // As old clients do, after a body.
+
+    const inFlight = connect(Number(port), '127.0.0.1');
+    const head = `POST ${login.path} HTTP/1.1\r\nHost: x\r\nContent-Length: ${login.body.length}\r\nExpect: 100-continue\r\n`;
+    inFlight.write(`${head}Content-Type: ${FORM['content-type']}\r\n\r\n`);
+    await once(inFlight, 'data'); // 100 Continue: the request is with the service.
+
+    const [begun, silent] = [connect(Number(port), '127.0.0.1'), connect(Number(port), '127.0.0.1')];
+    await Promise.all([once(begun, 'connect'), once(silent, 'connect')]);
+    await send(service.url, { path: '/livez' }); // Behind them, so they are with the service too.
+
+    service.kill(signal);
+    await once(idle, 'close');
+    begun.write('GET /livez HTTP/1.1\r\nHost: x\r\n\r\n');
+    t.match(await text(begun), /^HTTP\/1.1 200 /, 'a proxy’s connection, whose request was on its way');
+    await once(silent, 'close');
+    inFlight.write(login.body);
+    const answer = await text(inFlight);
+    t.match(answer, /^HTTP\/1.1 401 /);
+    t.match(answer, /connection: close/i);
+    t.equal(await service.exited, 0);
+  });
+}
+
+t.test('goes on for SHUTDOWN_DELAY_SECONDS, but is no longer ready', async (t) => {
+  const service = await start(t, { cwd: t.testdir(), env: { SHUTDOWN_DELAY_SECONDS: '2' } });
+  t.equal((await send(service.url, { path: '/readyz' })).status, 200);
+  const idle = connect(Number(new URL(service.url).port), '127.0.0.1');
+  idle.write('GET /livez HTTP/1.1\r\nHost: x\r\n\r\n');
+  await once(idle, 'data');
+
+  const begun = performance.now();
+  service.kill('SIGTERM');
+  await service.written('stopping');
+  const unready = await send(service.url, { path: '/readyz' });
+  t.equal(unready.status, 503);
+  t.match(unready.headers, { 'retry-after': /^\d+$/, connection: 'close' });
+  t.equal((await send(service.url, login)).status, 401, 'new connections are served');
+  idle.write('GET /livez HTTP/1.1\r\nHost: x\r\n\r\n');
+  const answer = await text(idle);
+  t.match(answer, /^HTTP\/1.1 200 /, 'open ones too');
+  t.match(answer, /connection: close/i, 'and are told that it was the last time');
+  t.equal(await service.exited, 0);
+  t.ok(performance.now() - begun >= 2_000);
+});
+
+t.test('a second signal exits at once', async (t) => {
+  const service = await start(t, { cwd: t.testdir() });
+  const inFlight = connect(Number(new URL(service.url).port), '127.0.0.1').on('error', () => {});
+  inFlight.write(`POST ${login.path} HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\nExpect: 100-continue\r\n`);
+  inFlight.write(`Content-Type: ${FORM['content-type']}\r\n\r\n`);
+  await once(inFlight, 'data');
+  service.kill('SIGTERM');
+  await service.written('stopping');
+  service.kill('SIGINT');
+  t.equal(await service.exited, 1);
+});
+
+t.test('one Ctrl-C under npm, which sends it on, is one signal', async (t) => {
+  const service = await start(t, { cwd: t.testdir(), env: { npm_lifecycle_event: 'start' } });
+  service.kill('SIGINT');
+  await service.written('stopping');
+  service.kill('SIGINT');
+  t.equal(await service.exited, 0);
+});
+
+t.test('says all that is wrong with the environment at once, and exits 78', async (t) => {
+  const env = {
+    PORT: '70000',
+    DATABASE_URL: 'mysql://user:pa55word@host/db',
+    JWT_SECRET: 'short and secret',
+    TOKEN_TTL_SECONDS: '1h',
+    PASSWORD_HASHING: 'md5',
+    BCRYPT_COST: '3',
+    LOG_LEVEL: 'loud',
+    TRUST_PROXY: 'maybe',
+    OTEL_TRACES_EXPORTER: 'zipkin',
+    OTEL_EXPORTER_OTLP_PROTOCOL: 'grpc',
+  };
+  const { code, stdout, stderr } = await run([], { cwd: t.testdir(), env });
+  t.equal(code, 78);
+  t.equal(stdout, '');
+  for (const name of Object.keys(env)) t.match(stderr, new RegExp(`^  ${name} has to `, 'm'));
+  t.notMatch(stderr, /pa55word|short and secret/);
+  t.notMatch(stderr, /^ +at /m, 'no stack');
+});
+
+t.test('every command takes secrets from files', async (t) => {
+  const cwd = t.testdir({ url: 'file:./elsewhere.db\n', secret: `${SECRET}\n`, short: 'short and secret' });
+  const env = { DATABASE_URL_FILE: 'url', JWT_SECRET_FILE: 'secret' };
+  t.equal((await run(['users', 'add', 'foo@bar.com'], { cwd, env, input: 'foobar\n' })).stdout, '1\n');
+  t.equal((await run(['migrate'], { cwd, env })).stdout, 'nothing to apply\n');
+  t.ok((await stat(`${cwd}/elsewhere.db`)).size > 0);
+  const service = await start(t, { cwd, env });
+  t.equal((await send(service.url, login)).status, 200);
+  const demo = await start(t, { cwd, env }, ['demo']);
+  t.equal((await send(demo.url, login)).status, 200, 'on a database of its own');
+
+  for (const args of [['serve'], ['migrate'], ['users', 'list']]) {
+    const wrong = { DATABASE_URL_FILE: 'nowhere', JWT_SECRET_FILE: 'short' };
+    const { code, stdout, stderr } = await run(args, { cwd, env: wrong });
+    t.match({ code, stdout }, { code: 78, stdout: '' }, args.join(' '));
+    t.match(
+      stderr,
+      /^ {2}DATABASE_URL_FILE has to name a file that can be read.*\n {2}JWT_SECRET_FILE: the content has to /m,
+    );
+    t.notMatch(stderr, /short and secret/);
+  }
+});
+
+t.test('needs JWT_SECRET on PostgreSQL, and says why', async (t) => {
+  const env = { DATABASE_URL: 'postgresql://sessions:pa55word@127.0.0.1:1/sessions' };
+  const { code, stderr } = await run(['serve'], { cwd: t.testdir(), env });
+  t.equal(code, 78);
+  t.match(stderr, /JWT_SECRET has to be set when DATABASE_URL is PostgreSQL/);
+  t.notMatch(stderr, /pa55word/);
+});
+
+t.test('says that PostgreSQL is not there', async (t) => {
+  const env = { DATABASE_URL: 'postgresql://sessions:pa55word@127.0.0.1:1/sessions', JWT_SECRET: SECRET };
+  for (const args of [['serve'], ['migrate'], ['users', 'add', 'foo@bar.com']]) {
+    const { code, stdout, stderr } = await run(args, { cwd: t.testdir(), env, input: 'foobar\n' });
+    t.equal(code, 1, args.join(' '));
+    t.equal(stdout, '');
+    t.match(
+      stderr,
+      /^sessions-api: the database at postgresql:\/\/127\.0\.0\.1:1\/sessions does not answer: .+\n$/,
+      'one line',
+    );
+    t.notMatch(stderr, /pa55word/);
+  }
+});
+
+t.test('says that the port is taken', async (t) => {
+  const other = createServer().listen(0, '127.0.0.1');
+  t.teardown(() => other.close());
+  await once(other, 'listening');
+  const { port } = other.address() as AddressInfo;
+  const { code, stderr } = await run([], { cwd: t.testdir(), env: { PORT: String(port), LOG_LEVEL: 'warn' } });
+  t.equal(code, 1);
+  t.match(stderr, new RegExp(`^sessions-api: HOST and PORT: .*EADDRINUSE.*${port}\\n$`));
+});
+
+for (const provider of PROVIDERS) {
+  t.test(`two that start at once on one empty ${provider}`, async (t) => {
+    const cwd = t.testdir();
+    const env = {
+      DATABASE_URL: await createDatabase(t, provider),
+      ...(provider === 'postgresql' && { JWT_SECRET: SECRET }),
+    };
+    const services = await Promise.all([start(t, { cwd, env }), start(t, { cwd, env })]);
+    const { stdout } = await run(['users', 'add', 'foo@bar.com'], { cwd, env, input: 'foobar' });
+    t.equal(stdout, '1\n');
+    const headers = await Promise.all(
+      services.map(async ({ url }) => {
+        const { status, body } = await send(url, login);
+        t.equal(status, 200);
+        const [header, payload, signature] = JSON.parse(body).auth_token.split('.');
+        return { header, payload: JSON.parse(Buffer.from(payload, 'base64url').toString()).user_id, signature };
+      }),
+    );
+    t.same(
+      headers.map(({ payload }) => payload),
+      [1, 1],
+    );
+    t.equal(services.filter((service) => service.output().includes('applied migration')).length, 1);
+    const third = await run(['migrate'], { cwd, env });
+    t.equal(third.stdout, 'nothing to apply\n');
+  });
+}
+
+for (const provider of PROVIDERS) {
+  t.test(`migrate does only that on ${provider}`, async (t) => {
+    const options = { cwd: t.testdir(), env: { DATABASE_URL: await createDatabase(t, provider) } };
+    const started = performance.now();
+    t.match(await run(['migrate'], options), {
+      code: 0,
+      stdout: /^applied \d{14}_create_users\n(applied .+\n)*$/,
+      stderr: '',
+    });
+    t.ok(performance.now() - started < 9_000, 'does not wait for the timeout of the engine’s lock, 10 s');
+    t.match(await run(['migrate'], options), { code: 0, stdout: 'nothing to apply\n', stderr: '' });
+  });
+}
+
+t.test('demo prints a command that gets a token', async (t) => {
+  const cwd = t.testdir();
+  for (const time of ['the first time', 'and again']) {
+    const service = await start(t, { cwd }, ['demo']);
+    await service.written('Ctrl-C');
+    const [, url = '', body = ''] = service.output().match(/curl (\S+) -d '(.+)'/) ?? [];
+    const reply = await send(url, { ...login, path: '', body });
+    t.equal(reply.status, 200, time);
+    t.match(service.output(), `${service.url}/docs`);
+    service.kill('SIGINT');
+    t.equal(await service.exited, 0);
+  }
+});
+
+t.test('a command that it does not know', async (t) => {
+  const { code, stderr } = await run(['users', 'ad', 'x@y'], { cwd: t.testdir() });
+  t.equal(code, 64);
+  t.match(stderr, /unknown command 'ad'/);
+});

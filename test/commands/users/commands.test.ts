@@ -1,0 +1,174 @@
+import t from 'tap';
+import { deleteUser, listUsers, printStats, setDisabled, showUser } from '#built/commands/users/commands.js';
+import { readConfig } from '#built/config/config.js';
+import { openDatabase } from '#built/database/database.js';
+import { migrate } from '#built/database/migrate.js';
+import { PROVIDERS } from '#built/database/migrations.js';
+import { createPasswords } from '#built/passwords/passwords.js';
+import { run, start } from '../../support/executable.js';
+import { FORM, send } from '../../support/send.js';
+import { createDatabase, SECRET } from '../../support/service.js';
+
+for (const provider of PROVIDERS) {
+  t.test(`users add on ${provider}`, async (t) => {
+    const cwd = t.testdir();
+    const env = { DATABASE_URL: await createDatabase(t, provider) };
+    const add = (email: string, input: string | Buffer, more: NodeJS.ProcessEnv = {}) =>
+      run(['users', 'add', email], { cwd, env: { ...env, ...more }, input });
+
+    t.same(await add('foo@bar.com', 'foobar\n'), { code: 0, stdout: '1\n', stderr: '' }, 'prints the id');
+    t.same(await add('second@bar.com', 'pass word\r\nmore\n', { PASSWORD_HASHING: 'bcrypt', BCRYPT_COST: '4' }), {
+      code: 0,
+      stdout: '2\n',
+      stderr: '',
+    });
+
+    for (const email of ['foo@bar.com', 'FOO@BAR.com', ' Foo@bar.com ']) {
+      const { code, stdout, stderr } = await add(email, 'another\n');
+      t.equal(code, 1);
+      t.equal(stdout, '');
+      t.equal(stderr, `sessions-api: email is taken: ${email}\n`);
+    }
+
+    const service = await start(t, { cwd, env: { ...env, JWT_SECRET: SECRET } });
+    const login = async (email: string, password: string) => {
+      const body = new URLSearchParams({ email, password }).toString();
+      return (await send(service.url, { method: 'POST', path: '/api/v1/sessions', headers: FORM, body })).status;
+    };
+    t.equal(await login('foo@bar.com', 'foobar'), 200, 'the duplicates have changed nothing');
+    t.equal(await login('foo@bar.com', 'another'), 401);
+    t.equal(await login('second@bar.com', 'pass word'), 200, 'one line is the password');
+  });
+}
+
+t.test('what users add refuses', async (t) => {
+  const cwd = t.testdir();
+  const refused: [email: string, input: string | Buffer, said: RegExp][] = [
+    ['foobar.com', 'x\n', /^sessions-api: email must look like an email address\n$/],
+    ['', 'x\n', /email must look like an email address/],
+    [`${'a'.repeat(255)}@b`, 'x\n', /email must have at most 254 characters/],
+    ['a@b', '', /password must not be empty/],
+    ['a@b', '\n', /password must not be empty/],
+    ['a@b', 'p'.repeat(1025), /password must have at most 1024 characters/],
+    ['a@b', 'a\0b', /password must not contain NUL/],
+    ['a@b', Buffer.from([0xff, 0x0a]), /password is not valid UTF-8/],
+    ['x', '', /email must look like .*; password must not be empty/],
+  ];
+  await Promise.all(
+    refused.map(async ([email, input, said]) => {
+      t.match(await run(['users', 'add', email], { cwd, input }), { code: 1, stdout: '', stderr: said });
+    }),
+  );
+  const bcrypt = { PASSWORD_HASHING: 'bcrypt' };
+  const tooLong = await run(['users', 'add', 'a@b'], { cwd, env: bcrypt, input: 'ä'.repeat(37) });
+  t.match(tooLong, { code: 1, stderr: /^sessions-api: password must have at most 72 bytes/ });
+  const { stdout } = await run(['users', 'list', '--json'], { cwd });
+  t.same(JSON.parse(stdout).users, [], 'nothing has changed');
+});
+
+for (const provider of PROVIDERS) {
+  t.test(`managing users on ${provider}`, async (t) => {
+    const config = readConfig({ DATABASE_URL: await createDatabase(t, provider) }, { issuesTokens: false });
+    await migrate(config.databaseUrl);
+    const database = await openDatabase(config.databaseUrl);
+    t.teardown(() => database.close());
+    const digest = await createPasswords({ algorithm: 'bcrypt', cost: 4 }).hash('foobar');
+    for (const name of ['foo', 'bar', 'baz', 'evil\u001b[2J']) await database.users.add(`${name}@bar.com`, digest);
+
+    const printed = async (command: Promise<void>) => {
+      const { args } = t.capture(console, 'log');
+      await command;
+      return args().flat().join('\n');
+    };
+    const json = async (command: Promise<void>) => JSON.parse(await printed(command));
+    const all = { after: 0, limit: 100 };
+
+    const firstPage = await printed(listUsers(config, { ...all, limit: 2, json: true }));
+    t.match(JSON.parse(firstPage), { users: [{ id: 1, email: 'foo@bar.com', disabled_at: null }, { id: 2 }], next: 2 });
+    t.match(JSON.parse(firstPage).users[0].password, { format: 'bcrypt', parameters: 'cost=4', current: false });
+    t.notMatch(firstPage, digest, 'no digest');
+    t.match(await json(listUsers(config, { ...all, after: 2, json: true })), {
+      users: [{ id: 3 }, { id: 4 }],
+      next: null,
+    });
+    const table = await printed(listUsers(config, { ...all, email: 'EVIL' }));
+    t.match(
+      table,
+      /^id +state +created_at +email\n4 +enabled .* evil\\u\{1b\}\[2j@bar.com$/,
+      'nothing to steer a terminal',
+    );
+
+    t.same(
+      await json(listUsers(config, { ...all, email: 'b_r@', json: true })),
+      { users: [], next: null },
+      'no wildcards',
+    );
+
+    t.equal(await printed(setDisabled(config, ' BAR@bar.com', true, {})), 'disabled bar@bar.com (id 2)');
+    const { disabled_at } = await json(showUser(config, '2', { json: true }));
+    t.match(disabled_at, /^20\d\d-.*Z$/);
+    t.equal((await json(setDisabled(config, '2', true, { json: true }))).disabled_at, disabled_at, 'once is enough');
+    t.match(await printed(showUser(config, '2', {})), `disabled since ${disabled_at}`);
+    t.match(await json(listUsers(config, { ...all, disabled: true, json: true })), { users: [{ id: 2 }], next: null });
+    const enabled = await json(listUsers(config, { ...all, disabled: false, json: true }));
+    t.match(enabled.users, [{ id: 1 }, { id: 3 }, { id: 4 }]);
+
+    await database.users.update(1, { passwordDigest: await createPasswords(config.hashing).hash('foobar') });
+    t.same(await json(printStats(config, { json: true })), {
+      users: 4,
+      disabled: 1,
+      formats: [
+        { format: 'bcrypt', parameters: 'cost=4', current: false, users: 3 },
+        { format: 'argon2id', parameters: 'm=19456,t=2,p=1', current: true, users: 1 },
+      ],
+    });
+    const stats = await printed(printStats(config, {}));
+    t.match(stats, /^3 +bcrypt +cost=4 +upgraded at login\n1 +argon2id +m=19456,t=2,p=1 +current\n/);
+    t.equal((await json(setDisabled(config, '2', false, { json: true }))).disabled_at, null);
+
+    await t.rejects(deleteUser(config, '3', {}), { message: /--yes deletes without asking/ });
+    t.equal(await printed(deleteUser(config, '3', { yes: true })), 'deleted baz@bar.com (id 3)');
+    for (const key of ['3', 'baz@bar.com', '99999999999', '']) {
+      await t.rejects(showUser(config, key, {}), { message: /^there is no user with the /, exitCode: 1 });
+    }
+  });
+}
+
+t.test('users set-password', async (t) => {
+  const cwd = t.testdir();
+  const options = { cwd, input: 'another password\n' };
+  t.equal((await run(['users', 'add', 'foo@bar.com'], options)).code, 0);
+  t.same(await run(['users', 'set-password', 'FOO@bar.com'], { cwd, input: 'new\n' }), {
+    code: 0,
+    stdout: 'set the password of foo@bar.com (id 1)\n',
+    stderr: '',
+  });
+  const database = await openDatabase({ provider: 'sqlite', file: `${cwd}/data/sessions.db` });
+  const user = await database.users.find({ email: 'foo@bar.com' }).finally(() => database.close());
+  t.ok(await createPasswords({ algorithm: 'argon2id' }).verify('new', user?.passwordDigest));
+  t.match(await run(['users', 'set-password', '2'], options), { code: 1, stderr: /^sessions-api: there is no user/ });
+});
+
+t.test('usage', async (t) => {
+  const cwd = t.testdir();
+  const wrong = [
+    [],
+    ['nonsense'],
+    ['show'],
+    ['list', '--limit', '0'],
+    ['list', '--limit', 'x'],
+    ['list', '--nonsense'],
+  ];
+  const usages = [...wrong, ['list', '--disabled', '--enabled']].map(async (args) => {
+    const { code, stdout, stderr } = await run(['users', ...args], { cwd });
+    t.match({ code, stdout }, { code: 64, stdout: '' }, args.join(' '));
+    t.not(stderr, '');
+  });
+  const verbs = ['add', 'list', 'show', 'set-password', 'disable', 'enable', 'delete', 'import', 'export', 'stats'];
+  const helps = verbs.map(async (verb) => {
+    const { code, stdout } = await run(['users', verb, '--help'], { cwd });
+    t.equal(code, 0);
+    t.match(stdout, new RegExp(`Example:\\n  \\$ sessions-api users ${verb}`));
+  });
+  await Promise.all([...usages, ...helps]);
+});

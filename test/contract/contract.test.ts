@@ -1,0 +1,52 @@
+import { readFile, writeFile } from 'node:fs/promises';
+import { pathToFileURL } from 'node:url';
+import t, { type Test } from 'tap';
+import { loadContract, operationsAt } from '#built/contract/contract.js';
+
+const source = await readFile(new URL('../../openapi.yaml', import.meta.url), 'utf8');
+
+/** Loads the contract with one piece of its text replaced. */
+async function loadWith(t: Test, text: string, replacement: string) {
+  t.ok(source.includes(text), `the contract has ${JSON.stringify(text)}`);
+  const file = `${t.testdir()}/openapi.yaml`;
+  await writeFile(file, source.replace(text, replacement));
+  return loadContract(pathToFileURL(file));
+}
+
+const refused: [what: string, text: string, replacement: string, said: RegExp][] = [
+  [
+    'a status that the service may answer',
+    `        "415":\n          $ref: "#/components/responses/UnsupportedMediaType"\n`,
+    '',
+    /operation createSession has to declare status 415/,
+  ],
+  [
+    'a status of any operation',
+    `        "405":\n          $ref: "#/components/responses/MethodNotAllowed"\n        "500":\n          $ref: "#/components/responses/InternalServerError"\n\n  /readyz:`,
+    `        "500":\n          $ref: "#/components/responses/InternalServerError"\n\n  /readyz:`,
+    /operation getLiveness has to declare status 405/,
+  ],
+  ['the length of a body', 'x-max-content-length: 16384', 'x-nothing: 1', /createSession has to declare x-max-content/],
+  ['a status as a number', '"401":', '"4XX":', /reply 4XX of createSession needs a number/],
+  ['a reference that leads somewhere', '/schemas/Credentials', '/schemas/Nobody', /schemas\/Nobody points to nothing/],
+  [
+    'a reference that ends',
+    `$ref: "#/components/schemas/FieldError"`,
+    `$ref: "#/components/schemas/Error"`,
+    /schemas\/Error refers to itself/,
+  ],
+];
+
+for (const [what, text, replacement, said] of refused) {
+  t.test(`refuses a contract without ${what}`, async (t) => {
+    await t.rejects(loadWith(t, text, replacement), { message: said });
+  });
+}
+
+t.test('finds the operations at a path, parameters included', async (t) => {
+  const contract = await loadWith(t, '  /livez:', '  /live.z/{id}/x:');
+  const idsAt = (url: string) => operationsAt(contract, url).map(({ id }) => id);
+  t.same(idsAt('/live.z/1/x'), ['getLiveness']);
+  t.same(idsAt('/live.z/1/x?y=/z'), ['getLiveness']);
+  for (const url of ['/livezz/1/x', '/live.z/1/2/x', '/live.z//x', '/live.z/1/x/']) t.same(idsAt(url), [], url);
+});

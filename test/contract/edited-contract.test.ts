@@ -1,0 +1,67 @@
+import { cp, readFile, symlink, writeFile } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
+import t, { type Test } from 'tap';
+import { run, start } from '../support/executable.js';
+import { FORM, send } from '../support/send.js';
+
+const root = fileURLToPath(new URL('../../', import.meta.url));
+
+/** Puts a copy of the built service into a directory of the test's own, with nothing but openapi.yaml changed. */
+async function copyWith(t: Test, edits: [text: string, replacement: string][]): Promise<{ cwd: string; main: string }> {
+  const cwd = t.testdir();
+  for (const name of ['dist', 'prisma', 'package.json'])
+    await cp(`${root}${name}`, `${cwd}/${name}`, { recursive: true });
+  await symlink(`${root}node_modules`, `${cwd}/node_modules`);
+  let contract = await readFile(`${root}openapi.yaml`, 'utf8');
+  for (const [text, replacement] of edits) {
+    t.ok(contract.includes(text), `the contract has ${JSON.stringify(text)}`);
+    contract = contract.replace(text, replacement);
+  }
+  await writeFile(`${cwd}/openapi.yaml`, contract);
+  return { cwd, main: `${cwd}/dist/main.js` };
+}
+
+t.test('openapi.yaml alone changes what the running service does', async (t) => {
+  const options = await copyWith(t, [
+    ['maxLength: 1024', 'maxLength: 8'],
+    ['const: SAMEORIGIN', 'const: DENY'],
+    ['const: max-age=0, private, must-revalidate', 'const: no-store'],
+    ['x-max-content-length: 16384', 'x-max-content-length: 100'],
+    ['          message: Unsupported media type', '          message: Send a form'],
+    // The reply loses its only field, which the handler still answers.
+    ['      required: [auth_token]\n', ''],
+    ['        auth_token:\n', '        renamed_token:\n'],
+    ['  /livez:', '  /alive:'],
+  ]);
+  await run(['users', 'add', 'foo@bar.com'], { ...options, input: 'foobar\n' });
+  const service = await start(t, options);
+  const login = (password: string, type: object = FORM) =>
+    send(service.url, {
+      method: 'POST',
+      path: '/api/v1/sessions',
+      headers: { ...type },
+      body: `email=foo%40bar.com&password=${password}`,
+    });
+
+  const loggedIn = await login('foobar');
+  t.equal(loggedIn.status, 200);
+  t.equal(loggedIn.body, '{}', 'a removed field is not sent');
+  t.equal(loggedIn.headers['x-frame-options'], 'DENY', 'a fixed header value');
+  t.equal(loggedIn.headers['cache-control'], 'no-store');
+
+  t.equal((await login('12345678')).status, 401);
+  const tooLong = await login('123456789');
+  t.equal(tooLong.status, 400, 'a maxLength');
+  t.match(tooLong.body, /at most 8 characters/);
+  t.equal((await login('x'.repeat(100))).status, 413);
+  t.match(await login('foobar', {}), { status: 415, body: '{"message":"Send a form"}' });
+  t.equal((await send(service.url, { path: '/alive' })).status, 200);
+  t.equal((await send(service.url, { path: '/livez' })).status, 404);
+});
+
+t.test('an operation without a handler stops the start', async (t) => {
+  const options = await copyWith(t, [['operationId: getLiveness', 'operationId: getPulse']]);
+  const { code, stderr } = await run(['serve'], options);
+  t.equal(code, 1);
+  t.match(stderr, /operation getPulse has no handler/);
+});

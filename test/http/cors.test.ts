@@ -1,0 +1,146 @@
+import t, { type Test } from 'tap';
+import { FORM, type Reply, type Request } from '../support/send.js';
+import { type ServiceOptions, startService, UNTHROTTLED } from '../support/service.js';
+
+const LISTED = ['https://app.example.com', 'http://localhost:5173'] as const;
+const UNLISTED = [
+  'https://evil.example.com',
+  'https://app.example.com.evil.example',
+  'https://app.example.com:8443',
+  'http://app.example.com',
+  'https://APP.example.com',
+  LISTED.join(', '),
+  'null',
+  '*',
+  '',
+];
+const CORS_ORIGINS = LISTED.join(',');
+
+const login = {
+  method: 'POST',
+  path: '/api/v1/sessions',
+  headers: FORM,
+  body: 'email=foo%40bar.com&password=foobar',
+};
+
+/** Replies of many statuses, each by a request that gets it. */
+const REQUESTS: { [status: number]: Request } = {
+  200: login,
+  400: { ...login, body: 'email=foo' },
+  401: { ...login, body: 'email=foo%40bar.com&password=toets' },
+  404: { path: '/nowhere' },
+  405: { method: 'DELETE', path: login.path },
+  413: { ...login, body: 'x'.repeat(20_000) },
+  415: { ...login, headers: { 'content-type': 'text/plain' } },
+};
+
+async function startWithUser(t: Test, env: ServiceOptions['env'] = {}) {
+  const service = await startService(t, 'sqlite', { env: { PASSWORD_HASHING: 'bcrypt', BCRYPT_COST: '8', ...env } });
+  await service.addUser('foo@bar.com', 'foobar');
+  const ask = (request: Request, headers: Request['headers']): Promise<Reply> =>
+    service.request({ ...request, headers: { ...request.headers, ...headers } });
+  return { ask };
+}
+
+function corsHeaders({ headers }: Reply): string[] {
+  return Object.keys(headers).filter((name) => name.startsWith('access-control-') || name === 'vary');
+}
+
+const preflight = (origin: string) => ({
+  origin,
+  'access-control-request-method': 'POST',
+  'access-control-request-headers': 'content-type',
+});
+
+t.test('pages of a listed origin may read every reply', async (t) => {
+  const { ask } = await startWithUser(t, { CORS_ORIGINS });
+  for (const origin of LISTED) {
+    for (const [status, request] of Object.entries(REQUESTS)) {
+      const reply = await ask(request, { origin });
+      t.equal(reply.status, Number(status));
+      t.match(reply.headers, { 'access-control-allow-origin': origin, vary: 'Origin' }, status);
+      t.same(
+        reply.headers['access-control-expose-headers']?.split(', ').sort(),
+        ['Accept-Post', 'Allow', 'Content-Length', 'ETag', 'Retry-After', 'X-Request-Id', 'X-Runtime'],
+        'and what its headers tell',
+      );
+    }
+  }
+  const page = await ask({ path: '/docs/nowhere' }, { origin: LISTED[0] });
+  t.match(page, { status: 404, headers: { 'access-control-allow-origin': LISTED[0] } });
+});
+
+t.test('replies that say to come again', async (t) => {
+  const [origin] = LISTED;
+  const wrong = { ...login, body: 'email=foo%40bar.com&password=toets' };
+  const { ask } = await startWithUser(t, { CORS_ORIGINS, THROTTLE_EMAIL_ADDRESS: '1' });
+  await ask(wrong, { origin });
+  const throttled = await ask(wrong, { origin });
+  t.match(throttled, { status: 429, headers: { 'access-control-allow-origin': origin, 'retry-after': /^\d+$/ } });
+
+  const full = await startWithUser(t, { ...UNTHROTTLED, CORS_ORIGINS, HASH_QUEUE_MAX: '0', UV_THREADPOOL_SIZE: '1' });
+  const replies = await Promise.all(Array.from({ length: 8 }, () => full.ask(login, { origin })));
+  const refused = replies.find(({ status }) => status === 503);
+  t.match(refused, { headers: { 'access-control-allow-origin': origin, 'retry-after': /^\d+$/ } });
+});
+
+t.test('pages of any other origin may not', async (t) => {
+  const { ask } = await startWithUser(t, { CORS_ORIGINS });
+  for (const origin of UNLISTED) {
+    for (const [status, request] of Object.entries(REQUESTS)) {
+      const reply = await ask(request, { origin });
+      t.equal(reply.status, Number(status));
+      t.same(corsHeaders(reply), ['vary'], `${status} for ${origin}`);
+    }
+    const refused = await ask({ method: 'OPTIONS', path: login.path }, preflight(origin));
+    t.match(refused, { status: 405, headers: { allow: 'POST', vary: 'Origin' } });
+    t.same(corsHeaders(refused), ['vary'], origin);
+  }
+  t.same(corsHeaders(await ask(login, {})), ['vary'], 'nor is anything said to who names no origin');
+});
+
+t.test('preflights', async (t) => {
+  const { ask } = await startWithUser(t, { CORS_ORIGINS });
+  const [origin] = LISTED;
+  const options = { method: 'OPTIONS', path: login.path };
+  const allowed = await ask(options, preflight(origin));
+  t.match(allowed, {
+    status: 204,
+    headers: {
+      'access-control-allow-origin': origin,
+      'access-control-allow-methods': 'POST',
+      'access-control-allow-headers': 'X-Request-Id, Content-Type',
+      'access-control-max-age': '7200',
+      vary: 'Origin',
+    },
+  });
+  t.notOk(allowed.headers['access-control-allow-credentials']);
+  t.notOk(allowed.headers['content-length'], 'as RFC 9110 has it');
+  const probe = await ask(
+    { ...options, path: '/livez' },
+    { ...preflight(origin), 'access-control-request-method': 'GET' },
+  );
+  t.match(probe, {
+    status: 204,
+    headers: { 'access-control-allow-methods': 'GET, HEAD', 'access-control-allow-headers': 'X-Request-Id' },
+  });
+
+  const nowhere = await ask({ ...options, path: '/nowhere' }, preflight(origin));
+  t.match(nowhere, { status: 404, headers: { 'access-control-allow-origin': origin } });
+  const noPreflight = await ask(options, { origin });
+  t.match(noPreflight, { status: 405, headers: { allow: 'POST', 'access-control-allow-origin': origin } });
+  t.match(await ask(options, {}), { status: 405, headers: { allow: 'POST' } });
+});
+
+t.test('off, the wire knows nothing of it', async (t) => {
+  const { ask } = await startWithUser(t);
+  const [origin] = LISTED;
+  for (const [status, request] of Object.entries(REQUESTS)) {
+    const reply = await ask(request, { origin });
+    t.equal(reply.status, Number(status));
+    t.same(corsHeaders(reply), [], status);
+  }
+  const refused = await ask({ method: 'OPTIONS', path: login.path }, preflight(origin));
+  t.match(refused, { status: 405, headers: { allow: 'POST' } });
+  t.same(corsHeaders(refused), []);
+});

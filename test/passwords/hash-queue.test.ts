@@ -1,0 +1,163 @@
+import { EventEmitter, once } from 'node:events';
+import { connect } from 'node:net';
+import t from 'tap';
+import { ClientGone } from '#built/contract/client.js';
+import { createAdmission, Overloaded } from '#built/passwords/hash-queue.js';
+import { createPasswords, type Passwords } from '#built/passwords/passwords.js';
+import { hashesForPool } from '#built/passwords/thread-pool.js';
+import { FORM, send } from '../support/send.js';
+import { startService, UNTHROTTLED } from '../support/service.js';
+
+/** A task that runs until the test ends it. */
+function createTask(name: string, started: string[]) {
+  let resolve: (name: string) => void = () => {};
+  const promise = new Promise<string>((fulfil) => {
+    resolve = fulfil;
+  });
+  const run = () => {
+    started.push(name);
+    return promise;
+  };
+  return { run, end: () => resolve(name) };
+}
+
+function createClient() {
+  const connection = new EventEmitter();
+  let open = true;
+  return {
+    hasHungUp: () => !open,
+    onHangUp(listener: () => void) {
+      connection.once('close', listener);
+      return () => connection.off('close', listener);
+    },
+    hangUp() {
+      open = false;
+      connection.emit('close');
+    },
+    listeners: () => connection.listenerCount('close'),
+  };
+}
+
+t.test('as many at once as there are slots, in the order in which they came', async (t) => {
+  const admission = createAdmission({ slots: 2, maxQueue: 10, maxWait: 1_000 });
+  const started: string[] = [];
+  const tasks = ['a', 'b', 'c', 'd'].map((name) => createTask(name, started));
+  const results = tasks.map(({ run }) => admission.run(run));
+  t.same(started, ['a', 'b']);
+  tasks[1]?.end();
+  t.equal(await results[1], 'b');
+  t.same(started, ['a', 'b', 'c']);
+  for (const task of tasks) task.end();
+  t.same(await Promise.all(results), ['a', 'b', 'c', 'd']);
+});
+
+t.test('a full queue', async (t) => {
+  const admission = createAdmission({ slots: 1, maxQueue: 1, maxWait: 1_000 });
+  const tasks = ['a', 'b'].map((name) => createTask(name, []));
+  const results = tasks.map(({ run }) => admission.run(run));
+  t.ok((await admission.run(async () => 'c').catch((error) => error)) instanceof Overloaded);
+  for (const task of tasks) task.end();
+  await Promise.all(results);
+  t.equal(await admission.run(async () => 'c'), 'c', 'has room again');
+});
+
+t.test('a wait that would be too long', async (t) => {
+  let now = 0;
+  const admission = createAdmission({ slots: 1, maxQueue: 100, maxWait: 2_000 }, () => now);
+  await admission.run(async () => {
+    now += 700;
+  });
+  const tasks = ['a', 'b'].map((name) => createTask(name, []));
+  const results = tasks.map(({ run }) => admission.run(run));
+  const last = createTask('c', []);
+  results.push(admission.run(last.run));
+  const refused = await admission.run(async () => 'd').catch((error) => error);
+  t.ok(refused instanceof Overloaded, 'three tasks of 700 ms stand before it');
+  t.equal(refused.retryAfterSeconds, 3);
+  for (const task of [...tasks, last]) task.end();
+  t.same(await Promise.all(results), ['a', 'b', 'c']);
+});
+
+t.test('a task that fails frees its slot', async (t) => {
+  const admission = createAdmission({ slots: 1, maxQueue: 1, maxWait: 1_000 });
+  await t.rejects(
+    admission.run(() => Promise.reject(new Error('broken'))),
+    { message: 'broken' },
+  );
+  t.equal(await admission.run(async () => 'next'), 'next');
+});
+
+t.test('who gives up leaves the queue, and keeps a slot that is at work', async (t) => {
+  const admission = createAdmission({ slots: 1, maxQueue: 2, maxWait: 1_000 });
+  const started: string[] = [];
+  const [a, b, c] = ['a', 'b', 'c'].map((name) => createTask(name, started));
+  if (!a || !b || !c) return;
+  const [client, patient] = [createClient(), createClient()];
+  const running = admission.run(a.run, client);
+  const waiting = admission.run(b.run, client);
+  const other = admission.run(c.run, patient);
+  client.hangUp();
+  await t.rejects(waiting, new ClientGone());
+  await t.rejects(admission.run(b.run, client), new ClientGone(), 'also who has given up before');
+  t.same(started, ['a']);
+  a.end();
+  t.equal(await running, 'a');
+  c.end();
+  t.equal(await other, 'c');
+  t.same(started, ['a', 'c']);
+  t.equal(patient.listeners(), 0, 'once its turn has come nothing waits for it to hang up');
+});
+
+const login = { method: 'POST', path: '/api/v1/sessions', headers: FORM, body: 'email=foo%40bar.com&password=foobar' };
+
+t.test('more logins than can be answered in time', async (t) => {
+  const env = { ...UNTHROTTLED, PASSWORD_HASHING: 'bcrypt', BCRYPT_COST: '8', HASH_QUEUE_MAX: '5' };
+  const service = await startService(t, 'sqlite', { env });
+  await service.addUser('foo@bar.com', 'foobar');
+  const replies = await Promise.all(Array.from({ length: 100 }, () => service.request(login)));
+  const refused = replies.filter(({ status }) => status === 503);
+  t.ok(refused.length > 50, `${refused.length} are refused`);
+  t.equal(replies.filter(({ status }) => status === 200).length, 100 - refused.length, 'the others log in');
+  t.match(refused[0]?.headers, { 'retry-after': /^[1-9]\d*$/ });
+  t.equal((await service.request(login)).status, 200, 'afterwards there is room again');
+});
+
+t.test('a client that hangs up is not hashed for', async (t) => {
+  let verified = 0;
+  let open = false;
+  const gate = new EventEmitter();
+  const bcrypt = createPasswords({ algorithm: 'bcrypt', cost: 4 });
+  const passwords: Passwords = {
+    ...bcrypt,
+    async verify(...details) {
+      verified += 1;
+      if (!open) await once(gate, 'open');
+      return bcrypt.verify(...details);
+    },
+  };
+  const lines: { level: number; msg: string }[] = [];
+  const logged = new EventEmitter();
+  const stream = { write: (line: string) => logged.emit('line', lines.push(JSON.parse(line))) };
+  const env = { ...UNTHROTTLED, UV_THREADPOOL_SIZE: '1' };
+  const service = await startService(t, 'sqlite', { env, passwords, logger: { level: 'info', stream } });
+  await service.addUser('foo@bar.com', 'foobar');
+  const { port } = new URL(service.url);
+  const bytes = `POST ${login.path} HTTP/1.1\r\nHost: x\r\nContent-Type: ${FORM['content-type']}\r\nContent-Length: ${login.body.length}\r\n\r\n${login.body}`;
+  const sockets = Array.from({ length: 20 }, () => connect(Number(port), '127.0.0.1'));
+  await Promise.all(sockets.map((socket) => once(socket, 'connect')));
+  await Promise.all(sockets.map((socket) => new Promise((resolve) => socket.write(bytes, resolve))));
+  // By the time that this is answered, the logins have been read.
+  await send(service.url, { path: '/livez' });
+  for (const socket of sockets) socket.destroy();
+  while (lines.filter(({ msg }) => msg === 'hung up').length < sockets.length) await once(logged, 'line');
+  open = true;
+  gate.emit('open');
+  t.equal((await service.request(login)).status, 200);
+  const atWork = hashesForPool(env);
+  t.equal(verified, atWork + 1, 'those that were with the pool already, and the one that did not hang up');
+  t.same(
+    lines.filter(({ level }) => level > 30),
+    [],
+    'and nothing is wrong',
+  );
+});

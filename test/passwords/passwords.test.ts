@@ -1,0 +1,134 @@
+import { readFile } from 'node:fs/promises';
+import t from 'tap';
+import { createPasswords, PasswordTooLong } from '#built/passwords/passwords.js';
+
+const argon2id = createPasswords({ algorithm: 'argon2id' });
+const bcrypt = createPasswords({ algorithm: 'bcrypt', cost: 4 });
+
+t.test('argon2id as the OWASP cheat sheet has it', async (t) => {
+  const digest = await argon2id.hash('foobar');
+  t.match(digest, /^\$argon2id\$v=19\$m=19456,t=2,p=1\$[\w+/]{22}\$[\w+/]{43}$/);
+  t.not(digest, await argon2id.hash('foobar'), 'salted');
+});
+
+t.test('bcrypt on request', async (t) => {
+  t.match(await bcrypt.hash('foobar'), /^\$2b\$04\$/);
+  t.ok((await bcrypt.hash('p'.repeat(73)).catch((error) => error)) instanceof PasswordTooLong);
+  t.ok(await bcrypt.verify('p'.repeat(72), await bcrypt.hash('p'.repeat(72))));
+});
+
+type Vector = { origin: string; password: string; digest: string; pepper?: string; also?: string[] };
+
+/** Digests that other implementations made; `also` are other spellings of the password that the origin accepts. */
+const vectors: Vector[] = (await readFile(new URL('digests.jsonl', import.meta.url), 'utf8'))
+  .trimEnd()
+  .split('\n')
+  .map((line) => JSON.parse(line));
+
+t.test('digests that other software made', async (t) => {
+  for (const { origin, password, digest, pepper = '', also = [] } of vectors) {
+    const name = `${origin}: ${digest}`;
+    const passwords = createPasswords({ algorithm: 'bcrypt', cost: 4, bcryptPepper: pepper });
+    for (const spelling of [password, ...also]) t.ok(await passwords.verify(spelling, digest), name);
+    t.notOk(await passwords.verify(`x${password}`, digest), name);
+    t.type(passwords.formOf(digest)?.format, 'string', name);
+  }
+});
+
+t.test('every format, whatever is configured', async (t) => {
+  const seen = new Set<string>();
+  for (const { origin, password, digest } of vectors.filter(({ pepper }) => !pepper)) {
+    const { format = '' } = argon2id.formOf(digest) ?? {};
+    if (seen.has(format)) continue;
+    seen.add(format);
+    t.ok(await argon2id.verify(password, digest), origin);
+  }
+  t.equal(seen.size, 19, [...seen].join(', '));
+});
+
+t.test('a pepper is part of bcrypt, of no other format', async (t) => {
+  const peppered = createPasswords({ algorithm: 'bcrypt', cost: 4, bcryptPepper: 'salt and pepper' });
+  t.ok(await peppered.verify('foobar', await peppered.hash('foobar')));
+  t.notOk(await bcrypt.verify('foobar', await peppered.hash('foobar')));
+  t.ok(await bcrypt.verify('foobarsalt and pepper', await peppered.hash('foobar')), 'appended, as Devise does');
+  t.ok(await peppered.hash('p'.repeat(72)), 'the limit of 72 bytes is the password’s');
+  for (const { origin, password, digest } of vectors.filter(({ digest }) => !digest.startsWith('$2'))) {
+    t.ok(await peppered.verify(password, digest), origin);
+  }
+});
+
+t.test('bytes that bcrypt does not read', async (t) => {
+  const cut = 'p'.repeat(72);
+  for (const { origin, digest } of vectors.filter(({ password }) => password === `${cut}1`)) {
+    const reads72 = /^\$2|^bcrypt\$/.test(digest);
+    t.equal(await bcrypt.verify(cut, digest), reads72, origin);
+    t.equal(await bcrypt.verify(`${cut}2`, digest), reads72, origin);
+    t.notOk(await bcrypt.verify(cut.slice(1), digest), origin);
+  }
+});
+
+t.test('a digest from elsewhere is outdated; one of the current form is not', async (t) => {
+  for (const passwords of [argon2id, bcrypt]) {
+    t.notOk(passwords.isOutdated(await passwords.hash('foobar'), 'foobar'));
+    t.match(passwords.formOf(await passwords.hash('foobar')), { current: true });
+  }
+  t.ok(argon2id.isOutdated(await bcrypt.hash('foobar'), 'foobar'));
+  t.ok(bcrypt.isOutdated(await argon2id.hash('foobar'), 'foobar'));
+  t.ok(createPasswords({ algorithm: 'bcrypt', cost: 5 }).isOutdated(await bcrypt.hash('foobar'), 'foobar'), 'cost');
+  for (const { origin, password, digest, also } of vectors) {
+    t.equal(argon2id.isOutdated(digest, password), !also, origin);
+    t.equal(bcrypt.isOutdated(digest, password), !also && !digest.startsWith('$2'), origin);
+  }
+  t.notOk(argon2id.isOutdated('foobar', 'foobar'), 'an unknown format');
+});
+
+t.test('parameters out of bounds are refused before any work is done', async (t) => {
+  const salt = 'c29tZXNhbHRzb21lc2FsdA';
+  const key = 'A'.repeat(43);
+  const bounds: [within: string, beyond: string][] = [
+    [`$2b$16$${'a'.repeat(53)}`, `$2b$17$${'a'.repeat(53)}`],
+    [`$2b$04$${'a'.repeat(53)}`, `$2b$03$${'a'.repeat(53)}`],
+    [`$argon2id$v=19$m=262144,t=4,p=1$${salt}$${key}`, `$argon2id$v=19$m=262145,t=1,p=1$${salt}$${key}`],
+    [`$argon2id$v=19$m=1024,t=1024,p=1$${salt}$${key}`, `$argon2id$v=19$m=1024,t=1025,p=1$${salt}$${key}`],
+    [`$argon2id$v=19$m=1024,t=1,p=64$${salt}$${key}`, `$argon2id$v=19$m=1024,t=1,p=65$${salt}$${key}`],
+    [`pbkdf2_sha256$3000000$salt$${key}=`, `pbkdf2_sha256$3000001$salt$${key}=`],
+    [`pbkdf2_sha256$1$salt$${key}=`, `pbkdf2_sha256$0$salt$${key}=`],
+    [`pbkdf2:sha256:3000000$salt$${'0'.repeat(64)}`, `pbkdf2:sha256:99999999$salt$${'0'.repeat(64)}`],
+    [`$pbkdf2-sha256$3000000$${salt}$${key}`, `$pbkdf2-sha256$3000001$${salt}$${key}`],
+    [`$scrypt$ln=18,r=8,p=2$${salt}$${key}`, `$scrypt$ln=19,r=8,p=1$${salt}$${key}`],
+    [`$scrypt$ln=18,r=8,p=1$${salt}$${key}`, `$scrypt$ln=18,r=8,p=3$${salt}$${key}`],
+    [`scrypt:262144:8:1$salt$${'0'.repeat(128)}`, `scrypt:262143:8:1$salt$${'0'.repeat(128)}`],
+    [`scrypt$2$salt$1$1$${'A'.repeat(86)}==`, `scrypt$1$salt$1$1$${'A'.repeat(86)}==`],
+    [`scrypt$2$salt$1$1$${'A'.repeat(86)}==`, `scrypt$2$salt$0$1$${'A'.repeat(86)}==`],
+  ];
+  for (const [within, beyond] of bounds) {
+    t.ok(argon2id.formOf(within), within);
+    t.notOk(argon2id.formOf(beyond), beyond);
+  }
+  const costly = createPasswords({ algorithm: 'bcrypt', cost: 17 });
+  t.ok(costly.formOf(`$2b$17$${'a'.repeat(53)}`), 'the configured cost is always within');
+});
+
+t.test('a digest that nobody’s password made', async (t) => {
+  const digests = [
+    '',
+    'foobar',
+    '$2b$',
+    '$2b$04$short',
+    '$argon2id$v=19$broken',
+    '$1$md5$x',
+    '$2x$04$'.padEnd(60, 'a'),
+  ];
+  for (const digest of [undefined, ...digests]) {
+    t.equal(await argon2id.verify('foobar', digest), false, String(digest));
+    t.equal(await bcrypt.verify('foobar', digest), false, String(digest));
+  }
+});
+
+t.test('leaves the event loop free', async (t) => {
+  let turns = 0;
+  const counting = setInterval(() => (turns += 1), 1);
+  await Promise.all(Array.from({ length: 20 }, () => argon2id.verify('foobar', undefined)));
+  clearInterval(counting);
+  t.ok(turns > 10, `${turns} turns while 20 passwords were verified`);
+});

@@ -1,0 +1,86 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { createInterface } from 'node:readline';
+import { text } from 'node:stream/consumers';
+import { fileURLToPath } from 'node:url';
+import type { Test } from 'tap';
+
+const MAIN = fileURLToPath(new URL('../../dist/main.js', import.meta.url));
+
+export type Options = {
+  /** A directory of the test's own, where relative paths of files lead. */
+  cwd: string;
+  env?: NodeJS.ProcessEnv;
+  /** Standard input. */
+  input?: string | Buffer;
+  /** The built executable, unless the test has another. */
+  main?: string;
+};
+
+function spawnMain(args: string[], { cwd, env = {}, main = MAIN }: Options): ChildProcess {
+  // Nothing of the environment that the tests happen to run in, but what npm tells its children.
+  const { PATH, NODE_OPTIONS } = process.env;
+  return spawn(process.execPath, [main, ...args], { cwd, env: { PATH, NODE_OPTIONS, PORT: '0', ...env } });
+}
+
+/** Runs the executable to its end. */
+export async function run(args: string[], options: Options): Promise<{ code: number; stdout: string; stderr: string }> {
+  const child = spawnMain(args, options);
+  const { stdin, stdout, stderr } = child;
+  if (!stdin || !stdout || !stderr) throw new Error('no pipes');
+  stdin.end(options.input);
+  const [out, err, [code]] = await Promise.all([text(stdout), text(stderr), once(child, 'exit')]);
+  return { code, stdout: out, stderr: err };
+}
+
+export type Running = {
+  url: string;
+  /** Everything that it has written so far. */
+  output(): string;
+  /** Resolves when it has written a line that has this in it. */
+  written(part: string): Promise<void>;
+  kill(signal: NodeJS.Signals): void;
+  /** Resolves with the exit code, or the signal that killed it. */
+  exited: Promise<number | NodeJS.Signals>;
+};
+
+/** Starts the service, and resolves when it listens. */
+export async function start(t: Test, options: Options, args: string[] = []): Promise<Running> {
+  const child = spawnMain(args, options);
+  t.teardown(() => child.kill('SIGKILL'));
+  const exited = once(child, 'exit').then(([code, signal]) => code ?? signal);
+  const lines: string[] = [];
+  const waiting: { part: string; resolve(line: string): void }[] = [];
+  for (const stream of [child.stdout, child.stderr]) {
+    if (!stream) throw new Error('no pipes');
+    createInterface({ input: stream }).on('line', (line) => {
+      lines.push(line);
+      for (const { part, resolve } of waiting) if (line.includes(part)) resolve(line);
+    });
+  }
+  const written = async (part: string): Promise<string> => {
+    const before = lines.find((line) => line.includes(part));
+    if (before) return before;
+    const line = new Promise<string>((resolve) => waiting.push({ part, resolve }));
+    const ended = exited.then((code) => {
+      throw new Error(`exited with ${code} before it wrote "${part}":\n${lines.join('\n')}`);
+    });
+    return Promise.race([line, ended]);
+  };
+  const [url = ''] = (await written('http://')).match(/http:\/\/[\d.:]+/) ?? [];
+  return {
+    url,
+    output: () => lines.join('\n'),
+    written: async (part) => void (await written(part)),
+    kill: (signal) => child.kill(signal),
+    exited,
+  };
+}
+
+/** Stops the service as an operator does, and returns the milliseconds that it took. */
+export async function stop(t: Test, service: Running): Promise<number> {
+  const told = performance.now();
+  service.kill('SIGTERM');
+  t.equal(await service.exited, 0);
+  return performance.now() - told;
+}

@@ -1,0 +1,115 @@
+import { randomUUID } from 'node:crypto';
+import { PrismaBetterSqlite3 } from '@prisma/adapter-better-sqlite3';
+import { PrismaPg } from '@prisma/adapter-pg';
+import root, { type Test } from 'tap';
+import { type AppOptions, buildApp } from '#built/app.js';
+import { type DatabaseUrl, readConfig } from '#built/config/config.js';
+import { loadContract } from '#built/contract/contract.js';
+import { LOGIN_TIMEOUT, openDatabase } from '#built/database/database.js';
+import { migrate } from '#built/database/migrate.js';
+import type { Provider } from '#built/database/migrations.js';
+import { createPasswords } from '#built/passwords/passwords.js';
+import { startTemporaryPostgresql } from '../../scripts/temporary-postgresql.js';
+import { checkReply } from './check-reply.js';
+import { record } from './record.js';
+import { type Reply, type Request, send } from './send.js';
+
+export const SECRET = 'a secret that only the tests know, and no service';
+
+/** Switches the budgets of failures off. */
+export const UNTHROTTLED = { THROTTLE_EMAIL_ADDRESS: '0', THROTTLE_ADDRESS: '0', THROTTLE_EMAIL: '0' };
+
+export type Service = {
+  url: string;
+  /** Sends a request, and holds the reply to openapi.yaml. */
+  request(request: Request): Promise<Reply>;
+  /** The same, and shows the exchange in docs/api.md. */
+  documented(example: string, request: Request): Promise<Reply>;
+  /** Adds a user; the digest is made as the service is configured, unless it is given. */
+  addUser(email: string, password: string, digest?: string): Promise<number>;
+  disableUser(id: number): Promise<void>;
+};
+
+/** An empty database of its own for a test, gone after it. */
+export async function createDatabase(t: Test, provider: Provider): Promise<string> {
+  if (provider === 'sqlite') return `file:${t.testdir()}/sessions.db`;
+  server ??= startServer();
+  const { url } = await server;
+  const name = `test_${randomUUID().replaceAll('-', '')}`;
+  await execute({ provider, href: url }, `CREATE DATABASE ${name}`);
+  return new URL(name, url).href;
+}
+
+/** One PostgreSQL for all tests of a file. */
+let server: ReturnType<typeof startServer> | undefined;
+
+async function startServer() {
+  const postgresql = await startTemporaryPostgresql();
+  root.teardown(() => postgresql.stop());
+  return postgresql;
+}
+
+/** Runs SQL of a test's own, behind the service's back. */
+export async function execute(url: DatabaseUrl, sql: string): Promise<void> {
+  const factory =
+    url.provider === 'sqlite'
+      ? new PrismaBetterSqlite3({ url: url.file })
+      : new PrismaPg({ connectionString: url.href });
+  const connection = await factory.connect();
+  await connection.executeScript(sql).finally(() => connection.dispose());
+}
+
+export type ServiceOptions = Partial<AppOptions> & {
+  env?: NodeJS.ProcessEnv;
+  databaseUrl?: string;
+  /** Milliseconds. */
+  databaseTimeout?: number;
+};
+
+/** Starts the service on a real socket and a real database. */
+export async function startService(
+  t: Test,
+  provider: Provider,
+  { env = {}, databaseUrl, databaseTimeout = LOGIN_TIMEOUT, ...options }: ServiceOptions = {},
+): Promise<Service> {
+  const DATABASE_URL = databaseUrl ?? (await createDatabase(t, provider));
+  const config = readConfig({ ...env, DATABASE_URL, JWT_SECRET: SECRET }, { issuesTokens: true });
+  await migrate(config.databaseUrl);
+  const database = await openDatabase(config.databaseUrl, {
+    timeout: databaseTimeout,
+    poolMax: config.databasePoolMax,
+  });
+  const app = await buildApp({ contract: loadContract(), config, database, jwtSecret: SECRET, ...options });
+  const url = await app.listen({ port: 0 });
+  t.teardown(async () => {
+    await app.close();
+    await database.close();
+  });
+  const passwords = createPasswords(config.hashing);
+  async function request(request: Request): Promise<Reply> {
+    const reply = await send(url, request);
+    const acrossOrigins = config.corsOrigins.length > 0;
+    t.same(
+      checkReply(request, reply, { acrossOrigins }),
+      [],
+      `${request.method ?? 'GET'} ${request.path} is as the contract says`,
+    );
+    return reply;
+  }
+  return {
+    url,
+    request,
+    async documented(example, message) {
+      const reply = await request(message);
+      record({ example, request: message, reply });
+      return reply;
+    },
+    async addUser(email, password, digest) {
+      const id = await database.users.add(email, digest ?? (await passwords.hash(password)));
+      if (id === undefined) throw new Error(`email is taken: ${email}`);
+      return id;
+    },
+    disableUser: (id) =>
+      execute(config.databaseUrl, `UPDATE users SET disabled_at = CURRENT_TIMESTAMP WHERE id = ${id}`),
+  };
+}

@@ -31,7 +31,7 @@ export function checkReply(
 ): string[] {
   const { method = 'GET', path } = request;
   const preflight = acrossOrigins && isPreflight(request) && reply.status === PREFLIGHT_STATUS;
-  const spec = replySpec(outside || preflight ? undefined : operationFor(method, path), reply.status);
+  const spec = replySpec(outside || preflight ? undefined : operationFor(method, path, reply.status), reply.status);
   if (!spec || (reply.status === PREFLIGHT_STATUS && !preflight)) {
     return [`status ${reply.status} is not declared for ${method} ${path}`];
   }
@@ -48,19 +48,19 @@ function isPreflight({ method, path, headers = {} }: Request): boolean {
 }
 
 /** The operation that a request reaches; for a method that its path does not know, the first one of the path. */
-function operationFor(method: string, path: string): Node {
+function operationFor(method: string, path: string, status?: number): Node {
   const target = path.split('?', 1)[0] ?? '';
   const item = document.paths[target];
-  if (!item) return operationServingBelow(target);
+  if (!item) return operationServingBelow(target, status);
   const asked = method === 'HEAD' ? 'get' : method.toLowerCase();
   const [first] = Object.keys(item).filter((key) => key !== 'parameters');
   return item[asked] ?? (first && { responses: { 405: item[first].responses['405'] } });
 }
 
-/** Of the files that a package serves below its operation's path. */
-function operationServingBelow(target: string): Node {
+/** Of the files that a package serves below its operation's path; where there is no such file, it is outside. */
+function operationServingBelow(target: string, status = 200): Node {
   const above = Object.entries<Node>(document.paths).find(([path, { get }]) => {
-    return get?.[BELOW] && target.startsWith(`${path}/`);
+    return get?.[BELOW]?.[status] && target.startsWith(`${path}/`);
   });
   return above && { ...above[1].get, responses: above[1].get[BELOW] };
 }
@@ -110,9 +110,11 @@ function checkHeaders(spec: Node, { headers, rawHeaders }: Reply): string[] {
 function checkBody(spec: Node, { headers, body }: Reply): string[] {
   if (!spec.content) return headers['content-type'] || body ? ['there is content'] : [];
   const [[mediaType, { schema = {} }]] = Object.entries<Node>(spec.content) as [[string, Node]];
+  // Files of any type, which may be no text.
+  if (mediaType === '*/*') return [];
   const faults: string[] = [];
   const contentType = mediaType.match(/json$|^text\//) ? `${mediaType}; charset=utf-8` : mediaType;
-  if (mediaType !== '*/*' && headers['content-type'] !== contentType) faults.push(`content-type is not ${contentType}`);
+  if (headers['content-type'] !== contentType) faults.push(`content-type is not ${contentType}`);
   if (headers['content-length'] !== String(Buffer.byteLength(body))) faults.push('content-length is not the body’s');
   let value: unknown = body;
   try {

@@ -10,7 +10,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import autocannon from 'autocannon';
-import { PROVIDERS, type Provider } from '#built/database/migrations.js';
+import { PROVIDERS, type Provider } from '#built/database/database-url.js';
 import { createPasswords, type Hashing } from '#built/passwords/passwords.js';
 import { startTemporaryPostgresql } from '../scripts/temporary-postgresql.js';
 import { fillUsers } from './fill-users.js';

@@ -9,7 +9,7 @@ import { promisify } from 'node:util';
 import openapiTypescript, { astToString } from 'openapi-typescript';
 import { loadContract } from '../src/contract/contract.js';
 import { checkSchemas } from '../src/contract/validation.js';
-import { PROVIDERS, type Provider } from '../src/database/migrations.js';
+import { PROVIDERS, type Provider } from '../src/database/database-url.js';
 import { schemaFor } from './schema.js';
 
 const root = new URL('../', import.meta.url);
@@ -55,9 +55,10 @@ async function generateHandlers() {
     new URL('handlers.ts', generated),
     [
       "import type { Handler, OperationId } from '../contract/handler.js';",
+      "import type { ServicesOf } from '../services.js';",
       ...ids.map((id) => `import { ${id} } from '../operations/${id}.js';`),
       '',
-      `export const handlers = { ${ids.join(', ')} } satisfies { [Id in OperationId]?: Handler<Id> };`,
+      `export const handlers = { ${ids.join(', ')} } satisfies { [Id in OperationId]?: Handler<Id, ServicesOf<Id>> };`,
       '',
     ].join('\n'),
   );

@@ -4,7 +4,8 @@ import {
   type SqlDriverAdapter,
   type SqlMigrationAwareDriverAdapterFactory,
 } from '@prisma/driver-adapter-utils';
-import { openSchemaEngine, type Provider, readMigrations, SCHEMA_FILTER } from '#built/database/migrations.js';
+import type { Provider } from '#built/database/database-url.js';
+import { openSchemaEngine, readMigrations, SCHEMA_FILTER } from '#built/database/migrations.js';
 import { schemaFor } from './schema.js';
 
 /** The models of both databases, as they are written. */

@@ -1,7 +1,6 @@
 #!/usr/bin/env node
 import { Command, CommanderError } from 'commander';
 import { declareUsersCommands } from './commands/users/command-line.js';
-import { readConfig } from './config/config.js';
 import { ExpectedError } from './errors/expected-error.js';
 import { sizeThreadPool } from './passwords/thread-pool.js';
 
@@ -30,10 +29,8 @@ program
   .command('migrate')
   .description('apply the migrations to the database')
   .action(async () => {
-    const { migrate } = await import('./database/migrate.js');
-    const applied = await migrate(readConfig(process.env, { issuesTokens: false }).databaseUrl);
-    for (const name of applied) console.log(`applied ${name}`);
-    if (applied.length === 0) console.log('nothing to apply');
+    const { migrateDatabase } = await import('./commands/migrate.js');
+    await migrateDatabase(process.env);
   });
 
 program
@@ -41,7 +38,7 @@ program
   .description('ask the service that runs here whether it lives; exit 1 where it does not')
   .action(async () => {
     const { checkHealth } = await import('./commands/health.js');
-    await checkHealth(readConfig(process.env, { issuesTokens: false }));
+    await checkHealth(process.env);
   });
 
 program
@@ -52,7 +49,7 @@ program
     await demo(process.env);
   });
 
-declareUsersCommands(program);
+declareUsersCommands(program, process.env);
 
 try {
   await program.parseAsync();

@@ -4,6 +4,8 @@ import { type AppOptions, buildApp } from '#built/app.js';
 import { readConfig } from '#built/config/config.js';
 import { type Contract, loadContract, operationNamed } from '#built/contract/contract.js';
 import type { Database } from '#built/database/database.js';
+import { createServices } from '#built/services.js';
+import { createLog } from '#built/telemetry/log.js';
 import { checkReply } from './support/check-reply.js';
 import { FORM } from './support/send.js';
 import { SECRET } from './support/service.js';
@@ -55,14 +57,12 @@ async function build(t: Test, options: Partial<AppOptions> = {}) {
       done();
     },
   });
-  const app = await buildApp({
-    contract: loadContract(),
-    config: readConfig({}, { issuesTokens: true }),
-    database: broken,
-    jwtSecret: SECRET,
-    logger: { level: 'info', stream },
-    ...options,
-  });
+  const { contract = loadContract() } = options;
+  const config = readConfig({}, { issuesTokens: true });
+  const unobserved = { metrics: undefined, tracing: undefined };
+  const logger = await createLog('info', stream);
+  const services = createServices(broken, { ...config, ...unobserved, contract, jwtSecret: SECRET, log: logger });
+  const app = await buildApp({ contract, config, services, jwtSecret: SECRET, log: logger, ...options });
   t.teardown(() => app.close());
   return { app, log };
 }

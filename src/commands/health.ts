@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { get, type IncomingMessage } from 'node:http';
-import type { Config } from '../config/config.js';
+import { readConfig } from '../config/config.js';
 import { loadContract, operationNamed } from '../contract/contract.js';
 import { ExpectedError } from '../errors/expected-error.js';
 
@@ -15,7 +15,8 @@ class NotAlive extends ExpectedError {}
  *
  * @throws NotAlive
  */
-export async function checkHealth({ host, port }: Pick<Config, 'host' | 'port'>): Promise<void> {
+export async function checkHealth(env: NodeJS.ProcessEnv): Promise<void> {
+  const { host, port } = readConfig(env, { issuesTokens: false });
   const { path } = operationNamed(loadContract(), 'getLiveness');
   // Not fetch, which refuses ports that browsers refuse.
   const request = get({ host, port, path, agent: false, signal: AbortSignal.timeout(TIMEOUT) });

@@ -1,7 +1,9 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { FastifyBaseLogger } from 'fastify';
-import { type Config, ConfigError, type DatabaseUrl, readConfig } from '../config/config.js';
+import { type Config, readConfig } from '../config/config.js';
 import { secretFileVariables } from '../config/secret-files.js';
+import type { DatabaseUrl } from '../database/database-url.js';
+import { ConfigError } from '../errors/config-error.js';
 import { ExpectedError } from '../errors/expected-error.js';
 import { readJwtSecret } from '../tokens/jwt-secret.js';
 
@@ -11,7 +13,7 @@ export type ReloadOptions = {
   running: { config: Config; jwtSecret: string };
   log: FastifyBaseLogger;
   /** Take what has changed into use. */
-  changeJwtSecret(secret: string): void;
+  rotateSecret(secret: string): void;
   /** @throws DatabaseUnavailable */
   reconnect(url: DatabaseUrl): Promise<void>;
 };
@@ -40,7 +42,7 @@ export function createReload({ env, running, log, ...change }: ReloadOptions): (
       changed.push('the URL of the database');
     }
     if (nextSecret !== jwtSecret) {
-      change.changeJwtSecret(nextSecret);
+      change.rotateSecret(nextSecret);
       changed.push('the JWT secret');
     }
     if (next.hashing.bcryptPepper !== config.hashing.bcryptPepper) {

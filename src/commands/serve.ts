@@ -5,12 +5,13 @@ import type { FastifyInstance } from 'fastify';
 import { buildApp } from '../app.js';
 import { readConfig } from '../config/config.js';
 import { loadContract } from '../contract/contract.js';
-import { LOGIN_TIMEOUT, openDatabase } from '../database/database.js';
 import { migrate } from '../database/migrate.js';
 import { ExpectedError } from '../errors/expected-error.js';
-import { createLogger } from '../telemetry/log.js';
+import { openServices } from '../services.js';
+import { createLog } from '../telemetry/log.js';
 import { type MetricsServer, serveMetrics } from '../telemetry/metrics-server.js';
 import { readJwtSecret } from '../tokens/jwt-secret.js';
+import { tokensOf } from '../tokens/tokens.js';
 import { keepHeapSmall } from './heap.js';
 import { createReload } from './reload.js';
 
@@ -36,30 +37,34 @@ export async function serve(env: NodeJS.ProcessEnv): Promise<string> {
   const config = readConfig(env, { issuesTokens: true });
   keepHeapSmall();
   const contract = loadContract();
-  const applied = await migrate(config.databaseUrl);
+  const log = await createLog(config.logLevel);
+  for (const name of await migrate(config.databaseUrl)) log.info(`applied migration ${name}`);
   const jwtSecret = await readJwtSecret(config);
   const metrics = config.metrics && (await import('../telemetry/metrics.js')).createMetrics(contract);
-  const database = await openDatabase(config.databaseUrl, {
-    timeout: LOGIN_TIMEOUT,
-    poolMax: config.databasePoolMax,
-    onFailure: metrics?.databaseFailed,
-  });
-  const logger = await createLogger(config.logLevel);
-  const app = await buildApp({ contract, config, database, jwtSecret, metrics, logger });
-  for (const name of applied) app.log.info(`applied migration ${name}`);
+  const tracing =
+    config.tracing &&
+    (await (await import('../telemetry/tracing.js')).startTracing(config.tracing, contract.version, log));
+  const services = await openServices({ ...config, contract, jwtSecret, log, metrics, tracing });
+  const app = await buildApp({ contract, config, services, jwtSecret, log, metrics, tracing });
   let metricsServer: MetricsServer | undefined;
   const close = async () => {
     await app.close();
-    await database.close();
+    await services.close();
+    await tracing?.stop();
     // Last of all, so that a scrape still sees how the service stops.
     metricsServer?.close();
   };
-  // Before it says that it listens, for whoever waits for that may stop it at once.
+  // Before the log says that it listens, for whoever waits for that may stop it at once.
   started();
   const { uninstall } = stopOnSignal(app, close, config.shutdownDelaySeconds * 1_000);
-  const { changeJwtSecret, log } = app;
-  const running = { config, jwtSecret };
-  reloadAt(hangups, createReload({ env, running, log, changeJwtSecret, reconnect: database.reconnect }));
+  const rotateSecret = (secret: string) => {
+    tokensOf(app).rotateSecret(secret);
+    // As a restart would: counters that were keyed differently by each instance, depending on when it started, would give
+    // a guesser a budget for each. So a rotation gives a fresh one once, and all instances agree afterwards.
+    services.throttle.rotateSecret(secret);
+  };
+  const { reconnect } = services.database;
+  reloadAt(hangups, createReload({ env, running: { config, jwtSecret }, log, rotateSecret, reconnect }));
   try {
     if (metrics && config.metrics) {
       const listening = serveMetrics(metrics.registry, config.metrics);

@@ -1,16 +1,19 @@
 import { isIP } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import { cleanEnv, EnvError, makeExactValidator } from 'envalid';
-import { ExpectedError } from '../errors/expected-error.js';
-import type { AdmissionLimits } from '../passwords/hash-queue.js';
+import type { DatabaseUrl } from '../database/database-url.js';
+import { ConfigError } from '../errors/config-error.js';
+import type { HashQueueLimits } from '../passwords/hash-queue.js';
 import type { Hashing } from '../passwords/passwords.js';
 import { hashesForPool } from '../passwords/thread-pool.js';
-import type { Budgets } from '../throttle/throttle.js';
+import { LOG_LEVELS, type LogLevel } from '../telemetry/log.js';
+import type { TracingOptions } from '../telemetry/tracing.js';
+import { parseWholeNumber } from '../text/whole-number.js';
+import type { Budgets } from '../throttle/rules.js';
+import { JWT_SECRET_MIN_BYTES } from '../tokens/jwt-secret.js';
 import { integer, oneOf, text } from './env-validators.js';
 import { readSecretFiles } from './secret-files.js';
-import { readTracingConfig, type TracingConfig } from './tracing.js';
-
-export type DatabaseUrl = { provider: 'sqlite'; file: string } | { provider: 'postgresql'; href: string };
+import { readTracingOptions } from './tracing-options.js';
 
 /** As Fastify's option of this name: which addresses, told with their distance in hops, are proxies of ours. */
 export type TrustProxy = boolean | string[] | ((address: string, hop: number) => boolean);
@@ -25,12 +28,12 @@ export type Config = {
   jwtSecret: string | undefined;
   tokenTtlSeconds: number;
   hashing: Hashing;
-  admission: AdmissionLimits;
+  hashQueue: HashQueueLimits;
   budgets: Budgets;
-  logLevel: (typeof LOG_LEVELS)[number];
+  logLevel: LogLevel;
   trustProxy: TrustProxy;
   /** Undefined where tracing is off. */
-  tracing: TracingConfig | undefined;
+  tracing: TracingOptions | undefined;
   shutdownDelaySeconds: number;
   /** Where the metrics are served; undefined where they are off. */
   metrics: { host: string; port: number } | undefined;
@@ -38,21 +41,8 @@ export type Config = {
   corsOrigins: string[];
 };
 
-/** Something in the environment is wrong. `faults` has a line for each variable, which never holds a secret. */
-export class ConfigError extends ExpectedError {
-  /** EX_CONFIG. */
-  override readonly exitCode = 78;
-
-  constructor(readonly faults: string[]) {
-    super(['the environment is not right:', ...faults.map((fault) => `  ${fault}`)].join('\n'));
-  }
-}
-
-const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
 const HASHINGS = ['argon2id', 'bcrypt'] as const;
 
-/** RFC 7518, section 3.2: a key at least as long as the hash that HS256 makes. */
-export const JWT_SECRET_MIN_BYTES = 32;
 /** Ten years: a longer life is a mistake, such as milliseconds for seconds. */
 const TOKEN_TTL_MAX_SECONDS = 315_360_000;
 
@@ -105,7 +95,7 @@ export function readConfig(env: NodeJS.ProcessEnv, { issuesTokens }: { issuesTok
       },
     },
   );
-  const tracing = readTracingConfig(set, faults);
+  const tracing = readTracingOptions(set, faults);
   // 0 is any free port. A value that is wrong can't be looked at.
   if (faults.length === 0 && values.METRICS_PORT && values.METRICS_PORT === values.PORT)
     faults.push('METRICS_PORT has to differ from PORT');
@@ -123,7 +113,7 @@ export function readConfig(env: NodeJS.ProcessEnv, { issuesTokens }: { issuesTok
         : { algorithm: 'argon2id' }),
       ...(values.BCRYPT_PEPPER && { bcryptPepper: values.BCRYPT_PEPPER }),
     },
-    admission: { slots: hashesForPool(env), maxQueue: values.HASH_QUEUE_MAX, maxWait: values.HASH_WAIT_MAX_MS },
+    hashQueue: { slots: hashesForPool(env), maxQueue: values.HASH_QUEUE_MAX, maxWait: values.HASH_WAIT_MAX_MS },
     budgets: {
       emailAddress: values.THROTTLE_EMAIL_ADDRESS,
       address: values.THROTTLE_ADDRESS,
@@ -164,7 +154,8 @@ function parseDatabaseUrl(value: string): DatabaseUrl {
 
 const trustProxy = makeExactValidator<TrustProxy>((value) => {
   if (value === 'true' || value === 'false') return value === 'true';
-  if (/^\d+$/.test(value)) return (_address, hop) => hop < Number(value);
+  const proxies = parseWholeNumber(value, 0, Number.MAX_SAFE_INTEGER);
+  if (proxies !== undefined) return (_address, hop) => hop < proxies;
   const addresses = value.split(',').map((address) => address.trim());
   if (addresses.every(isAddressOrSubnet)) return addresses;
   throw new EnvError('has to be true, false, a number of proxies, or a list of addresses and subnets');
@@ -174,7 +165,7 @@ function isAddressOrSubnet(value: string): boolean {
   const [address = '', bits, ...more] = value.split('/');
   const version = isIP(address);
   if (version === 0 || more.length > 0) return false;
-  return bits === undefined || (/^\d+$/.test(bits) && Number(bits) <= (version === 4 ? 32 : 128));
+  return bits === undefined || parseWholeNumber(bits, 0, version === 4 ? 32 : 128) !== undefined;
 }
 
 const corsOrigins = makeExactValidator((value) => {

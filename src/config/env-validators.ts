@@ -1,4 +1,5 @@
 import { EnvError, makeExactValidator } from 'envalid';
+import { parseWholeNumber } from '../text/whole-number.js';
 
 // The validators of envalid put the value into their messages; a value may be a secret, so these do not.
 
@@ -13,8 +14,8 @@ export const text = makeExactValidator((value) => value);
 
 export const integer = (least: number, most: number) =>
   makeExactValidator((value) => {
-    const number = /^\d+$/.test(value) ? Number(value) : Number.NaN;
-    if (number >= least && number <= most) return number;
+    const number = parseWholeNumber(value, least, most);
+    if (number !== undefined) return number;
     throw new EnvError(`has to be a whole number from ${least} to ${most}`);
   });
 

@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { decodeUtf8 } from '../text/utf8.js';
 
 /** What may be kept in a file, which NAME_FILE names. */
 const SECRETS = ['DATABASE_URL', 'JWT_SECRET', 'BCRYPT_PEPPER'] as const;
@@ -32,7 +33,10 @@ export function readSecretFiles(env: NodeJS.ProcessEnv): { secrets: Map<string, 
 }
 
 function readSecret(file: string): string {
-  const secret = decodeUtf8(readBytes(file)).replace(/\r?\n$/, '');
+  // Bytes that are no text would become others; and whoever verifies the tokens would have another secret.
+  const text = decodeUtf8(readBytes(file));
+  if (text === undefined) throw new Error('has to name a file of UTF-8 text');
+  const secret = text.replace(/\r?\n$/, '');
   if (secret === '') throw new Error('has to name a file that is not empty');
   return secret;
 }
@@ -43,14 +47,5 @@ function readBytes(file: string): Buffer {
   } catch (error) {
     const [reason] = error instanceof Error ? error.message.split(',', 1) : [];
     throw new Error(`has to name a file that can be read: ${reason}`);
-  }
-}
-
-/** Bytes that are no text would become others; and whoever verifies the tokens would have another secret. */
-function decodeUtf8(bytes: Buffer): string {
-  try {
-    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
-  } catch {
-    throw new Error('has to name a file of UTF-8 text');
   }
 }

@@ -29,7 +29,6 @@ export type Operation = {
   method: string;
   /** As the contract spells it, with `{name}` for a parameter. */
   path: string;
-  pathPattern: RegExp;
   /** The package that answers this operation in place of a handler of ours. */
   servedBy: string | undefined;
   /** Replies to requests below its path, of the files that this package serves there, by status. */
@@ -96,26 +95,16 @@ export function operationNamed(contract: Contract, id: string): Operation {
   return operation;
 }
 
+export function operationsByPath({ operations }: Contract): Map<string, Operation[]> {
+  const byPath = new Map<string, Operation[]>();
+  for (const operation of operations) byPath.set(operation.path, [...(byPath.get(operation.path) ?? []), operation]);
+  return byPath;
+}
+
 /** The reply that the contract declares for a status of an operation, or of a request that reached none. */
 export function findReply(contract: Contract, operation: Operation | undefined, status: number): ReplySpec | undefined {
   if (!operation) return contract.repliesOutsideOperations.get(status);
   return operation.replies.get(status) ?? operation.repliesBelow.get(status);
-}
-
-/** The path of a request's target as the router reads it: RFC 9112, section 3.2 lets a client send a whole URL. */
-function pathOf(target: string): string {
-  const path = target.replace(/^https?:\/\/[^/?#]*/i, '').split(/[?#]/, 1)[0] ?? '';
-  try {
-    return decodeURI(path);
-  } catch {
-    return path;
-  }
-}
-
-/** The operations at a request's path, whatever their method. */
-export function operationsAt(contract: Contract, url: string): Operation[] {
-  const path = pathOf(url);
-  return contract.operations.filter((operation) => operation.pathPattern.test(path));
 }
 
 // The parts of an OpenAPI 3.1 document that we read, once its references are resolved. Redocly's lint has checked that
@@ -164,7 +153,6 @@ function readOperation(
     id,
     method: method.toUpperCase(),
     path,
-    pathPattern: new RegExp(`^${path.replaceAll('.', '\\.').replaceAll(/\{[^}]+\}/g, '[^/]+')}$`),
     servedBy: operation['x-served-by'],
     repliesBelow: readReplies(id, operation['x-replies-below'] ?? {}),
     parameters: {

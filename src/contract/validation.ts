@@ -1,8 +1,7 @@
 import { Ajv2020, type ErrorObject, type Options } from 'ajv/dist/2020.js';
 import addFormats from 'ajv-formats';
+import type { FieldError } from '../errors/http-error.js';
 import type { Schema } from './contract.js';
-
-export type FieldError = { field: string; message: string };
 
 /** Returns what is wrong with a value, at most one error a field; nothing where it is valid. */
 export type Validate = (value: unknown) => FieldError[];

@@ -1,11 +1,12 @@
 import { type DriverAdapterError, isDriverAdapterError } from '@prisma/driver-adapter-utils';
-import type { DatabaseUrl } from '../config/config.js';
-import { ExpectedError } from '../errors/expected-error.js';
+import { HttpError } from '../errors/http-error.js';
+import { type DatabaseUrl, redactedUrl } from './database-url.js';
 
 /** The database did not do what was asked; whoever asked may try again. The reason is in `cause`. */
-export class DatabaseUnavailable extends ExpectedError {
+export class DatabaseUnavailable extends HttpError {
   constructor(url: DatabaseUrl, cause: unknown) {
-    super(`the database at ${placeOf(url)} does not answer: ${reasonOf(cause)}`, { cause });
+    const message = `the database at ${redactedUrl(url)} does not answer: ${reasonOf(cause)}`;
+    super(503, '', { message, cause, log: { outcome: 'database_unavailable' } });
   }
 }
 
@@ -16,13 +17,6 @@ export function isBusy(error: unknown): boolean {
 /** PostgreSQL's invalid_password, and invalid_authorization_specification: there is no such role. */
 export function isRefused(error: unknown): boolean {
   return ['28P01', '28000'].includes(String(codeOf(error)));
-}
-
-/** The URL without its password. */
-function placeOf(url: DatabaseUrl): string {
-  if (url.provider === 'sqlite') return `file:${url.file}`;
-  const { protocol, host, pathname } = new URL(url.href);
-  return `${protocol}//${host}${pathname}`;
 }
 
 /** The driver's own words; where it has none, its code, or the kind of its error, such as DatabaseNotReachable, in words. */

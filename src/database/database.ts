@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as wait } from 'node:timers/promises';
-import type { DatabaseUrl } from '../config/config.js';
 import type { PrismaClient as SqliteClient } from '../generated/sqlite/client.js';
 import { type Connection, connectPostgresql, connectSqlite } from './connections.js';
 import { DatabaseUnavailable, isBusy, isRefused } from './database-unavailable.js';
+import type { DatabaseUrl } from './database-url.js';
 import { createFindForLogin, type FindForLogin } from './find-for-login.js';
 import { createThrottleCounters, type ThrottleCounters } from './throttle-counters.js';
 import { createUsers, type Users } from './users.js';
@@ -22,25 +22,26 @@ export type Database = {
   close(): Promise<void>;
 };
 
-/** Milliseconds for each thing that a login asks: it asks twice, and is answered within 3 s. */
+/** Milliseconds for each query of a login: it has two, and is answered within 3 s. */
 export const LOGIN_TIMEOUT = 1_400;
-/** Milliseconds that a command has patience for; nobody waits for its answer as for that of a login. */
+/** Milliseconds for each query of a command. */
 const COMMAND_TIMEOUT = 30_000;
 /** Milliseconds until the next try, where another process has SQLite's lock. */
 const SQLITE_BUSY_RETRY = 10;
 /** Milliseconds until the next try, where PostgreSQL has refused the password. */
 const REFUSED_RETRY = 50;
-/** Milliseconds that what is known of the database's health stays true. */
+/** Milliseconds for which the answer to a ping is used again. */
 const PING_LIFETIME = 500;
-const NO_PING = { at: Number.NEGATIVE_INFINITY, answer: Promise.resolve() };
 
 export type DatabaseOptions = {
-  /** Milliseconds in which it has to do what a login asks. */
+  /** Milliseconds for each query of a login. */
   timeout?: number;
   /** Connections to PostgreSQL at once; the driver's own default unless given. */
   poolMax?: number;
-  /** Told each time that it has not done what it was asked. */
+  /** Called each time that a query has failed. */
   onFailure?: (() => void) | undefined;
+  /** Runs a query of a login, for traces. */
+  observe?: (<T>(query: { operation: string; table: string }, run: () => Promise<T>) => Promise<T>) | undefined;
 };
 
 /**
@@ -50,19 +51,21 @@ export type DatabaseOptions = {
  */
 export async function openDatabase(
   url: DatabaseUrl,
-  { timeout = COMMAND_TIMEOUT, poolMax, onFailure }: DatabaseOptions = {},
+  { timeout = COMMAND_TIMEOUT, poolMax, onFailure, observe = (_query, run) => run() }: DatabaseOptions = {},
 ): Promise<Database> {
   let current = url;
-  const ask = async <T>(question: () => Promise<T>, patience = timeout, place = current): Promise<T> => {
+  const run = async <T>(query: () => Promise<T>, deadline = timeout, to = current): Promise<T> => {
     try {
-      return await withinTimeout(patience, question);
+      return await withinDeadline(deadline, query);
     } catch (error) {
       onFailure?.();
-      throw new DatabaseUnavailable(place, error);
+      throw new DatabaseUnavailable(to, error);
     }
   };
+  const runObserved = <T>(operation: string, table: string, query: () => Promise<T>) =>
+    observe({ operation, table }, () => run(query));
   const connect = (to: DatabaseUrl) =>
-    ask(
+    run(
       () => (to.provider === 'sqlite' ? connectSqlite(to.file) : connectPostgresql(to.href, timeout, poolMax)),
       timeout,
       to,
@@ -71,48 +74,37 @@ export async function openDatabase(
   let tables = tablesOf(connection);
   const retired = new Map<Connection, NodeJS.Timeout>();
   // The first of these loads Prisma's client.
-  const askModel = <T>(question: () => Promise<T>) => ask(question, COMMAND_TIMEOUT);
+  const runModel = <T>(query: () => Promise<T>) => run(query, COMMAND_TIMEOUT);
   // A row of its own: instances that write one and the same would wait for one another.
   const pingKey = `ping:${randomUUID()}`;
-  const pingThrough = (tables: Tables, place?: DatabaseUrl) =>
-    ask(() => tables.counters.reset([{ key: pingKey, expiresAt: Date.now() }]), timeout, place);
-  let lastPing = NO_PING;
+  const writeTo = (tables: Tables, to?: DatabaseUrl) =>
+    run(() => tables.counters.reset([{ key: pingKey, expiresAt: Date.now() }]), timeout, to);
+  let ping = createPing(() => writeTo(tables));
   return {
-    findForLogin: (...args) => ask(() => tables.findForLogin(...args)),
+    findForLogin: (...args) => runObserved('SELECT', 'users', () => tables.findForLogin(...args)),
     users: {
-      find: (key) => askModel(() => tables.users.find(key)),
-      add: (email, passwordDigest) => askModel(() => tables.users.add(email, passwordDigest)),
-      count: () => askModel(() => tables.users.count()),
-      list: (page) => askModel(() => tables.users.list(page)),
-      replacePasswordDigest: (id, old, digest) => ask(() => tables.users.replacePasswordDigest(id, old, digest)),
-      update: (id, change) => askModel(() => tables.users.update(id, change)),
-      delete: (id) => askModel(() => tables.users.delete(id)),
+      find: (key) => runModel(() => tables.users.find(key)),
+      add: (email, passwordDigest) => runModel(() => tables.users.add(email, passwordDigest)),
+      count: () => runModel(() => tables.users.count()),
+      list: (page) => runModel(() => tables.users.list(page)),
+      replacePasswordDigest: (id, old, digest) => run(() => tables.users.replacePasswordDigest(id, old, digest)),
+      update: (id, change) => runModel(() => tables.users.update(id, change)),
+      delete: (id) => runModel(() => tables.users.delete(id)),
     },
     throttleCounters: {
-      countFailure: (counts, now) => ask(() => tables.counters.countFailure(counts, now)),
-      reset: (reset) => ask(() => tables.counters.reset(reset)),
-      remove: (key) => ask(() => tables.counters.remove(key)),
-      removeExpired: (now) => ask(() => tables.counters.removeExpired(now)),
+      countFailure: (counts, now) =>
+        runObserved('INSERT', 'throttle_counters', () => tables.counters.countFailure(counts, now)),
+      reset: (reset) => run(() => tables.counters.reset(reset)),
+      remove: (key) => runObserved('DELETE', 'throttle_counters', () => tables.counters.remove(key)),
+      removeExpired: (now) => run(() => tables.counters.removeExpired(now)),
     },
-    ping() {
-      // Each login asks, and anybody may ask for readiness: that costs one row to write now and then.
-      if (performance.now() - lastPing.at > PING_LIFETIME) {
-        const answer = pingThrough(tables);
-        const ping = { at: performance.now(), answer };
-        lastPing = ping;
-        // What has failed once is tried again by whoever asks next.
-        answer.catch(() => {
-          if (lastPing === ping) lastPing = NO_PING;
-        });
-      }
-      return lastPing.answer;
-    },
+    ping: () => ping(),
     async reconnect(next) {
       const old = connection;
       const opened = await connect(next);
       const openedTables = tablesOf(opened);
       try {
-        await pingThrough(openedTables, next);
+        await writeTo(openedTables, next);
       } catch (error) {
         retire(opened);
         throw error;
@@ -120,8 +112,8 @@ export async function openDatabase(
       connection = opened;
       tables = openedTables;
       current = next;
-      lastPing = NO_PING;
-      // By then all that it was asked has been answered, or given up.
+      ping = createPing(() => writeTo(tables));
+      // By then all queries on it have ended.
       retired.set(old, setTimeout(retire, 2 * timeout, old).unref());
     },
     async close() {
@@ -152,11 +144,26 @@ function tablesOf({ queries, openClient }: Connection): Tables {
   };
 }
 
+/** Writes at most once in a while: each login pings, and anybody may ask for readiness. */
+function createPing(write: () => Promise<void>): () => Promise<void> {
+  let last: { at: number; answer: Promise<void> } | undefined;
+  return () => {
+    if (last && performance.now() - last.at <= PING_LIFETIME) return last.answer;
+    const ping = { at: performance.now(), answer: write() };
+    last = ping;
+    // After a failure the next caller tries again.
+    ping.answer.catch(() => {
+      if (last === ping) last = undefined;
+    });
+    return ping.answer;
+  };
+}
+
 /**
- * Asks again while SQLite is locked: its own way to wait would hold up the event loop. And while no connection can be opened
+ * Retries while SQLite is locked: its own way to wait would hold up the event loop. And while no connection can be opened
  * because the role's password has just been changed: one that is open may be free next time.
  */
-async function withinTimeout<T>(timeout: number, question: () => Promise<T>): Promise<T> {
+async function withinDeadline<T>(timeout: number, query: () => Promise<T>): Promise<T> {
   const deadline = performance.now() + timeout;
   let timer: NodeJS.Timeout | undefined;
   const tooLate = new Promise<never>((_resolve, reject) => {
@@ -165,7 +172,7 @@ async function withinTimeout<T>(timeout: number, question: () => Promise<T>): Pr
   try {
     for (;;) {
       try {
-        return await Promise.race([question(), tooLate]);
+        return await Promise.race([query(), tooLate]);
       } catch (error) {
         const retryAfter = isBusy(error) ? SQLITE_BUSY_RETRY : isRefused(error) ? REFUSED_RETRY : undefined;
         if (retryAfter === undefined || performance.now() > deadline) throw error;

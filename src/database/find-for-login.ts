@@ -1,7 +1,8 @@
 import sql, { join, type Sql } from 'sql-template-tag';
+import { normalizeEmail } from '../text/email.js';
 import type { Queries, Query } from './queries.js';
 import type { Counter } from './throttle-counters.js';
-import { normalizeEmail, type User } from './users.js';
+import type { User } from './users.js';
 
 export type FoundForLogin = {
   user: User | undefined;

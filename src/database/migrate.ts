@@ -1,9 +1,9 @@
 import { mkdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import type { SqlMigrationAwareDriverAdapterFactory } from '@prisma/driver-adapter-utils';
-import type { DatabaseUrl } from '../config/config.js';
 import { sqliteAdapter } from './connections.js';
 import { DatabaseUnavailable } from './database-unavailable.js';
+import type { DatabaseUrl } from './database-url.js';
 import { applyMigrations, hasPendingMigrations } from './migrations.js';
 
 /** Milliseconds that a start waits for a connection to PostgreSQL. */

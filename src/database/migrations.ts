@@ -7,9 +7,7 @@ import {
   type SqlMigrationAwareDriverAdapterFactory,
 } from '@prisma/driver-adapter-utils';
 import type { MigrationList, SchemaEngine } from '@prisma/schema-engine-wasm';
-
-export const PROVIDERS = ['sqlite', 'postgresql'] as const;
-export type Provider = (typeof PROVIDERS)[number];
+import type { Provider } from './database-url.js';
 
 /** No table or enum of these databases is managed by anybody else. */
 export const SCHEMA_FILTER = { externalTables: [], externalEnums: [] };

@@ -1,5 +1,7 @@
 import sql from 'sql-template-tag';
 import type { PrismaClient } from '../generated/sqlite/client.js';
+import { normalizeEmail } from '../text/email.js';
+import { formatTimestamp } from '../text/timestamp.js';
 import type { Queries } from './queries.js';
 
 export type User = { id: number; passwordDigest: string; disabled: boolean };
@@ -77,7 +79,7 @@ export function createUsers(
     },
     async replacePasswordDigest(id, old, passwordDigest) {
       const changed = await execute(sql`
-        UPDATE users SET password_digest = ${passwordDigest}, updated_at = ${timestampOf(new Date())}
+        UPDATE users SET password_digest = ${passwordDigest}, updated_at = ${formatTimestamp(Date.now())}
         WHERE id = ${id} AND password_digest = ${old}`);
       return changed > 0;
     },
@@ -90,19 +92,9 @@ export function createUsers(
   };
 }
 
-/** As Prisma writes it into SQLite; PostgreSQL, whose column has no zone, takes the UTC that is before it. */
-function timestampOf(date: Date): string {
-  return date.toISOString().replace('Z', '+00:00');
-}
-
 function whereOf({ email, disabled }: UserFilter) {
   return {
     ...(email !== undefined && { email: { contains: normalizeEmail(email) } }),
     ...(disabled !== undefined && { disabledAt: disabled ? { not: null } : null }),
   };
-}
-
-/** Trimmed and in lower case: the form in which emails are stored and compared. */
-export function normalizeEmail(email: string): string {
-  return email.trim().toLowerCase();
 }

@@ -1,8 +1,8 @@
 import cors from '@fastify/cors';
 import type { FastifyRequest } from 'fastify';
 import fp from 'fastify-plugin';
-import { type Contract, type Operation, operationsAt } from '../contract/contract.js';
-import { methodsOf } from './declared-headers.js';
+import type { Contract, Operation } from '../contract/contract.js';
+import { methodsOf } from './operation.js';
 
 export type CorsOptions = {
   contract: Contract;
@@ -16,14 +16,14 @@ export type CorsOptions = {
  */
 export const corsPlugin = fp<CorsOptions>(
   async (app, { contract, origins }) => {
-    const exposedHeaders = tellingHeaders(contract);
+    const exposedHeaders = exposedHeadersOf(contract);
 
     await app.register(cors, {
       delegator(request, done) {
         const { origin = '' } = request.headers;
         if (!origins.includes(origin)) return done(null, { origin: false });
-        const operations = isPreflight(request) ? operationsAt(contract, request.url) : [];
-        const preflight = operations.length > 0;
+        const { operationsAtPath: operations = [] } = request.routeOptions.config;
+        const preflight = isPreflight(request) && operations.length > 0;
         // Not the operation's, which the browser may ask for next.
         if (preflight) request.operation = undefined;
         const [methods, allowedHeaders] = [methodsOf(operations), readHeaders(operations)];
@@ -36,7 +36,7 @@ export const corsPlugin = fp<CorsOptions>(
       if (reply.statusCode === 204) reply.removeHeader('content-length');
     });
   },
-  { name: 'cors', dependencies: ['response-headers', 'errors'] },
+  { name: 'cors', dependencies: ['operation', 'response-headers', 'errors'] },
 );
 
 function isPreflight({ method, headers }: FastifyRequest): boolean {
@@ -53,7 +53,7 @@ function readHeaders(operations: readonly Operation[]): string[] {
 }
 
 /** The header fields of our operations' replies whose values are not always the same. */
-function tellingHeaders({ operations }: Contract): string[] {
+function exposedHeadersOf({ operations }: Contract): string[] {
   const names = operations
     .filter(({ servedBy }) => !servedBy)
     .flatMap(({ replies }) => [...replies.values()].flatMap(({ headers }) => [...headers]))

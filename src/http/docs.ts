@@ -42,7 +42,7 @@ export const docsPlugin = fp<{ contract: Contract }>(
     if (!operation) return;
     await app.register(async (docs) => {
       docs.addHook('onRoute', (route) => {
-        route.config = { ...route.config, operation };
+        route.config = { ...route.config, operation, operationsAtPath: [operation] };
       });
       await docs.register(helmet, {
         contentSecurityPolicy: {
@@ -78,5 +78,5 @@ export const docsPlugin = fp<{ contract: Contract }>(
       });
     });
   },
-  { name: 'docs', dependencies: ['response-headers', 'errors'] },
+  { name: 'docs', dependencies: ['operation', 'response-headers', 'errors'] },
 );

@@ -1,14 +1,10 @@
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
 import fp from 'fastify-plugin';
-import { ClientGone } from '../contract/client.js';
 import { type Contract, findReply } from '../contract/contract.js';
-import type { Outcome } from '../contract/handler.js';
-import { DatabaseUnavailable } from '../database/database-unavailable.js';
+import { ClientGone } from '../errors/client-gone.js';
 import { HttpError } from '../errors/http-error.js';
-import { Overloaded } from '../passwords/hash-queue.js';
-import { TooManyFailures } from '../throttle/throttle.js';
 
-/** Answers what failed with a status and a body that the contract declares; what nobody expected with 500. */
+/** Answers a failure with a status and a body that the contract declares; an unexpected one with 500. */
 export const errorsPlugin = fp<{ contract: Contract }>(
   async (app, { contract }) => {
     // Where a route that exists has no such file.
@@ -17,40 +13,40 @@ export const errorsPlugin = fp<{ contract: Contract }>(
       throw new HttpError(404);
     });
 
-    app.setErrorHandler((error: FastifyError, request, reply) => {
+    app.setErrorHandler((error: FastifyError | HttpError | ClientGone, request, reply) => {
       if (error instanceof ClientGone) return reply.hijack();
       let failure = expectedFailure(error);
-      const outcome = OUTCOMES.find(([type]) => error instanceof type)?.[1];
-      if (outcome) request.logFields.outcome = outcome;
-      if (error instanceof TooManyFailures) request.logFields.budget = error.budget;
+      Object.assign(request.logFields, failure?.log);
       // What a package refuses to serve below its operation's path does not exist for the caller.
-      if (failure && request.operation?.servedBy && !findReply(contract, request.operation, failure.statusCode)) {
+      if (failure && request.operation?.servedBy && !findReply(contract, request.operation, failure.status)) {
         leaveOperation(contract, request, reply);
         failure = new HttpError(404);
       }
-      let spec = failure && findReply(contract, request.operation, failure.statusCode);
-      if (failure && !spec) {
+      const declared = failure && findReply(contract, request.operation, failure.status);
+      if (failure && !declared) {
         const owner = request.operation?.id ?? 'x-replies-outside-operations';
-        request.log.error(`openapi.yaml: ${owner} does not declare status ${failure.statusCode}`);
+        request.log.error(`openapi.yaml: ${owner} does not declare status ${failure.status}`);
       }
-      if (error instanceof DatabaseUnavailable) request.log.error(error.message);
-      else if (!failure || !spec) request.log.error({ err: error }, error.message);
-      if (!failure || !spec) {
-        failure = new HttpError(500);
-        spec = findReply(contract, request.operation, failure.statusCode);
+      if (!failure || !declared) {
+        request.log.error({ err: error }, error.message);
+        return send(reply, new HttpError(500), findReply(contract, request.operation, 500)?.message);
       }
-      if (failure.retryAfterSeconds) reply.header('retry-after', failure.retryAfterSeconds);
-      return reply
-        .code(failure.statusCode)
-        .type('application/json; charset=utf-8')
-        .send({
-          message: failure.message || spec?.message,
-          ...(failure.errors && { errors: failure.errors }),
-        });
+      // The operator is told more than the client.
+      if (failure.cause !== undefined) request.log.error(failure.message);
+      return send(reply, failure, declared.message);
     });
   },
-  { name: 'errors', dependencies: ['response-headers', 'request-log'] },
+  { name: 'errors', dependencies: ['response-headers'] },
 );
+
+/** @param message - the contract's own */
+function send(reply: FastifyReply, { status, clientMessage, errors, retryAfterSeconds }: HttpError, message?: string) {
+  if (retryAfterSeconds) reply.header('retry-after', retryAfterSeconds);
+  return reply
+    .code(status)
+    .type('application/json; charset=utf-8')
+    .send({ message: clientMessage || message, ...(errors && { errors }) });
+}
 
 /** Fastify's own messages may quote the body, and so a password; these do not. */
 const MESSAGES: { [code: string]: string } = {
@@ -66,17 +62,8 @@ function leaveOperation({ headersAcrossOrigins }: Contract, request: FastifyRequ
   for (const name of Object.keys(reply.getHeaders())) if (!kept.includes(name)) reply.removeHeader(name);
 }
 
-const OUTCOMES: [type: new (...args: never[]) => Error, outcome: Outcome][] = [
-  [TooManyFailures, 'throttled'],
-  [Overloaded, 'overloaded'],
-  [DatabaseUnavailable, 'database_unavailable'],
-];
-
-function expectedFailure(error: FastifyError): HttpError | undefined {
+function expectedFailure(error: FastifyError | HttpError): HttpError | undefined {
   if (error instanceof HttpError) return error;
-  if (error instanceof DatabaseUnavailable) return new HttpError(503);
-  if (error instanceof Overloaded) return new HttpError(503, '', error);
-  if (error instanceof TooManyFailures) return new HttpError(429, '', error);
   const { statusCode = 500, code } = error;
   return statusCode < 500 ? new HttpError(statusCode, MESSAGES[code]) : undefined;
 }

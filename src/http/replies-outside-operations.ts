@@ -2,8 +2,8 @@ import { STATUS_CODES } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { FastifyBaseLogger, FastifyReply, FastifyRequest } from 'fastify';
 import { type Contract, findReply } from '../contract/contract.js';
-import { responseHeaders } from './declared-headers.js';
 import { createRequestId } from './request-id.js';
+import { responseHeaders } from './response-headers.js';
 
 /** Statuses of the errors of Node's HTTP parser that are not a plain 400. */
 const STATUSES: { [code: string]: number } = {
@@ -42,7 +42,7 @@ function replyOutsideOperations(contract: Contract, status: number, requestId: s
   const spec = findReply(contract, undefined, status);
   if (!spec) throw new Error(`openapi.yaml: x-replies-outside-operations has to declare status ${status}`);
   const body = JSON.stringify({ message: spec.message });
-  const facts = { body, requestId, elapsedMilliseconds: 0, operationsAtPath: () => [] };
+  const facts = { body, requestId, elapsedMilliseconds: 0, operationsAtPath: [] };
   const headers = responseHeaders(spec, facts);
   headers.push(['Content-Type', `${spec.mediaType}; charset=utf-8`]);
   return { headers, body };

@@ -1,19 +1,21 @@
+import { METHODS } from 'node:http';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import fp from 'fastify-plugin';
-import type { Client } from '../contract/client.js';
-import type { Contract, Operation } from '../contract/contract.js';
-import type { LogFields, Services } from '../contract/handler.js';
+import { type Contract, type Operation, operationsByPath } from '../contract/contract.js';
+import type { Client } from '../contract/handler.js';
 import { compileSchema } from '../contract/validation.js';
-import { HttpError } from '../errors/http-error.js';
+import { HttpError, type LogFields } from '../errors/http-error.js';
+import { methodsOf } from './operation.js';
 
 type AnyReply = { status: number; body: unknown; log?: LogFields };
-type AnyHandler = (input: unknown, services: Services) => AnyReply | Promise<AnyReply>;
+type AnyHandler = (input: unknown, services: object) => AnyReply | Promise<AnyReply>;
 
 export type RoutesOptions = {
   contract: Contract;
   /** By operationId. */
   handlers: object;
-  services: Services;
+  /** What handlers need beside their input. */
+  services: object;
 };
 
 /** Makes a route of each operation of the contract, and refuses to start where operations and handlers differ. */
@@ -21,36 +23,34 @@ export const routesPlugin = fp<RoutesOptions>(
   async (app, { contract, handlers, services }) => {
     // The compiler checked each handler against its own operation's types; the table of them all has no common type.
     const handlerById = new Map(Object.entries(handlers as { [id: string]: AnyHandler }));
+    for (const method of METHODS) {
+      // CONNECT does not reach the router.
+      if (!app.supportedMethods.includes(method) && method !== 'CONNECT') app.addHttpMethod(method);
+    }
 
-    for (const operation of contract.operations.filter(({ servedBy }) => !servedBy)) {
-      const handler = handlerById.get(operation.id);
-      if (!handler) throw new Error(`openapi.yaml: operation ${operation.id} has no handler`);
-      handlerById.delete(operation.id);
+    for (const [path, operations] of operationsByPath(contract)) {
+      const url = path.replaceAll(/\{([^}]+)\}/g, ':$1');
+      for (const operation of operations.filter(({ servedBy }) => !servedBy)) {
+        const handler = handlerById.get(operation.id);
+        if (!handler) throw new Error(`openapi.yaml: operation ${operation.id} has no handler`);
+        handlerById.delete(operation.id);
+        app.route({
+          method: operation.method,
+          url,
+          config: { operation, operationsAtPath: operations },
+          ...(operation.maxContentLength && { bodyLimit: operation.maxContentLength }),
+          schema: routeSchema(operation),
+          validatorCompiler: ({ schema }) => createValidator(schema),
+          handler: createRouteHandler(operation, handler, services),
+        });
+      }
+      const [operation] = operations;
       app.route({
-        method: operation.method,
-        url: operation.path.replaceAll(/\{([^}]+)\}/g, ':$1'),
-        config: { operation },
-        ...(operation.maxContentLength && { bodyLimit: operation.maxContentLength }),
-        schema: routeSchema(operation),
-        validatorCompiler: ({ schema }) => {
-          const validate = compileSchema(schema);
-          return (value: unknown) => {
-            const errors = validate(value);
-            const whole = errors.find(({ field }) => field === '');
-            if (whole) return { error: new HttpError(400, `The body ${whole.message}`) };
-            return errors.length > 0 ? { error: new HttpError(400, '', { errors }) } : { value };
-          };
-        },
-        async handler(request, reply) {
-          const { status, body, log } = await handler(inputOf(request, reply), services);
-          Object.assign(request.logFields, log);
-          const spec = operation.replies.get(status);
-          if (!spec)
-            throw new Error(`operation ${operation.id} answered ${status}, which openapi.yaml does not declare`);
-          // Fastify adds the charset to a type that has one; only JSON is serialized from the schema.
-          if (spec.mediaType) reply.type(spec.mediaType);
-          return reply.code(status).send(body);
-        },
+        method: app.supportedMethods.filter((method) => !methodsOf(operations).includes(method)),
+        url,
+        exposeHeadRoute: false,
+        config: { ...(operation && { operation }), operationsAtPath: operations, methodNotAllowed: true },
+        handler: refused,
       });
     }
 
@@ -65,8 +65,35 @@ export const routesPlugin = fp<RoutesOptions>(
       }
     });
   },
-  { name: 'routes', dependencies: ['response-headers', 'errors', 'request-body', 'request-log'] },
+  { name: 'routes', dependencies: ['operation', 'response-headers', 'errors', 'unrouted', 'body'] },
 );
+
+/** The plugin `unrouted` has refused the method before. */
+async function refused(): Promise<never> {
+  throw new HttpError(405);
+}
+
+function createValidator(schema: object) {
+  const validate = compileSchema({ ...schema });
+  return (value: unknown) => {
+    const errors = validate(value);
+    const whole = errors.find(({ field }) => field === '');
+    if (whole) return { error: new HttpError(400, `The body ${whole.message}`) };
+    return errors.length > 0 ? { error: new HttpError(400, '', { errors }) } : { value };
+  };
+}
+
+function createRouteHandler({ id, replies }: Operation, handler: AnyHandler, services: object) {
+  return async (request: FastifyRequest, reply: FastifyReply) => {
+    const { status, body, log } = await handler(inputOf(request, reply), services);
+    Object.assign(request.logFields, log);
+    const spec = replies.get(status);
+    if (!spec) throw new Error(`operation ${id} answered ${status}, which openapi.yaml does not declare`);
+    // Fastify adds the charset to a type that has one; only JSON is serialized from the schema.
+    if (spec.mediaType) reply.type(spec.mediaType);
+    return reply.code(status).send(body);
+  };
+}
 
 function routeSchema({ bodies, parameters, replies }: Operation) {
   return {

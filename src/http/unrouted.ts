@@ -1,7 +1,7 @@
 import fp from 'fastify-plugin';
 import { HttpError } from '../errors/http-error.js';
 
-/** Refuses what reaches no operation, before the body is read: nothing will ever use it. */
+/** Refuses what reaches no operation, before the body is read. */
 export const unroutedPlugin = fp(
   async (app) => {
     app.addHook('onRequest', async (request) => {
@@ -10,8 +10,8 @@ export const unroutedPlugin = fp(
         request.operation = undefined;
         throw new HttpError(400);
       }
-      // There is no route, or one that is no operation's: @fastify/cors has one for OPTIONS.
-      if (!request.routeOptions.config.operation) throw new HttpError(request.operation ? 405 : 404);
+      if (!request.operation) throw new HttpError(404);
+      if (request.routeOptions.config.methodNotAllowed) throw new HttpError(405);
     });
   },
   { name: 'unrouted', dependencies: ['response-headers', 'errors'] },

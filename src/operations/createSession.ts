@@ -1,26 +1,15 @@
 import type { Handler } from '../contract/handler.js';
+import type { Tokens } from '../tokens/tokens.js';
+import { type LogInServices, logIn } from '../users/log-in.js';
 
-/**
- * Logs a user in. One answer, at one cost, for an unknown email, a wrong password and a disabled user; only the log tells
- * them apart.
- */
-export const createSession: Handler<'createSession'> = async (
+/** One reply for an unknown email, a wrong password and a disabled user; only the log tells them apart. */
+export const createSession: Handler<'createSession', LogInServices & { tokens: Pick<Tokens, 'issue'> }> = async (
   { body, client },
-  { database, throttle, admission, passwords, passwordUpgrades, issueToken },
+  { tokens, ...services },
 ) => {
-  const attempt = throttle.open(body.email, client.address);
-  try {
-    const { user, digest } = await attempt.admit((keys, now) => database.findForLogin(body.email, keys, now));
-    const matches = await admission.run(() => passwords.verify(body.password, digest), client);
-    if (!user || !matches || user.disabled) {
-      await attempt.fail();
-      const outcome = !user ? 'unknown_email' : matches ? 'disabled' : 'wrong_password';
-      return { status: 401, body: { message: 'Invalid credentials' }, log: { outcome, userId: user?.id } };
-    }
-    await attempt.succeed();
-    passwordUpgrades.add(user, body.password);
-    return { status: 200, body: { auth_token: issueToken(user.id) }, log: { outcome: 'succeeded', userId: user.id } };
-  } finally {
-    attempt.close();
-  }
+  const { userId, outcome } = await logIn(body, client, services);
+  const log = { outcome, userId };
+  return outcome === 'succeeded'
+    ? { status: 200, body: { auth_token: tokens.issue(userId) }, log }
+    : { status: 401, body: { message: 'Invalid credentials' }, log };
 };

@@ -1,6 +1,7 @@
+import type { Contract } from '../contract/contract.js';
 import type { Handler } from '../contract/handler.js';
 
-export const getContractAsJson: Handler<'getContractAsJson'> = ({ origin }, { contract }) => ({
+export const getContractAsJson: Handler<'getContractAsJson', { contract: Contract }> = ({ origin }, { contract }) => ({
   status: 200,
   body: contract.served.asObject(origin),
 });

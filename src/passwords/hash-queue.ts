@@ -1,31 +1,51 @@
-import { type Client, ClientGone } from '../contract/client.js';
+import { ClientGone } from '../errors/client-gone.js';
+import { HttpError } from '../errors/http-error.js';
 
-/** Too much is waiting already. */
-export class Overloaded extends Error {
-  constructor(readonly retryAfterSeconds: number) {
-    super('the queue is full, or the wait too long');
+/** Too many hashes are queued. */
+export class Overloaded extends HttpError {
+  constructor(retryAfterSeconds: number) {
+    const message = 'the queue is full, or the wait too long';
+    super(503, '', { retryAfterSeconds, message, log: { outcome: 'overloaded' } });
   }
 }
 
-type Waiting = Pick<Client, 'hasHungUp' | 'onHangUp'>;
+/** Who waits for a hash. */
+export type Waiter = {
+  hasHungUp(): boolean;
+  /**
+   * Calls back when the waiter hangs up, once.
+   *
+   * @returns what takes that back
+   */
+  onHangUp(listener: () => void): () => void;
+};
 
-export type AdmissionLimits = {
-  /** Tasks that run at once. */
+export type HashQueueLimits = {
+  /** Hashes that run at once. */
   slots: number;
-  /** Tasks that wait for a slot. */
+  /** Hashes that wait for a slot. */
   maxQueue: number;
-  /** Milliseconds that a task may be expected to wait. */
+  /** Milliseconds that a hash may be expected to wait. */
   maxWait: number;
 };
 
-export type Admission = {
+export type HashQueueOptions = {
+  /** Milliseconds, from any beginning. */
+  now?: () => number;
+  /** Told in milliseconds how long a hash waited and how long it took. */
+  onHashed?: ((times: { waited: number; took: number }) => void) | undefined;
+  /** Runs what has a name, for traces. */
+  observe?: (<T>(name: string, run: () => Promise<T>) => Promise<T>) | undefined;
+};
+
+export type HashQueue = {
   /**
-   * Runs a task as soon as there is a slot for it.
+   * Runs a task that hashes as soon as there is a slot for it.
    *
-   * @param client - leaves the queue by hanging up; a task that runs goes on, and keeps its slot
+   * @param waiter - leaves the queue by hanging up; a task that runs goes on, and keeps its slot
    * @throws Overloaded at once, where the task would have to wait too long; ClientGone
    */
-  run<T>(task: () => Promise<T>, client?: Waiting): Promise<T>;
+  run<T>(task: () => Promise<T>, waiter?: Waiter): Promise<T>;
   /** How many tasks run, and how many wait for a slot. */
   load(): { running: number; waiting: number };
 };
@@ -33,15 +53,11 @@ export type Admission = {
 /** How much the last task counts in the mean of how long a task takes. */
 const WEIGHT_OF_LAST = 0.1;
 
-/**
- * Bounds how much runs at once and how much waits: what can't be answered in time is better refused at once.
- *
- * @param now - milliseconds, from any beginning
- */
-export function createAdmission(
-  { slots, maxQueue, maxWait }: AdmissionLimits,
-  now: () => number = () => performance.now(),
-): Admission {
+/** Bounds how many hashes run at once and how many wait: what can't be answered in time is better refused at once. */
+export function createHashQueue(
+  { slots, maxQueue, maxWait }: HashQueueLimits,
+  { now = () => performance.now(), onHashed, observe = (_name, run) => run() }: HashQueueOptions = {},
+): HashQueue {
   // No Set: each that has been outgrown keeps the requests alive that it held, until the old generation is collected.
   let queue: (() => void)[] = [];
   let running = 0;
@@ -51,13 +67,13 @@ export function createAdmission(
     return running < slots ? 0 : ((queue.length + 1) * meanDuration) / slots;
   }
 
-  function waitForSlot(client?: Waiting): Promise<void> {
+  function waitForSlot(waiter?: Waiter): Promise<void> {
     return new Promise((resolve, reject) => {
       const start = () => {
         stopListening?.();
         resolve();
       };
-      const stopListening = client?.onHangUp(() => {
+      const stopListening = waiter?.onHangUp(() => {
         queue = queue.filter((waiting) => waiting !== start);
         reject(new ClientGone());
       });
@@ -72,25 +88,35 @@ export function createAdmission(
     else running -= 1;
   }
 
+  /** Returns a promise where the slot has to be waited for. */
+  function takeSlot(waiter?: Waiter): Promise<void> | undefined {
+    if (waiter?.hasHungUp()) throw new ClientGone();
+    if (running < slots) {
+      running += 1;
+      return undefined;
+    }
+    const wait = expectedWait();
+    if (queue.length >= maxQueue || wait > maxWait) throw new Overloaded(Math.max(1, Math.ceil(wait / 1000)));
+    return waitForSlot(waiter);
+  }
+
+  async function runInSlot<T>(task: () => Promise<T>, waiter?: Waiter): Promise<T> {
+    const arrived = now();
+    const slot = takeSlot(waiter);
+    if (slot) await slot;
+    const started = now();
+    try {
+      return await observe('hash', task);
+    } finally {
+      const took = now() - started;
+      meanDuration = meanDuration === 0 ? took : meanDuration + WEIGHT_OF_LAST * (took - meanDuration);
+      releaseSlot();
+      onHashed?.({ waited: started - arrived, took });
+    }
+  }
+
   return {
-    async run(task, client) {
-      if (client?.hasHungUp()) throw new ClientGone();
-      if (running < slots) {
-        running += 1;
-      } else {
-        const wait = expectedWait();
-        if (queue.length >= maxQueue || wait > maxWait) throw new Overloaded(Math.max(1, Math.ceil(wait / 1000)));
-        await waitForSlot(client);
-      }
-      const started = now();
-      try {
-        return await task();
-      } finally {
-        const duration = now() - started;
-        meanDuration = meanDuration === 0 ? duration : meanDuration + WEIGHT_OF_LAST * (duration - meanDuration);
-        releaseSlot();
-      }
-    },
+    run: (task, waiter) => observe('hash queue', () => runInSlot(task, waiter)),
     load: () => ({ running, waiting: queue.length }),
   };
 }

@@ -1,5 +1,5 @@
 import type { User, Users } from '../database/users.js';
-import { type Admission, Overloaded } from './hash-queue.js';
+import { type HashQueue, Overloaded } from './hash-queue.js';
 import { type Passwords, PasswordTooLong } from './passwords.js';
 
 export type PasswordUpgrades = {
@@ -16,7 +16,7 @@ const MAX_WAITING = 32;
 export function createPasswordUpgrades(
   users: Pick<Users, 'replacePasswordDigest'>,
   passwords: Pick<Passwords, 'hash' | 'isOutdated'>,
-  admission: Admission,
+  hashQueue: HashQueue,
   log: { info(fields: object, message: string): void; error(fields: object, message: string): void },
 ): PasswordUpgrades {
   const waiting = new Set<number>();
@@ -24,7 +24,7 @@ export function createPasswordUpgrades(
 
   async function upgrade({ id, passwordDigest }: Pick<User, 'id' | 'passwordDigest'>, password: string): Promise<void> {
     try {
-      const digest = await admission.run(() => passwords.hash(password));
+      const digest = await hashQueue.run(() => passwords.hash(password));
       // Where the digest is no longer the one that matched, somebody has changed the password since.
       const stored = await users.replacePasswordDigest(id, passwordDigest, digest);
       if (stored) log.info({ userId: id }, 'stored the password in the current form');

@@ -1,11 +1,19 @@
-import type { FastifyServerOptions } from 'fastify';
+import { type Logger, pino } from 'pino';
 
-/** JSON lines; on a terminal, lines for people. */
-export async function createLogger(level: string): Promise<FastifyServerOptions['logger']> {
+export type LogLevel = (typeof LOG_LEVELS)[number];
+export const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
+
+/**
+ * JSON lines; on a terminal, lines for people.
+ *
+ * @param stream - in place of standard output
+ */
+export async function createLog(level: LogLevel, stream?: { write(line: string): void }): Promise<Logger> {
   const options = { level, serializers: { err: describeError } };
-  if (!process.stdout.isTTY) return options;
+  if (stream) return pino(options, stream);
+  if (!process.stdout.isTTY) return pino(options);
   const { default: pretty } = await import('pino-pretty');
-  return { ...options, stream: pretty({ ignore: 'pid,hostname', singleLine: true, sync: true }) };
+  return pino(options, pretty({ ignore: 'pid,hostname', singleLine: true, sync: true }));
 }
 
 /** No more than this: drivers attach the query's parameters to their errors. */

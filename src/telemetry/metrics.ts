@@ -1,19 +1,11 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import type { Contract } from '../contract/contract.js';
-import { type OperationId, OUTCOMES, type Outcome } from '../contract/handler.js';
-import type { Admission } from '../passwords/hash-queue.js';
-import { BUDGETS, type Budget } from '../throttle/throttle.js';
-
-/** A request that is over. */
-export type EndedRequest = {
-  /** Undefined where it reached no operation. */
-  operationId: string | undefined;
-  /** Undefined where the client hung up before it was answered. */
-  status: number | undefined;
-  milliseconds: number;
-  outcome?: Outcome | undefined;
-  budget?: Budget | undefined;
-};
+import type { OperationId } from '../contract/handler.js';
+import { FAILURE_OUTCOMES } from '../errors/http-error.js';
+import type { HashQueue } from '../passwords/hash-queue.js';
+import { BUDGETS } from '../throttle/rules.js';
+import { LOGIN_OUTCOMES } from '../users/log-in.js';
+import type { EndedRequest } from './ended-request.js';
 
 export type Metrics = {
   registry: Registry;
@@ -21,8 +13,9 @@ export type Metrics = {
   /** @param status - with which something was answered that reached no hook of the service */
   requestUnreadable(status: number): void;
   databaseFailed(): void;
-  /** The same admission, with all that it runs timed. */
-  watchAdmission(admission: Admission): Admission;
+  /** @param times - in milliseconds */
+  hashed(times: { waited: number; took: number }): void;
+  watchHashQueue(queue: Pick<HashQueue, 'load'>): void;
 };
 
 const LOGIN: OperationId = 'createSession';
@@ -62,7 +55,7 @@ export function createMetrics({ operations }: Pick<Contract, 'operations'>): Met
     labelNames: ['outcome'],
     registers,
   });
-  for (const outcome of OUTCOMES) logins.inc({ outcome }, 0);
+  for (const outcome of [...LOGIN_OUTCOMES, ...FAILURE_OUTCOMES]) logins.inc({ outcome }, 0);
 
   const throttled = new Counter({
     name: 'sessions_throttled_requests_total',
@@ -98,7 +91,7 @@ export function createMetrics({ operations }: Pick<Contract, 'operations'>): Met
     buckets: WAIT_BUCKETS,
     registers,
   });
-  let load: Admission['load'] = () => ({ running: 0, waiting: 0 });
+  let load: HashQueue['load'] = () => ({ running: 0, waiting: 0 });
   new Gauge({
     name: 'sessions_hash_queue_length',
     help: 'Passwords that wait for a core now.',
@@ -125,19 +118,12 @@ export function createMetrics({ operations }: Pick<Contract, 'operations'>): Met
     },
     requestUnreadable: (status) => unreadable.inc({ status }),
     databaseFailed: () => databaseErrors.inc(),
-    watchAdmission(admission) {
-      load = admission.load;
-      return {
-        load,
-        run(task, client) {
-          const waitsFor = hashWaits.startTimer();
-          return admission.run(() => {
-            waitsFor();
-            const takes = hashDurations.startTimer();
-            return task().finally(takes);
-          }, client);
-        },
-      };
+    hashed({ waited, took }) {
+      hashWaits.observe(waited / 1000);
+      hashDurations.observe(took / 1000);
+    },
+    watchHashQueue(queue) {
+      load = queue.load;
     },
   };
 }

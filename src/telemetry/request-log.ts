@@ -1,13 +1,6 @@
 import type { FastifyRequest } from 'fastify';
 import fp from 'fastify-plugin';
-import type { LogFields } from '../contract/handler.js';
-
-declare module 'fastify' {
-  interface FastifyRequest {
-    /** What the operation, or its failure, adds to the request's line in the log. */
-    logFields: Partial<LogFields>;
-  }
-}
+import { type DescribeRequest, onceEnded } from './ended-request.js';
 
 /** W3C Trace Context, of any version: what may follow the flags is left to those to come. */
 const TRACEPARENT = /^(?!ff)[\da-f]{2}-(?!0{32})([\da-f]{32})-(?!0{16})[\da-f]{16}-[\da-f]{2}(?:-|$)/;
@@ -16,31 +9,27 @@ const TRACEPARENT = /^(?!ff)[\da-f]{2}-(?!0{32})([\da-f]{32})-(?!0{16})[\da-f]{1
  * Writes one line for each request, also for one whose client has hung up. The URL is left out: it is the caller's, and
  * may hold what is secret.
  */
-export const requestLogPlugin = fp(
-  async (app) => {
-    app.decorateRequest('logFields');
-
+export const requestLogPlugin = fp<{ describe: DescribeRequest }>(
+  async (app, { describe }) => {
     app.addHook('onRequest', async (request, reply) => {
-      request.logFields = {};
       const ids = traceIdsOf(request);
       if (ids) request.log = reply.log = request.log.child(ids);
-      reply.raw.once('close', () => {
-        const answered = reply.raw.writableEnded;
+      onceEnded(request, reply, describe, ({ operationId, status, milliseconds, ...fields }) => {
         request.log.info(
           {
             method: request.method,
-            operationId: request.operation?.id,
-            status: answered ? reply.statusCode : undefined,
-            milliseconds: Number(reply.elapsedTime.toFixed(3)),
+            operationId,
+            status,
+            milliseconds: Number(milliseconds.toFixed(3)),
             ip: request.ip,
-            ...(answered ? request.logFields : { outcome: 'client_gone' }),
+            ...fields,
           },
-          answered ? 'answered' : 'hung up',
+          status === undefined ? 'hung up' : 'answered',
         );
       });
     });
   },
-  { name: 'request-log', dependencies: ['response-headers'] },
+  { name: 'request-log' },
 );
 
 /** By OpenTelemetry's names. Where tracing is off the trace is the caller's, if it sends one: a proxy may trace. */

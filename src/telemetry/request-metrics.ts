@@ -1,20 +1,15 @@
 import fp from 'fastify-plugin';
+import { type DescribeRequest, onceEnded } from './ended-request.js';
 import type { Metrics } from './metrics.js';
 
+export type RequestMetricsOptions = { metrics: Pick<Metrics, 'requestEnded'>; describe: DescribeRequest };
+
 /** Counts each request where the log has a line for it, also one whose client has hung up. */
-export const metricsPlugin = fp<{ metrics: Pick<Metrics, 'requestEnded'> }>(
-  async (app, { metrics }) => {
+export const requestMetricsPlugin = fp<RequestMetricsOptions>(
+  async (app, { metrics, describe }) => {
     app.addHook('onRequest', async (request, reply) => {
-      reply.raw.once('close', () => {
-        const answered = reply.raw.writableEnded;
-        metrics.requestEnded({
-          operationId: request.operation?.id,
-          status: answered ? reply.statusCode : undefined,
-          milliseconds: reply.elapsedTime,
-          ...(answered ? request.logFields : { outcome: 'client_gone' }),
-        });
-      });
+      onceEnded(request, reply, describe, metrics.requestEnded);
     });
   },
-  { name: 'metrics', dependencies: ['response-headers', 'request-log'] },
+  { name: 'request-metrics' },
 );

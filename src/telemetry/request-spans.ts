@@ -25,7 +25,7 @@ declare module 'fastify' {
  * Makes a span of each request, by OpenTelemetry's conventions for HTTP servers. As in the log, what is the caller's to
  * choose is left out: a path that has no route, the query, the Host and the User-Agent.
  */
-export const tracingPlugin = fp<{ tracing: Tracing }>(
+export const requestSpansPlugin = fp<{ tracing: Tracing }>(
   async (app, { tracing }) => {
     const methods = new Set(app.supportedMethods);
 
@@ -56,10 +56,8 @@ export const tracingPlugin = fp<{ tracing: Tracing }>(
 
     // Once the body has been read: what comes after that does not come after the hook above, for AsyncLocalStorage.
     app.addHook('preHandler', ({ span }, _reply, done) => (span ? tracing.below(span, done) : done()));
-
-    app.addHook('onClose', () => tracing.stop());
   },
-  { name: 'tracing' },
+  { name: 'request-spans' },
 );
 
 function pathOf({ url }: FastifyRequest): string | undefined {

@@ -10,6 +10,7 @@ import {
   ROOT_CONTEXT,
   type Span,
   SpanKind,
+  type SpanOptions,
   SpanStatusCode,
   trace,
 } from '@opentelemetry/api';
@@ -22,10 +23,25 @@ import {
   serviceInstanceIdDetector,
 } from '@opentelemetry/resources';
 import { BasicTracerProvider, BatchSpanProcessor, ConsoleSpanExporter } from '@opentelemetry/sdk-trace-base';
-import { ATTR_ERROR_TYPE, ATTR_SERVICE_NAME, ATTR_SERVICE_VERSION } from '@opentelemetry/semantic-conventions';
-import type { TracingConfig } from '../config/tracing.js';
+import {
+  ATTR_DB_COLLECTION_NAME,
+  ATTR_DB_OPERATION_NAME,
+  ATTR_DB_SYSTEM_NAME,
+  ATTR_ERROR_TYPE,
+  ATTR_SERVICE_NAME,
+  ATTR_SERVICE_VERSION,
+} from '@opentelemetry/semantic-conventions';
 
 // Loaded only where tracing is on.
+
+/** Without gRPC: it would be larger than all the rest, and what takes it takes HTTP too. */
+export type TracingOptions = {
+  exporter: 'otlp' | 'console';
+  /** Of the exporter `otlp`. */
+  protocol: 'http/protobuf' | 'http/json';
+  /** Whether a request's `traceparent` is honoured. */
+  honoursTraceparent: boolean;
+};
 
 export type Tracing = {
   /** Starts the span of a request, below the one that its `traceparent` names. A malformed `traceparent` is ignored. */
@@ -33,7 +49,9 @@ export type Tracing = {
   /** Runs something, and all that it starts, below a span. */
   below<T>(span: Span, task: () => T): T;
   /** Runs a task in a span of its own; in none where the request it belongs to is not sampled, or it belongs to none. */
-  inSpan<T>(name: string, options: { kind?: SpanKind; attributes?: Attributes }, task: () => Promise<T>): Promise<T>;
+  inSpan<T>(name: string, task: () => Promise<T>): Promise<T>;
+  /** The same for a query, by OpenTelemetry's conventions for database clients. */
+  inDatabaseSpan<T>(query: { system: string; operation: string; table: string }, run: () => Promise<T>): Promise<T>;
   /** Sends what is still in memory, for as long as there is patience for that. Never throws. */
   stop(): Promise<void>;
 };
@@ -47,7 +65,7 @@ const STOP_TIMEOUT = 2_000;
 const WARN_EVERY = 60_000;
 
 /** Starts OpenTelemetry's SDK, which reads most of its settings from its own variables. */
-export async function startTracing(config: TracingConfig, version: string, log: Log): Promise<Tracing> {
+export async function startTracing(config: TracingOptions, version: string, log: Log): Promise<Tracing> {
   const warn = warnNowAndThen(log);
   const silent = () => {};
   const logger = { error: warn, warn, info: silent, debug: silent, verbose: silent };
@@ -65,26 +83,36 @@ export async function startTracing(config: TracingConfig, version: string, log: 
   const propagator = config.honoursTraceparent ? new W3CTraceContextPropagator() : undefined;
   const current = new AsyncLocalStorage<Context>();
 
+  async function inSpan<T>(name: string, options: SpanOptions, task: () => Promise<T>): Promise<T> {
+    const parent = current.getStore();
+    if (!parent || !trace.getSpan(parent)?.isRecording()) return task();
+    const span = tracer.startSpan(name, options, parent);
+    try {
+      return await current.run(trace.setSpan(parent, span), task);
+    } catch (error) {
+      // Its kind alone: its message may quote the request.
+      span.setAttribute(ATTR_ERROR_TYPE, error instanceof Error ? error.constructor.name : typeof error);
+      span.setStatus({ code: SpanStatusCode.ERROR });
+      throw error;
+    } finally {
+      span.end();
+    }
+  }
+
   return {
     startServerSpan(name, headers, attributes) {
       const parent = propagator?.extract(ROOT_CONTEXT, headers, defaultTextMapGetter) ?? ROOT_CONTEXT;
       return tracer.startSpan(name, { kind: SpanKind.SERVER, attributes }, parent);
     },
     below: (span, task) => current.run(trace.setSpan(ROOT_CONTEXT, span), task),
-    async inSpan(name, options, task) {
-      const parent = current.getStore();
-      if (!parent || !trace.getSpan(parent)?.isRecording()) return task();
-      const span = tracer.startSpan(name, options, parent);
-      try {
-        return await current.run(trace.setSpan(parent, span), task);
-      } catch (error) {
-        // Its kind alone: its message may quote what was asked.
-        span.setAttribute(ATTR_ERROR_TYPE, error instanceof Error ? error.constructor.name : typeof error);
-        span.setStatus({ code: SpanStatusCode.ERROR });
-        throw error;
-      } finally {
-        span.end();
-      }
+    inSpan: (name, task) => inSpan(name, {}, task),
+    inDatabaseSpan({ system, operation, table }, run) {
+      const attributes = {
+        [ATTR_DB_SYSTEM_NAME]: system,
+        [ATTR_DB_OPERATION_NAME]: operation,
+        [ATTR_DB_COLLECTION_NAME]: table,
+      };
+      return inSpan(`${operation} ${table}`, { kind: SpanKind.CLIENT, attributes }, run);
     },
     async stop() {
       const flushed = provider.shutdown().catch((error: Error) => warn(`spans are lost: ${error.message}`));
@@ -96,7 +124,7 @@ export async function startTracing(config: TracingConfig, version: string, log: 
   };
 }
 
-async function createExporter({ exporter, protocol }: TracingConfig) {
+async function createExporter({ exporter, protocol }: TracingOptions) {
   if (exporter === 'console') return new ConsoleSpanExporter();
   const { OTLPTraceExporter } =
     protocol === 'http/json'

@@ -1,9 +1,39 @@
+/** Stands for a value that is not percent-encoded UTF-8. */
+export const MALFORMED: unique symbol = Symbol('malformed');
+
+type Value = string | typeof MALFORMED;
+type Fields = { [name: string]: Value | Value[] };
+
 /** Whether each `%` of a text begins an octet, and the octets are UTF-8 (RFC 3986, section 2.1). */
 export function isPercentEncoded(text: string): boolean {
+  return decode(text) !== MALFORMED;
+}
+
+/**
+ * Reads `application/x-www-form-urlencoded` as the URL Standard does, section 5.1, but for what is malformed, which that
+ * replaces: its value is MALFORMED, and its name stays as it is. A field that is given more than once has a list of values.
+ */
+export function decodeForm(text: string): Fields {
+  const fields = new Map<string, Value[]>();
+  for (const pair of text.split('&')) {
+    if (pair === '') continue;
+    const end = pair.includes('=') ? pair.indexOf('=') : pair.length;
+    const rawName = pair.slice(0, end);
+    const name = decode(rawName);
+    const value = decode(pair.slice(end + 1));
+    const key = name === MALFORMED ? rawName : name;
+    fields.set(key, [...(fields.get(key) ?? []), name === MALFORMED ? name : value]);
+  }
+  // fromEntries defines the members: `__proto__` is one like any other.
+  return Object.fromEntries(
+    [...fields].map(([name, [value = '', ...more]]) => [name, more.length > 0 ? [value, ...more] : value]),
+  );
+}
+
+function decode(text: string): Value {
   try {
-    decodeURIComponent(text);
-    return true;
+    return decodeURIComponent(text.replaceAll('+', ' '));
   } catch {
-    return false;
+    return MALFORMED;
   }
 }

@@ -1,13 +1,22 @@
 import { randomBytes } from 'node:crypto';
 import { link, readFile, rm, writeFile } from 'node:fs/promises';
-import { type Config, JWT_SECRET_MIN_BYTES } from '../config/config.js';
+import type { DatabaseUrl } from '../database/database-url.js';
 import { ExpectedError } from '../errors/expected-error.js';
+
+/** RFC 7518, section 3.2: a key at least as long as the hash that HS256 makes. */
+export const JWT_SECRET_MIN_BYTES = 32;
+
+export type JwtSecretOptions = {
+  /** Undefined on SQLite where none is set. */
+  jwtSecret: string | undefined;
+  databaseUrl: DatabaseUrl;
+};
 
 /**
  * The secret that tokens are signed with: JWT_SECRET, or on SQLite without it one that is made once at random and kept
  * beside the database.
  */
-export async function readJwtSecret({ jwtSecret, databaseUrl }: Config): Promise<string> {
+export async function readJwtSecret({ jwtSecret, databaseUrl }: JwtSecretOptions): Promise<string> {
   if (jwtSecret !== undefined) return jwtSecret;
   if (databaseUrl.provider !== 'sqlite') throw new Error('JWT_SECRET has to be set');
   const file = `${databaseUrl.file}.jwt-secret`;

@@ -1,13 +1,19 @@
 import jwt from '@fastify/jwt';
+import type { FastifyInstance } from 'fastify';
 import fp from 'fastify-plugin';
 
 declare module 'fastify' {
   interface FastifyInstance {
-    issueToken(userId: number): string;
-    /** From now on signs with another secret. */
-    changeTokenSecret(secret: string): void;
+    tokens: Tokens;
   }
 }
+
+export type Tokens = {
+  /** Makes the JSON Web Token of a user. */
+  issue(userId: number): string;
+  /** From now on signs with another secret. */
+  rotateSecret(secret: string): void;
+};
 
 /** The claims of a token, in the order in which they are written. */
 type Claims = { user_id: number; exp: number };
@@ -19,7 +25,7 @@ export type TokenOptions = {
   now: () => number;
 };
 
-/** Issues JSON Web Tokens (RFC 7519) to the byte as the Rails API did: no `typ`, no `iat`. */
+/** Issues JSON Web Tokens (RFC 7519), byte-compatible with the Rails API: no `typ`, no `iat`. */
 export const tokensPlugin = fp<TokenOptions>(
   async (app, { secret, ttlSeconds, now }) => {
     let key = secret;
@@ -27,14 +33,20 @@ export const tokensPlugin = fp<TokenOptions>(
       secret,
       sign: { algorithm: 'HS256', header: { alg: 'HS256', typ: undefined }, noTimestamp: true },
     });
-    app.decorate('issueToken', (userId: number) => {
-      const claims: Claims = { user_id: userId, exp: Math.floor(now() / 1000) + ttlSeconds };
-      // With a key it makes a signer for each token.
-      return app.jwt.sign(claims, key === secret ? undefined : { key });
-    });
-    app.decorate('changeTokenSecret', (changed: string) => {
-      key = changed;
+    app.decorate('tokens', {
+      issue(userId) {
+        const claims: Claims = { user_id: userId, exp: Math.floor(now() / 1000) + ttlSeconds };
+        // With a key it makes a signer for each token.
+        return app.jwt.sign(claims, key === secret ? undefined : { key });
+      },
+      rotateSecret(changed) {
+        key = changed;
+      },
     });
   },
   { name: 'tokens' },
 );
+
+export function tokensOf({ tokens }: FastifyInstance): Tokens {
+  return tokens;
+}

@@ -5,7 +5,7 @@ import { createServer } from 'node:http';
 import { type AddressInfo, connect } from 'node:net';
 import { text } from 'node:stream/consumers';
 import t from 'tap';
-import { PROVIDERS } from '#built/database/migrations.js';
+import { PROVIDERS } from '#built/database/database-url.js';
 import { run, start } from '../support/executable.js';
 import { FORM, send } from '../support/send.js';
 import { createDatabase, SECRET } from '../support/service.js';

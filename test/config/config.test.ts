@@ -1,6 +1,7 @@
 import { availableParallelism } from 'node:os';
 import t from 'tap';
-import { ConfigError, readConfig } from '#built/config/config.js';
+import { readConfig } from '#built/config/config.js';
+import { ConfigError } from '#built/errors/config-error.js';
 
 const serving = { issuesTokens: true };
 
@@ -23,7 +24,7 @@ t.test('the defaults', async (t) => {
     jwtSecret: undefined,
     tokenTtlSeconds: 86_400,
     hashing: { algorithm: 'argon2id' },
-    admission: { slots: availableParallelism() < 4 ? availableParallelism() : 5, maxQueue: 1_000, maxWait: 2_000 },
+    hashQueue: { slots: availableParallelism() < 4 ? availableParallelism() : 5, maxQueue: 1_000, maxWait: 2_000 },
     budgets: { emailAddress: 10, address: 100, email: 200 },
     logLevel: 'info',
     trustProxy: false,
@@ -70,7 +71,7 @@ t.test('what each variable takes', async (t) => {
     jwtSecret: 'x'.repeat(32),
     tokenTtlSeconds: 60,
     hashing: { algorithm: 'bcrypt', cost: 4, bcryptPepper: 'salt and pepper' },
-    admission: { slots: 2, maxQueue: 5, maxWait: 0 },
+    hashQueue: { slots: 2, maxQueue: 5, maxWait: 0 },
     budgets: { emailAddress: 1, address: 2, email: 0 },
     logLevel: 'silent',
     trustProxy: ['10.0.0.0/8', '::1'],

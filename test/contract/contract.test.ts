@@ -1,7 +1,7 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { pathToFileURL } from 'node:url';
 import t, { type Test } from 'tap';
-import { loadContract, operationsAt } from '#built/contract/contract.js';
+import { loadContract } from '#built/contract/contract.js';
 
 const source = await readFile(new URL('../../openapi.yaml', import.meta.url), 'utf8');
 
@@ -42,11 +42,3 @@ for (const [what, text, replacement, said] of refused) {
     await t.rejects(loadWith(t, text, replacement), { message: said });
   });
 }
-
-t.test('finds the operations at a path, parameters included', async (t) => {
-  const contract = await loadWith(t, '  /livez:', '  /live.z/{id}/x:');
-  const idsAt = (url: string) => operationsAt(contract, url).map(({ id }) => id);
-  t.same(idsAt('/live.z/1/x'), ['getLiveness']);
-  t.same(idsAt('/live.z/1/x?y=/z'), ['getLiveness']);
-  for (const url of ['/livezz/1/x', '/live.z/1/2/x', '/live.z//x', '/live.z/1/x/']) t.same(idsAt(url), [], url);
-});

@@ -2,8 +2,8 @@ import { PrismaBetterSqlite3 } from '@prisma/adapter-better-sqlite3';
 import { PrismaPg } from '@prisma/adapter-pg';
 import t, { type Test } from 'tap';
 import { readConfig } from '#built/config/config.js';
+import { PROVIDERS, type Provider } from '#built/database/database-url.js';
 import { migrate } from '#built/database/migrate.js';
-import { PROVIDERS, type Provider } from '#built/database/migrations.js';
 import { readModels, schemaDiff } from '../../scripts/schema-diff.js';
 import { createDatabase } from '../support/service.js';
 

@@ -1,6 +1,6 @@
 import { createHash, createHmac } from 'node:crypto';
 import t from 'tap';
-import { PROVIDERS } from '#built/database/migrations.js';
+import { PROVIDERS } from '#built/database/database-url.js';
 import { FORM, JSON_TYPE, type Request } from '../support/send.js';
 import { SECRET, startService, UNTHROTTLED } from '../support/service.js';
 
@@ -74,6 +74,8 @@ for (const provider of PROVIDERS) {
       const reply = await service.documented(t.name, json({ email: 'foo@bar.com', password: 'foobar' }));
       t.equal(reply.body, (await service.request(correct)).body);
       t.equal((await service.request(json({ email: 'foo@bar.com', password: 'x' }))).status, 401);
+      const repeated = json('{"email":"a@b","password":"foobar","email":"foo@bar.com"}');
+      t.equal((await service.request(repeated)).status, 200, 'of a repeated member the last counts, as for JSON.parse');
     });
 
     t.test('when there are more fields than the contract lists', async (t) => {
@@ -149,8 +151,6 @@ t.test('what a login refuses', async (t) => {
     ['an empty password in JSON', json({ email, password: '' }), { password: /must not be empty/ }],
     ['a repeated email', { ...correct, body: `${correct.body}&email=a%40b` }, { email: /must be one string/ }],
     ['a repeated password', { ...correct, body: `${correct.body}&password=x` }, { password: /must be one string/ }],
-    ['a repeated field in JSON', json('{"email":"a@b","password":"x","email":"c@d"}'), { email: /given once/ }],
-    ['a repeated field, escaped', json('{"email":"a@b","password":"x","\\u0065mail":"c@d"}'), { email: /given once/ }],
     ['an email over 254 characters', form({ email: long, password }), { email: /at most 254 characters/ }],
     ['a password over 1024', form({ email, password: 'p'.repeat(1025) }), { password: /at most 1024 characters/ }],
     ['an email without @', form({ email: 'foobar.com', password }), { email: /must look like an email address/ }],

@@ -1,5 +1,5 @@
 import t from 'tap';
-import { PROVIDERS } from '#built/database/migrations.js';
+import { PROVIDERS } from '#built/database/database-url.js';
 import { startTemporaryPostgresql } from '../../scripts/temporary-postgresql.js';
 import { FORM } from '../support/send.js';
 import { startService } from '../support/service.js';

@@ -1,8 +1,8 @@
 import { EventEmitter, once } from 'node:events';
 import { connect } from 'node:net';
 import t from 'tap';
-import { ClientGone } from '#built/contract/client.js';
-import { createAdmission, Overloaded } from '#built/passwords/hash-queue.js';
+import { ClientGone } from '#built/errors/client-gone.js';
+import { createHashQueue, Overloaded } from '#built/passwords/hash-queue.js';
 import { createPasswords, type Passwords } from '#built/passwords/passwords.js';
 import { hashesForPool } from '#built/passwords/thread-pool.js';
 import { FORM, send } from '../support/send.js';
@@ -39,10 +39,10 @@ function createClient() {
 }
 
 t.test('as many at once as there are slots, in the order in which they came', async (t) => {
-  const admission = createAdmission({ slots: 2, maxQueue: 10, maxWait: 1_000 });
+  const hashQueue = createHashQueue({ slots: 2, maxQueue: 10, maxWait: 1_000 });
   const started: string[] = [];
   const tasks = ['a', 'b', 'c', 'd'].map((name) => createTask(name, started));
-  const results = tasks.map(({ run }) => admission.run(run));
+  const results = tasks.map(({ run }) => hashQueue.run(run));
   t.same(started, ['a', 'b']);
   tasks[1]?.end();
   t.equal(await results[1], 'b');
@@ -52,26 +52,26 @@ t.test('as many at once as there are slots, in the order in which they came', as
 });
 
 t.test('a full queue', async (t) => {
-  const admission = createAdmission({ slots: 1, maxQueue: 1, maxWait: 1_000 });
+  const hashQueue = createHashQueue({ slots: 1, maxQueue: 1, maxWait: 1_000 });
   const tasks = ['a', 'b'].map((name) => createTask(name, []));
-  const results = tasks.map(({ run }) => admission.run(run));
-  t.ok((await admission.run(async () => 'c').catch((error) => error)) instanceof Overloaded);
+  const results = tasks.map(({ run }) => hashQueue.run(run));
+  t.ok((await hashQueue.run(async () => 'c').catch((error) => error)) instanceof Overloaded);
   for (const task of tasks) task.end();
   await Promise.all(results);
-  t.equal(await admission.run(async () => 'c'), 'c', 'has room again');
+  t.equal(await hashQueue.run(async () => 'c'), 'c', 'has room again');
 });
 
 t.test('a wait that would be too long', async (t) => {
   let now = 0;
-  const admission = createAdmission({ slots: 1, maxQueue: 100, maxWait: 2_000 }, () => now);
-  await admission.run(async () => {
+  const hashQueue = createHashQueue({ slots: 1, maxQueue: 100, maxWait: 2_000 }, { now: () => now });
+  await hashQueue.run(async () => {
     now += 700;
   });
   const tasks = ['a', 'b'].map((name) => createTask(name, []));
-  const results = tasks.map(({ run }) => admission.run(run));
+  const results = tasks.map(({ run }) => hashQueue.run(run));
   const last = createTask('c', []);
-  results.push(admission.run(last.run));
-  const refused = await admission.run(async () => 'd').catch((error) => error);
+  results.push(hashQueue.run(last.run));
+  const refused = await hashQueue.run(async () => 'd').catch((error) => error);
   t.ok(refused instanceof Overloaded, 'three tasks of 700 ms stand before it');
   t.equal(refused.retryAfterSeconds, 3);
   for (const task of [...tasks, last]) task.end();
@@ -79,26 +79,26 @@ t.test('a wait that would be too long', async (t) => {
 });
 
 t.test('a task that fails frees its slot', async (t) => {
-  const admission = createAdmission({ slots: 1, maxQueue: 1, maxWait: 1_000 });
+  const hashQueue = createHashQueue({ slots: 1, maxQueue: 1, maxWait: 1_000 });
   await t.rejects(
-    admission.run(() => Promise.reject(new Error('broken'))),
+    hashQueue.run(() => Promise.reject(new Error('broken'))),
     { message: 'broken' },
   );
-  t.equal(await admission.run(async () => 'next'), 'next');
+  t.equal(await hashQueue.run(async () => 'next'), 'next');
 });
 
 t.test('who gives up leaves the queue, and keeps a slot that is at work', async (t) => {
-  const admission = createAdmission({ slots: 1, maxQueue: 2, maxWait: 1_000 });
+  const hashQueue = createHashQueue({ slots: 1, maxQueue: 2, maxWait: 1_000 });
   const started: string[] = [];
   const [a, b, c] = ['a', 'b', 'c'].map((name) => createTask(name, started));
   if (!a || !b || !c) return;
   const [client, patient] = [createClient(), createClient()];
-  const running = admission.run(a.run, client);
-  const waiting = admission.run(b.run, client);
-  const other = admission.run(c.run, patient);
+  const running = hashQueue.run(a.run, client);
+  const waiting = hashQueue.run(b.run, client);
+  const other = hashQueue.run(c.run, patient);
   client.hangUp();
   await t.rejects(waiting, new ClientGone());
-  await t.rejects(admission.run(b.run, client), new ClientGone(), 'also who has given up before');
+  await t.rejects(hashQueue.run(b.run, client), new ClientGone(), 'also who has given up before');
   t.same(started, ['a']);
   a.end();
   t.equal(await running, 'a');
@@ -139,7 +139,7 @@ t.test('a client that hangs up is not hashed for', async (t) => {
   const logged = new EventEmitter();
   const stream = { write: (line: string) => logged.emit('line', lines.push(JSON.parse(line))) };
   const env = { ...UNTHROTTLED, UV_THREADPOOL_SIZE: '1' };
-  const service = await startService(t, 'sqlite', { env, passwords, logger: { level: 'info', stream } });
+  const service = await startService(t, 'sqlite', { env, passwords, logTo: stream });
   await service.addUser('foo@bar.com', 'foobar');
   const { port } = new URL(service.url);
   const bytes = `POST ${login.path} HTTP/1.1\r\nHost: x\r\nContent-Type: ${FORM['content-type']}\r\nContent-Length: ${login.body.length}\r\n\r\n${login.body}`;

@@ -1,9 +1,9 @@
 import t from 'tap';
 import { readConfig } from '#built/config/config.js';
 import { openDatabase } from '#built/database/database.js';
+import { PROVIDERS } from '#built/database/database-url.js';
 import { migrate } from '#built/database/migrate.js';
-import { PROVIDERS } from '#built/database/migrations.js';
-import { createAdmission } from '#built/passwords/hash-queue.js';
+import { createHashQueue } from '#built/passwords/hash-queue.js';
 import { createPasswordUpgrades } from '#built/passwords/password-upgrades.js';
 import { createPasswords } from '#built/passwords/passwords.js';
 import { run, start } from '../support/executable.js';
@@ -91,7 +91,7 @@ t.test('an upgrade with PASSWORD_HASHING=bcrypt', async (t) => {
 });
 
 t.test('a password that changes meanwhile, and a database that does not answer', async (t) => {
-  const admission = createAdmission({ slots: 1, maxQueue: 0, maxWait: 0 });
+  const hashQueue = createHashQueue({ slots: 1, maxQueue: 0, maxWait: 0 });
   const user = { id: 1, passwordDigest: DJANGO };
   const replaced: { id: number; old: string }[] = [];
   const errors: object[] = [];
@@ -101,7 +101,7 @@ t.test('a password that changes meanwhile, and a database that does not answer',
     replaced.push({ id, old });
     return answer();
   };
-  const upgrades = createPasswordUpgrades({ replacePasswordDigest }, bcrypt, admission, log);
+  const upgrades = createPasswordUpgrades({ replacePasswordDigest }, bcrypt, hashQueue, log);
   upgrades.add(user, 'foobar');
   upgrades.add(user, 'foobar');
   await upgrades.finished();

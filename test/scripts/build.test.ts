@@ -50,5 +50,9 @@ t.test('a handler that the contract does not allow fails the build', async (t) =
     'another field',
   );
   t.match(output, /^src\/operations\/getLiveness\.ts.*Type '201' is not assignable/m, 'an undeclared status');
-  t.match(output, /^src\/operations\/getReadiness\.ts.*'database' does not exist/m, 'the database without a 503');
+  t.match(
+    output,
+    /^src\/generated\/handlers\.ts.*'Handler<"getReadiness", Services>' is not assignable.*\n( .*\n)*.*'database' is missing/m,
+    'the database without a 503',
+  );
 });

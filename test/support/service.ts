@@ -3,12 +3,13 @@ import { PrismaBetterSqlite3 } from '@prisma/adapter-better-sqlite3';
 import { PrismaPg } from '@prisma/adapter-pg';
 import root, { type Test } from 'tap';
 import { type AppOptions, buildApp } from '#built/app.js';
-import { type DatabaseUrl, readConfig } from '#built/config/config.js';
+import { readConfig } from '#built/config/config.js';
 import { loadContract } from '#built/contract/contract.js';
-import { LOGIN_TIMEOUT, openDatabase } from '#built/database/database.js';
+import type { DatabaseUrl, Provider } from '#built/database/database-url.js';
 import { migrate } from '#built/database/migrate.js';
-import type { Provider } from '#built/database/migrations.js';
 import { createPasswords } from '#built/passwords/passwords.js';
+import { type DatabaseOptions, openServices, type ServicesOptions } from '#built/services.js';
+import { createLog } from '#built/telemetry/log.js';
 import { startTemporaryPostgresql } from '../../scripts/temporary-postgresql.js';
 import { checkReply } from './check-reply.js';
 import { record } from './record.js';
@@ -59,31 +60,32 @@ export async function execute(url: DatabaseUrl, sql: string): Promise<void> {
   await connection.executeScript(sql).finally(() => connection.dispose());
 }
 
-export type ServiceOptions = Partial<AppOptions> & {
-  env?: NodeJS.ProcessEnv;
-  databaseUrl?: string;
-  /** Milliseconds. */
-  databaseTimeout?: number;
-};
+export type ServiceOptions = Pick<AppOptions, 'requestTimeout' | 'keepAliveTimeout' | 'now'> &
+  Pick<ServicesOptions & DatabaseOptions, 'databaseTimeout' | 'passwords'> & {
+    env?: NodeJS.ProcessEnv;
+    databaseUrl?: string;
+    /** Where the log goes; nowhere unless given. */
+    logTo?: { write(line: string): void };
+  };
 
 /** Starts the service on a real socket and a real database. */
 export async function startService(
   t: Test,
   provider: Provider,
-  { env = {}, databaseUrl, databaseTimeout = LOGIN_TIMEOUT, ...options }: ServiceOptions = {},
+  { env = {}, databaseUrl, logTo, ...options }: ServiceOptions = {},
 ): Promise<Service> {
   const DATABASE_URL = databaseUrl ?? (await createDatabase(t, provider));
   const config = readConfig({ ...env, DATABASE_URL, JWT_SECRET: SECRET }, { issuesTokens: true });
   await migrate(config.databaseUrl);
-  const database = await openDatabase(config.databaseUrl, {
-    timeout: databaseTimeout,
-    poolMax: config.databasePoolMax,
-  });
-  const app = await buildApp({ contract: loadContract(), config, database, jwtSecret: SECRET, ...options });
+  const contract = loadContract();
+  const log = await createLog(logTo ? 'info' : 'silent', logTo);
+  const unobserved = { metrics: undefined, tracing: undefined };
+  const services = await openServices({ ...config, ...unobserved, contract, jwtSecret: SECRET, log, ...options });
+  const app = await buildApp({ contract, config, services, jwtSecret: SECRET, log, ...options });
   const url = await app.listen({ port: 0 });
   t.teardown(async () => {
     await app.close();
-    await database.close();
+    await services.close();
   });
   const passwords = createPasswords(config.hashing);
   async function request(request: Request): Promise<Reply> {
@@ -105,7 +107,7 @@ export async function startService(
       return reply;
     },
     async addUser(email, password, digest) {
-      const id = await database.users.add(email, digest ?? (await passwords.hash(password)));
+      const id = await services.database.users.add(email, digest ?? (await passwords.hash(password)));
       if (id === undefined) throw new Error(`email is taken: ${email}`);
       return id;
     },

@@ -35,7 +35,7 @@ t.test('off unless METRICS_PORT is set', async (t) => {
   t.equal((await send(service.url, { path: '/metrics' })).status, 404, 'nor are they on the port of the logins');
   t.notMatch(service.output(), 'metrics at');
   const loaded = `import { createRequire } from 'node:module';
-    await import('../dist/serve.js');
+    await import('./dist/commands/serve.js');
     console.log(Object.keys(createRequire(import.meta.url).cache).filter((name) => /prom-client/.test(name)).length);`;
   const { output } = await command(process.cwd(), process.execPath, '--input-type=module', '--eval', loaded);
   t.equal(output, '0\n', 'and the library is not even loaded');

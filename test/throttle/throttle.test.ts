@@ -1,8 +1,8 @@
 import t, { type Test } from 'tap';
 import { readConfig } from '#built/config/config.js';
 import { openDatabase } from '#built/database/database.js';
+import { PROVIDERS, type Provider } from '#built/database/database-url.js';
 import { migrate } from '#built/database/migrate.js';
-import { PROVIDERS, type Provider } from '#built/database/migrations.js';
 import { createThrottle, type Throttle } from '#built/throttle/throttle.js';
 import { FORM, type Request } from '../support/send.js';
 import { createDatabase, SECRET, startService } from '../support/service.js';
@@ -147,20 +147,19 @@ t.test('a new secret starts the counters afresh, once for all instances', async 
   t.teardown(() => database.close());
   const budgets = { emailAddress: 1, address: 0, email: 0 };
   const instance = (secret: string) => createThrottle(database, budgets, secret, () => 0);
-  const fail = async (throttle: Throttle) => {
-    const attempt = throttle.open('foo@bar.com', '192.0.2.1');
-    await attempt
-      .admit((keys, now) => database.findForLogin('foo@bar.com', keys, now))
-      .then(() => attempt.fail())
-      .finally(() => attempt.close());
-  };
+  const fail = (throttle: Throttle) =>
+    throttle.attempt(
+      { email: 'foo@bar.com', address: '192.0.2.1' },
+      (keys, now) => database.findForLogin('foo@bar.com', keys, now),
+      async () => ({ outcome: 'wrong_password' }),
+    );
   const REFUSED = { message: 'too many failed logins' };
   const [one, another] = [instance(SECRET), instance(SECRET)];
   await fail(one);
   await t.rejects(fail(another), REFUSED);
-  one.changeSecret('a new one');
+  one.rotateSecret('a new one');
   await fail(one);
-  another.changeSecret('a new one');
+  another.rotateSecret('a new one');
   await t.rejects(fail(another), REFUSED);
   await t.rejects(fail(instance('a new one')), REFUSED, 'also one that starts now');
 });
@@ -169,27 +168,53 @@ const nothing = async () => {};
 const throttleCounters = { countFailure: nothing, reset: nothing, remove: nothing, removeExpired: async () => 0 };
 const find = async () => ({ counters: new Map() });
 
+const who = { email: 'foo@bar.com', address: '192.0.2.1' };
+const succeed = async () => ({ outcome: 'succeeded' });
+
 t.test('an attempt that fails where it is its turn leaves it to the next', async (t) => {
   const budgets = { emailAddress: 1, address: 0, email: 0 };
   const throttle = createThrottle({ throttleCounters, ping: nothing }, budgets, SECRET, Date.now);
-  const open = () => throttle.open('foo@bar.com', '192.0.2.1');
 
-  const inside = open();
-  await inside.admit(find);
-  const failing = open().admit(() => Promise.reject(new Error('no answer')));
-  const next = open().admit(find);
-  inside.close();
+  let end: () => void = () => {};
+  const ended = new Promise<void>((resolve) => {
+    end = resolve;
+  });
+  const inside = new Promise<void>((entered) => {
+    throttle.attempt(who, find, async () => {
+      entered();
+      await ended;
+      return { outcome: 'succeeded' };
+    });
+  });
+  await inside;
+  const failing = throttle.attempt(who, () => Promise.reject(new Error('no answer')), succeed);
+  const next = throttle.attempt(who, find, succeed);
+  end();
   await t.rejects(failing, { message: 'no answer' });
   t.ok(await next);
 });
 
+t.test('an attempt whose verification throws is closed, and not counted', async (t) => {
+  const budgets = { emailAddress: 1, address: 0, email: 0 };
+  let counted = 0;
+  const countFailure = async () => {
+    counted += 1;
+  };
+  const counting = { ...throttleCounters, countFailure };
+  const throttle = createThrottle({ throttleCounters: counting, ping: nothing }, budgets, SECRET, Date.now);
+  await t.rejects(throttle.attempt(who, find, () => Promise.reject(new Error('overloaded'))));
+  t.equal(counted, 0);
+  t.ok(await throttle.attempt(who, find, succeed), 'the next one is not kept waiting');
+  await throttle.attempt(who, find, async () => ({ outcome: 'wrong_password' }));
+  t.equal(counted, 1);
+});
+
 t.test('a failure that could not be counted is not risked, unless none is counted', async (t) => {
   const ping = () => Promise.reject(new Error('read-only'));
-  const admit = (emailAddress: number) => {
+  const attempt = (emailAddress: number) => {
     const budgets = { emailAddress, address: 0, email: 0 };
-    const throttle = createThrottle({ throttleCounters, ping }, budgets, SECRET, Date.now);
-    return throttle.open('foo@bar.com', '192.0.2.1').admit(find);
+    return createThrottle({ throttleCounters, ping }, budgets, SECRET, Date.now).attempt(who, find, succeed);
   };
-  await t.rejects(admit(1), { message: 'read-only' });
-  t.ok(await admit(0));
+  await t.rejects(attempt(1), { message: 'read-only' });
+  t.ok(await attempt(0));
 });

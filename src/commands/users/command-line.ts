@@ -1,10 +1,12 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
-import { type Config, readConfig } from '../../config/config.js';
+import { readConfig } from '../../config/config.js';
 import { MAX_ID } from '../../database/users.js';
+import { parseWholeNumber } from '../../text/whole-number.js';
 import type { ImportOptions, ImportSummary } from './import/import-users.js';
 
 /** Declares `users` and its verbs: their arguments, help and examples. What they do is in users-commands.ts. */
-export function declareUsersCommands(program: Command): void {
+export function declareUsersCommands(program: Command, env: NodeJS.ProcessEnv): void {
+  const config = () => readConfig(env, { issuesTokens: false });
   const users = program.command('users').description('manage the users');
   const verb = (name: string, description: string, example: string): Command =>
     users.command(name).description(description).addHelpText('after', `\nExample:\n  $ sessions-api users ${example}`);
@@ -130,14 +132,10 @@ const BY = 'named by id or email';
 
 type ListOptions = { email?: string; enabled?: true; disabled?: boolean; after: number; limit: number; json?: true };
 
-function config(): Config {
-  return readConfig(process.env, { issuesTokens: false });
-}
-
 function wholeNumber(least: number, most: number): (value: string) => number {
   return (value) => {
-    const number = /^\d+$/.test(value) ? Number(value) : Number.NaN;
-    if (number >= least && number <= most) return number;
+    const number = parseWholeNumber(value, least, most);
+    if (number !== undefined) return number;
     throw new InvalidArgumentError(`It has to be a whole number from ${least} to ${most}.`);
   };
 }

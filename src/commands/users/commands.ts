@@ -3,13 +3,14 @@ import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { read } from 'read';
 import type { Config } from '../../config/config.js';
-import { loadContract, operationNamed } from '../../contract/contract.js';
 import { compileSchema } from '../../contract/validation.js';
 import { type Database, openDatabase } from '../../database/database.js';
 import { migrate } from '../../database/migrate.js';
 import { MAX_ID, type UserFilter, type UserRecord, type Users } from '../../database/users.js';
 import { ExpectedError } from '../../errors/expected-error.js';
 import { createPasswords, type Passwords, PasswordTooLong } from '../../passwords/passwords.js';
+import { decodeUtf8 } from '../../text/utf8.js';
+import { credentialsSchema } from '../../users/credentials.js';
 import { startProgress } from '../progress.js';
 
 /** What was asked of a users command can't be done; nothing has changed. */
@@ -249,12 +250,9 @@ async function readPassword(): Promise<string> {
     chunks.push(chunk);
     if (chunk.includes('\n')) break;
   }
-  try {
-    const text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(Buffer.concat(chunks));
-    return text.split(/\r?\n/, 1)[0] ?? '';
-  } catch {
-    throw new UserRefused('password is not valid UTF-8');
-  }
+  const text = decodeUtf8(Buffer.concat(chunks));
+  if (text === undefined) throw new UserRefused('password is not valid UTF-8');
+  return text.split(/\r?\n/, 1)[0] ?? '';
 }
 
 /** Asks on standard error, so that standard output holds the id alone. */
@@ -272,7 +270,6 @@ async function promptPassword(prompt: string): Promise<string> {
 
 /** Holds new credentials to the schema that a login's are held to. */
 function refuseInvalid(credentials: { email: string; password: string }): void {
-  const [body] = operationNamed(loadContract(), 'createSession').bodies.values();
-  const errors = body ? compileSchema(body.schema)(credentials) : [];
+  const errors = compileSchema(credentialsSchema())(credentials);
   if (errors.length > 0) throw new UserRefused(errors.map(({ field, message }) => `${field} ${message}`).join('; '));
 }

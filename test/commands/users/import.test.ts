@@ -10,8 +10,8 @@ import { type ImportOptions, importUsers } from '#built/commands/users/import/im
 import { readRecords } from '#built/commands/users/import/read-records.js';
 import { type Config, readConfig } from '#built/config/config.js';
 import { type Database, openDatabase } from '#built/database/database.js';
+import { PROVIDERS, type Provider } from '#built/database/database-url.js';
 import { migrate } from '#built/database/migrate.js';
-import { PROVIDERS, type Provider } from '#built/database/migrations.js';
 import { startTemporaryPostgresql } from '../../../scripts/temporary-postgresql.js';
 import { run } from '../../support/executable.js';
 import { execute } from '../../support/service.js';

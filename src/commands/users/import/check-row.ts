@@ -1,7 +1,8 @@
-import { loadContract, operationNamed } from '../../../contract/contract.js';
 import { compileSchema } from '../../../contract/validation.js';
-import { MAX_ID, normalizeEmail } from '../../../database/users.js';
+import { MAX_ID } from '../../../database/users.js';
 import type { Passwords } from '../../../passwords/passwords.js';
+import { normalizeEmail } from '../../../text/email.js';
+import { credentialsSchema } from '../../../users/credentials.js';
 import { DIGEST_COLUMNS, type Rejection, type SourceRecord } from './read-records.js';
 
 /** A row that may be stored. What is undefined is left as it is stored, or as it is for a new user. */
@@ -17,9 +18,7 @@ export type Row = {
 
 /** Makes the check that each row has to pass: its email is held to what a login's is held to. */
 export function createRowCheck(passwords: Passwords): (record: SourceRecord) => Row | Rejection {
-  const [body] = operationNamed(loadContract(), 'createSession').bodies.values();
-  if (!body) throw new Error('openapi.yaml: createSession has no body');
-  const checkEmail = compileSchema({ ...body.schema, required: ['email'] });
+  const checkEmail = compileSchema({ ...credentialsSchema(), required: ['email'] });
 
   return ({ line, values }) => {
     const reject = (reason: string): Rejection => ({ line, reason, ...identityOf(values) });

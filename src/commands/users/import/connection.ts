@@ -1,7 +1,7 @@
 import { PrismaBetterSqlite3 } from '@prisma/adapter-better-sqlite3';
 import { PrismaPg } from '@prisma/adapter-pg';
 import type { SqlDriverAdapter, SqlQueryable } from '@prisma/driver-adapter-utils';
-import type { DatabaseUrl } from '../../../config/config.js';
+import type { DatabaseUrl, Provider } from '../../../database/database-url.js';
 
 type Argument = string | number | null;
 
@@ -12,7 +12,7 @@ export type Statements = {
 };
 
 export type Connection = {
-  provider: DatabaseUrl['provider'];
+  provider: Provider;
   /** Commits what the work does as a whole; where the work throws, nothing is done. */
   transaction<T>(work: (statements: Statements) => Promise<T>): Promise<T>;
   close(): Promise<void>;

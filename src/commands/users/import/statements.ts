@@ -1,4 +1,4 @@
-import type { DatabaseUrl } from '../../../config/config.js';
+import type { Provider } from '../../../database/database-url.js';
 
 /**
  * The statements of a batch. Rows go in as one JSON array, so that a statement is the same for every batch; a row is an
@@ -60,7 +60,7 @@ const POSTGRESQL: BatchSql = {
   followId: `SELECT setval(${SEQUENCE}, $1::bigint) WHERE $1::bigint > ${SEQUENCE_VALUE}`,
 };
 
-export const BATCH_SQL: { [Provider in DatabaseUrl['provider']]: BatchSql } = {
+export const BATCH_SQL: { [Name in Provider]: BatchSql } = {
   sqlite: SQLITE,
   postgresql: POSTGRESQL,
 };

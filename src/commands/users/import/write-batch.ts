@@ -1,5 +1,6 @@
 import { MAX_ID } from '../../../database/users.js';
 import { ExpectedError } from '../../../errors/expected-error.js';
+import { formatTimestamp } from '../../../text/timestamp.js';
 import { type Row, readTime } from './check-row.js';
 import type { Connection, Statements } from './connection.js';
 import type { Rejection } from './read-records.js';
@@ -179,8 +180,7 @@ function toJson(entries: Set<Entry>, now: number): string {
   return JSON.stringify([...entries].map((entry) => fieldsOf(entry, now)));
 }
 
-/** In the form in which Prisma writes times on SQLite; on PostgreSQL the column holds UTC without a zone. */
 function fieldsOf({ id, email, passwordDigest, disabledAt, createdAt }: Entry, now: number) {
-  const timeOf = (time: number) => new Date(time).toISOString().replace('Z', '+00:00');
-  return [id, email, passwordDigest, disabledAt === null ? null : timeOf(disabledAt), timeOf(createdAt), timeOf(now)];
+  const disabled = disabledAt === null ? null : formatTimestamp(disabledAt);
+  return [id, email, passwordDigest, disabled, formatTimestamp(createdAt), formatTimestamp(now)];
 }

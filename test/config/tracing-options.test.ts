@@ -1,9 +1,9 @@
 import t from 'tap';
-import { readTracingConfig } from '#built/config/tracing.js';
+import { readTracingOptions } from '#built/config/tracing-options.js';
 
 function read(set: NodeJS.ProcessEnv) {
   const faults: string[] = [];
-  return { tracing: readTracingConfig(set, faults), faults };
+  return { tracing: readTracingOptions(set, faults), faults };
 }
 
 const DEFAULTS = { exporter: 'otlp', protocol: 'http/protobuf', honoursTraceparent: true };

@@ -1,19 +1,11 @@
 import { accessSync, constants } from 'node:fs';
 import { cleanEnv, EnvError, makeExactValidator } from 'envalid';
+import type { TracingOptions } from '../telemetry/tracing.js';
 import { isPercentEncoded } from '../text/percent-encoding.js';
 import { addTo, integer, oneOf, text } from './env-validators.js';
 
-export type TracingConfig = {
-  exporter: (typeof EXPORTERS)[number];
-  /** Of the exporter `otlp`. */
-  protocol: (typeof PROTOCOLS)[number];
-  /** Whether a request's `traceparent` is honoured. */
-  honoursTraceparent: boolean;
-};
-
-const EXPORTERS = ['otlp', 'console'] as const;
-/** Without gRPC: it would be larger than all the rest, and what takes it takes HTTP too. */
-const PROTOCOLS = ['http/protobuf', 'http/json'] as const;
+const EXPORTERS = ['otlp', 'console'] as const satisfies TracingOptions['exporter'][];
+const PROTOCOLS = ['http/protobuf', 'http/json'] as const satisfies TracingOptions['protocol'][];
 const SAMPLERS = ['always_on', 'always_off', 'traceidratio'].flatMap((name) => [name, `parentbased_${name}`]);
 const PROPAGATORS = ['tracecontext', 'baggage', 'none'];
 /** The longest that a timer takes, in milliseconds. */
@@ -27,7 +19,7 @@ const LONGEST = 2 ** 31 - 1;
  * @param faults - what is wrong is added here, by name
  * @returns undefined where tracing is off, or there are faults
  */
-export function readTracingConfig(set: NodeJS.ProcessEnv, faults: string[]): TracingConfig | undefined {
+export function readTracingOptions(set: NodeJS.ProcessEnv, faults: string[]): TracingOptions | undefined {
   if (!isOn(set)) return undefined;
   const reporter = addTo(faults);
   const values = cleanEnv(

@@ -1,0 +1,13 @@
+import { readConfig } from '../config/config.js';
+import { migrate } from '../database/migrate.js';
+
+/**
+ * Applies the migrations to the database, and prints the names of those that it did not have.
+ *
+ * @throws ConfigError, DatabaseUnavailable
+ */
+export async function migrateDatabase(env: NodeJS.ProcessEnv): Promise<void> {
+  const applied = await migrate(readConfig(env, { issuesTokens: false }).databaseUrl);
+  for (const name of applied) console.log(`applied ${name}`);
+  if (applied.length === 0) console.log('nothing to apply');
+}

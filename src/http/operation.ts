@@ -1,0 +1,43 @@
+import type { FastifyRequest } from 'fastify';
+import fp from 'fastify-plugin';
+import type { Operation } from '../contract/contract.js';
+import type { LogFields } from '../errors/http-error.js';
+
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** The operation of the contract that the route answers; for a method that its path does not know, the path's first. */
+    operation?: Operation;
+    /** All operations at the route's path. */
+    operationsAtPath?: readonly Operation[];
+    methodNotAllowed?: boolean;
+  }
+  interface FastifyRequest {
+    /** Undefined where the request reached none. */
+    operation: Operation | undefined;
+    /** What the operation, or its failure, adds to the request's line in the log. */
+    logFields: LogFields;
+  }
+}
+
+/** Tells which operation a request has reached. */
+export const operationPlugin = fp(
+  async (app) => {
+    app.decorateRequest('operation');
+    app.decorateRequest('logFields');
+    app.addHook('onRequest', async (request) => {
+      request.operation = request.routeOptions.config.operation;
+      request.logFields = {};
+    });
+  },
+  { name: 'operation' },
+);
+
+/** What the log and the metrics tell of a request. */
+export function describeRequest({ operation, logFields }: FastifyRequest): LogFields & { operationId?: string } {
+  return { ...(operation && { operationId: operation.id }), ...logFields };
+}
+
+/** The methods that a path with these operations knows: with GET also HEAD. */
+export function methodsOf(operations: readonly Operation[]): string[] {
+  return operations.flatMap(({ method }) => (method === 'GET' ? ['GET', 'HEAD'] : [method]));
+}

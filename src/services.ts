@@ -1,0 +1,97 @@
+import type { Contract } from './contract/contract.js';
+import type { MayBeUnavailable, OperationId } from './contract/handler.js';
+import { type Database, LOGIN_TIMEOUT, openDatabase } from './database/database.js';
+import type { DatabaseUrl } from './database/database-url.js';
+import { createHashQueue, type HashQueue, type HashQueueLimits } from './passwords/hash-queue.js';
+import { createPasswordUpgrades, type PasswordUpgrades } from './passwords/password-upgrades.js';
+import { createPasswords, type Hashing, type Passwords } from './passwords/passwords.js';
+import type { Metrics } from './telemetry/metrics.js';
+import type { Tracing } from './telemetry/tracing.js';
+import type { Budgets } from './throttle/rules.js';
+import { createThrottle, type Throttle } from './throttle/throttle.js';
+import type { Tokens } from './tokens/tokens.js';
+
+/** What is there before the web server is, and is closed after it. */
+export type Services = {
+  contract: Contract;
+  database: Database;
+  passwords: Passwords;
+  passwordUpgrades: PasswordUpgrades;
+  hashQueue: HashQueue;
+  throttle: Throttle;
+  /** Finishes what there was no hurry to do, and closes the database. */
+  close(): Promise<void>;
+};
+
+type HandlerServices = Omit<Services, 'close'> & {
+  /** Aborts when the service is told to stop. */
+  draining: AbortSignal;
+  tokens: Tokens;
+};
+
+/** What the handler of an operation is given: one that does not declare 503 gets nothing that may end so. */
+export type ServicesOf<Id extends OperationId> =
+  MayBeUnavailable<Id> extends true ? HandlerServices : Omit<HandlerServices, 'database' | 'hashQueue' | 'throttle'>;
+
+export type ServicesOptions = {
+  contract: Contract;
+  hashing: Hashing;
+  /** In place of those that `hashing` describes. */
+  passwords?: Passwords;
+  hashQueue: HashQueueLimits;
+  budgets: Budgets;
+  jwtSecret: string;
+  log: Log;
+  metrics: Metrics | undefined;
+  tracing: Tracing | undefined;
+  /** Milliseconds since the epoch. */
+  now?: () => number;
+};
+
+export type DatabaseOptions = {
+  databaseUrl: DatabaseUrl;
+  databasePoolMax: number;
+  /** Milliseconds for each query of a login. */
+  databaseTimeout?: number;
+};
+
+type Log = Record<'info' | 'warn' | 'error', (fields: object, message: string) => void>;
+
+/**
+ * Opens the database, and makes the services on it.
+ *
+ * @throws DatabaseUnavailable
+ */
+export async function openServices(options: ServicesOptions & DatabaseOptions): Promise<Services> {
+  const { databaseUrl, databasePoolMax, databaseTimeout = LOGIN_TIMEOUT, metrics, tracing } = options;
+  const database = await openDatabase(databaseUrl, {
+    timeout: databaseTimeout,
+    poolMax: databasePoolMax,
+    onFailure: metrics?.databaseFailed,
+    observe: tracing && ((query, run) => tracing.inDatabaseSpan({ system: databaseUrl.provider, ...query }, run)),
+  });
+  return createServices(database, options);
+}
+
+/** Makes the services on an open database; what they do is counted and traced. */
+export function createServices(database: Database, options: ServicesOptions): Services {
+  const { contract, hashing, budgets, jwtSecret, log, metrics, tracing, now = Date.now } = options;
+  const passwords = options.passwords ?? createPasswords(hashing);
+  const hashQueue = createHashQueue(options.hashQueue, { onHashed: metrics?.hashed, observe: tracing?.inSpan });
+  metrics?.watchHashQueue(hashQueue);
+  const passwordUpgrades = createPasswordUpgrades(database.users, passwords, hashQueue, log);
+  const throttle = createThrottle(database, budgets, jwtSecret, now);
+  return {
+    contract,
+    database,
+    passwords,
+    passwordUpgrades,
+    hashQueue,
+    throttle,
+    async close() {
+      await passwordUpgrades.finished();
+      await throttle.flush().catch((err) => log.warn({ err }, 'known addresses are lost'));
+      await database.close();
+    },
+  };
+}

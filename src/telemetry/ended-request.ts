@@ -1,0 +1,34 @@
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { FailureOutcome, LogFields } from '../errors/http-error.js';
+
+/** What is known of a request beside HTTP's own: the operation that it has reached, and what that adds to the log. */
+export type DescribeRequest = (request: FastifyRequest) => LogFields & { operationId?: string };
+
+/** A request that is over. */
+export type EndedRequest = LogFields & {
+  operationId?: string;
+  /** Undefined where the client hung up before the reply. */
+  status: number | undefined;
+  milliseconds: number;
+};
+
+const CLIENT_GONE: FailureOutcome = 'client_gone';
+
+/** Calls back once the request has its reply, or its client has hung up. */
+export function onceEnded(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  describe: DescribeRequest,
+  listener: (ended: EndedRequest) => void,
+): void {
+  reply.raw.once('close', () => {
+    const { operationId, ...fields } = describe(request);
+    const answered = reply.raw.writableEnded;
+    listener({
+      ...(operationId && { operationId }),
+      status: answered ? reply.statusCode : undefined,
+      milliseconds: reply.elapsedTime,
+      ...(answered ? fields : { outcome: CLIENT_GONE }),
+    });
+  });
+}

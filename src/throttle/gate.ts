@@ -1,0 +1,108 @@
+/** A key that attempts are counted under, and how many may be in flight under it at most. */
+export type Place = { key: string; limit: number };
+
+/** An attempt that is in flight. */
+export type Pass = {
+  /** From now on those that have read the counters before read them again. */
+  countFailure(): void;
+  /** Whether an attempt of this process has failed under a key while this one was in flight. */
+  hasFailures(key: string): boolean;
+};
+
+export type Gate = {
+  /**
+   * Does some work as soon as there is room for it under all of its keys. As many attempts are in flight at once as might
+   * all fail without going over a limit; another waits for the outcome of one of them, so that guesses sent at once don't
+   * count as one.
+   *
+   * @param read - reads the counters
+   * @param roomFor - how many may be in flight under each place by what has been read, this one included; throws where
+   *   the attempt is refused
+   */
+  pass<Found, Result>(
+    places: readonly Place[],
+    read: () => Promise<Found>,
+    roomFor: (found: Found) => number[],
+    work: (found: Found, pass: Pass) => Promise<Result>,
+  ): Promise<Result>;
+};
+
+/** What this process knows of a key ahead of the database: attempts that have no outcome yet, or a new one. */
+type Tally = { users: number; inFlight: number; failures: number; waiting: (() => void)[] };
+type Entry = Place & { tally: Tally };
+
+/** Bounds the attempts that are in flight in this process. */
+export function createGate(): Gate {
+  const tallies = new Map<string, Tally>();
+
+  function enter({ key, limit }: Place): Entry {
+    const tally = tallies.get(key) ?? { users: 0, inFlight: 0, failures: 0, waiting: [] };
+    tally.users += 1;
+    tallies.set(key, tally);
+    return { key, limit, tally };
+  }
+
+  function leave({ key, tally }: Entry, wasAdmitted: boolean): void {
+    if (wasAdmitted) {
+      tally.inFlight -= 1;
+      tally.waiting.shift()?.();
+    }
+    tally.users -= 1;
+    if (tally.users === 0) tallies.delete(key);
+  }
+
+  return {
+    async pass(places, read, roomFor, work) {
+      const entries = places.map(enter);
+      let admitted = false;
+      try {
+        const found = await admit(entries, read, roomFor);
+        admitted = true;
+        return await work(found, {
+          countFailure() {
+            for (const { tally } of entries) tally.failures += 1;
+          },
+          hasFailures: (key) => entries.some((entry) => entry.key === key && entry.tally.failures > 0),
+        });
+      } finally {
+        for (const entry of entries) leave(entry, admitted);
+      }
+    },
+  };
+}
+
+async function admit<Found>(
+  entries: Entry[],
+  read: () => Promise<Found>,
+  roomFor: (found: Found) => number[],
+): Promise<Found> {
+  let woken: Tally | undefined;
+  try {
+    for (;;) {
+      let full = entries.find(({ limit, tally }) => tally.inFlight >= limit);
+      if (!full) {
+        const failures = failuresIn(entries);
+        const found = await read();
+        // A failure that was counted meanwhile may have been missed.
+        if (failures !== failuresIn(entries)) continue;
+        const room = roomFor(found);
+        full = entries.find(({ tally }, index) => tally.inFlight >= (room[index] ?? 0));
+        if (!full) {
+          for (const { tally } of entries) tally.inFlight += 1;
+          return found;
+        }
+      }
+      if (woken !== full.tally) woken?.waiting.shift()?.();
+      const { tally } = full;
+      woken = tally;
+      await new Promise<void>((resolve) => tally.waiting.push(resolve));
+    }
+  } finally {
+    // There may be room for one more, or, where this one was refused, still for one.
+    woken?.waiting.shift()?.();
+  }
+}
+
+function failuresIn(entries: Entry[]): number {
+  return entries.reduce((sum, { tally }) => sum + tally.failures, 0);
+}

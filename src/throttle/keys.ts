@@ -1,0 +1,26 @@
+import { createHmac, hkdfSync } from 'node:crypto';
+import { isIPv4 } from 'node:net';
+import ipaddr from 'ipaddr.js';
+import { normalizeEmail } from '../text/email.js';
+
+/** What a login is counted under: emails and addresses are kept only like this. */
+export type KeyedHashes = { email: string; network: string; both: string };
+
+/** @param secret - any text that all instances know; the key of the hashes is derived from it */
+export function createKeyedHashes(secret: string): (email: string, address: string) => KeyedHashes {
+  const key = Buffer.from(hkdfSync('sha256', secret, '', 'throttle', 32));
+  const hash = (...parts: string[]) =>
+    createHmac('sha256', key).update(JSON.stringify(parts)).digest('base64url').slice(0, 22);
+  return (emailAsGiven, address) => {
+    const email = normalizeEmail(emailAsGiven);
+    const network = networkOf(address);
+    return { email: hash(email), network: hash(network), both: hash(email, network) };
+  };
+}
+
+/** An IPv4 address, or the /64 of an IPv6 one: whoever has one address there has them all. */
+function networkOf(address: string): string {
+  if (isIPv4(address) || !ipaddr.isValid(address)) return address;
+  const ip = ipaddr.process(address);
+  return ip.kind() === 'ipv4' ? ip.toString() : Buffer.from(ip.toByteArray().slice(0, 8)).toString('hex');
+}

@@ -1,0 +1,44 @@
+import type { Client } from '../contract/handler.js';
+import type { Database } from '../database/database.js';
+import type { HashQueue } from '../passwords/hash-queue.js';
+import type { PasswordUpgrades } from '../passwords/password-upgrades.js';
+import type { Passwords } from '../passwords/passwords.js';
+import type { Throttle } from '../throttle/throttle.js';
+
+export type LogInServices = {
+  database: Pick<Database, 'findForLogin'>;
+  throttle: Throttle;
+  hashQueue: HashQueue;
+  passwords: Pick<Passwords, 'verify'>;
+  passwordUpgrades: Pick<PasswordUpgrades, 'add'>;
+};
+
+export const LOGIN_OUTCOMES = ['succeeded', 'unknown_email', 'wrong_password', 'disabled'] as const;
+
+type LoggedIn =
+  | { outcome: 'succeeded'; userId: number }
+  | { outcome: Exclude<(typeof LOGIN_OUTCOMES)[number], 'succeeded'>; userId: number | undefined };
+
+/**
+ * Logs a user in, at one cost whether the email is unknown, the password is wrong or the user is disabled.
+ *
+ * @throws TooManyFailures, Overloaded, ClientGone, DatabaseUnavailable
+ */
+export function logIn(
+  { email, password }: { email: string; password: string },
+  client: Client,
+  { database, throttle, hashQueue, passwords, passwordUpgrades }: LogInServices,
+): Promise<LoggedIn> {
+  return throttle.attempt(
+    { email, address: client.address },
+    (counterKeys, now) => database.findForLogin(email, counterKeys, now),
+    async ({ user, digest }) => {
+      const matches = await hashQueue.run(() => passwords.verify(password, digest), client);
+      if (!user) return { outcome: 'unknown_email', userId: undefined };
+      if (!matches) return { outcome: 'wrong_password', userId: user.id };
+      if (user.disabled) return { outcome: 'disabled', userId: user.id };
+      passwordUpgrades.add(user, password);
+      return { outcome: 'succeeded', userId: user.id };
+    },
+  );
+}

@@ -48,7 +48,7 @@ t.test('a new password of the database’s role under steady logins', async (t) 
   for (const [content, fault] of [
     [urlWith('guessed'), 'DATABASE_URL_FILE: the database at '],
     [`${urlWith('new')}?options=-cdefault_transaction_read_only%3Don`, 'in a read-only transaction'],
-    ['mysql://host/guessed', 'DATABASE_URL_FILE: the content has to be'],
+    ['mysql://host/guessed', 'DATABASE_URL_FILE: the content must be'],
     [
       new URL('/guessed', urlWith('guessed')).href,
       'DATABASE_URL_FILE: only a restart takes the service to another database',

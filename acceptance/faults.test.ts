@@ -8,10 +8,10 @@ import { PrismaBetterSqlite3 } from '@prisma/adapter-better-sqlite3';
 import { PrismaPg } from '@prisma/adapter-pg';
 import type { SqlDriverAdapter } from '@prisma/driver-adapter-utils';
 import t, { type Test } from 'tap';
-import { startTemporaryPostgresql } from '../scripts/temporary-postgresql.js';
 import { run, start } from '../test/support/executable.js';
 import { FORM, send } from '../test/support/send.js';
 import { SECRET } from '../test/support/service.js';
+import { startTemporaryPostgresql } from '../test/support/temporary-postgresql.js';
 
 /** Milliseconds. */
 const ANSWERED_WITHIN = 3_000;

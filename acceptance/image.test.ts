@@ -6,9 +6,9 @@ import { type AddressInfo, createServer } from 'node:net';
 import { createInterface } from 'node:readline';
 import { text } from 'node:stream/consumers';
 import t from 'tap';
-import { freePort } from '../scripts/temporary-postgresql.js';
 import { FORM, send } from '../test/support/send.js';
 import { SECRET } from '../test/support/service.js';
+import { freePort } from '../test/support/temporary-postgresql.js';
 import { baseImage, type Container, findContainerEngine, type RunOptions } from './container-engine.js';
 
 const TAG = 'sessions-api';

@@ -8,11 +8,11 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import t, { type Test } from 'tap';
 import { parse } from 'yaml';
-import { freePort } from '../scripts/temporary-postgresql.js';
 import { command } from '../test/support/command.js';
 import { run, start } from '../test/support/executable.js';
 import { metricsUrlOf, type Scrape, scrape } from '../test/support/scrape.js';
 import { FORM, send } from '../test/support/send.js';
+import { freePort } from '../test/support/temporary-postgresql.js';
 
 /** Debian's. */
 const PROMETHEUS = '/usr/bin/prometheus';

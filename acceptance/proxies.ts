@@ -7,8 +7,8 @@ import { tmpdir } from 'node:os';
 import { text } from 'node:stream/consumers';
 import { setTimeout as wait } from 'node:timers/promises';
 import type { Test } from 'tap';
-import { freePort } from '../scripts/temporary-postgresql.js';
 import { send } from '../test/support/send.js';
+import { freePort } from '../test/support/temporary-postgresql.js';
 
 /** Debian's. */
 const EXECUTABLES = { nginx: '/usr/sbin/nginx', haproxy: '/usr/sbin/haproxy' };

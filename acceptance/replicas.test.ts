@@ -5,10 +5,10 @@ import { existsSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { PrismaPg } from '@prisma/adapter-pg';
 import t, { type Test } from 'tap';
-import { freePort } from '../scripts/temporary-postgresql.js';
 import { type Running, run, start } from '../test/support/executable.js';
 import { FORM, send } from '../test/support/send.js';
 import { createDatabase, execute, SECRET, UNTHROTTLED } from '../test/support/service.js';
+import { freePort } from '../test/support/temporary-postgresql.js';
 
 const BCRYPT = { PASSWORD_HASHING: 'bcrypt', BCRYPT_COST: '4' };
 const RACES = 3;

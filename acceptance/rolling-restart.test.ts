@@ -1,10 +1,10 @@
 /** Two instances behind the proxies of deploy/, restarted one after the other under logins. */
 import { setTimeout as wait } from 'node:timers/promises';
 import t, { type Test } from 'tap';
-import { startTemporaryPostgresql } from '../scripts/temporary-postgresql.js';
 import { type Running, run, start } from '../test/support/executable.js';
 import { FORM, send } from '../test/support/send.js';
 import { SECRET } from '../test/support/service.js';
+import { startTemporaryPostgresql } from '../test/support/temporary-postgresql.js';
 import { noProxy, PROXIES, prepareProxy, type ReverseProxy } from './proxies.js';
 
 const ROUNDS = 3;

@@ -27,6 +27,9 @@ async function scriptsLoaded(directory: string): Promise<string[]> {
   return accounts.flatMap((account) => JSON.parse(account).result.map(({ url }: { url: string }) => url));
 }
 
+/** What is loaded only where tracing is on. */
+const TRACING = /@opentelemetry|\/telemetry\/(tracing|request-spans)\.js/;
+
 t.test('a login is a span below its caller’s, with what took its time below it', async (t) => {
   const collector = await startCollector(t);
   const cwd = t.testdir();
@@ -71,9 +74,9 @@ t.test('a login is a span below its caller’s, with what took its time below it
   const below = (parent: string | undefined) =>
     spans.filter(({ parentSpanId, traceId }) => traceId === TRACE_ID && parentSpanId === parent);
   const names = (list: Span[]) => list.map(({ name }) => name).sort();
-  t.same(names(below(span?.spanId)), ['SELECT users', 'admission']);
-  const admission = below(span?.spanId).find(({ name }) => name === 'admission');
-  t.same(names(below(admission?.spanId)), ['verify password']);
+  t.same(names(below(span?.spanId)), ['SELECT users', 'hash queue']);
+  const queue = below(span?.spanId).find(({ name }) => name === 'hash queue');
+  t.same(names(below(queue?.spanId)), ['hash']);
   const query = spans.find(({ name }) => name === 'SELECT users');
   t.match(attributesOf(query), { 'db.system.name': 'sqlite', 'db.collection.name': 'users' });
 
@@ -96,7 +99,7 @@ t.test('a login is a span below its caller’s, with what took its time below it
   t.match(refused, { status: { code: 2 } });
   t.equal(attributesOf(refused)['error.type'], '503');
   t.equal(
-    attributesOf(spans.find((span) => span.parentSpanId === refused?.spanId && span.name === 'admission'))[
+    attributesOf(spans.find((span) => span.parentSpanId === refused?.spanId && span.name === 'hash queue'))[
       'error.type'
     ],
     'Overloaded',
@@ -127,7 +130,13 @@ t.test('speaks protobuf unless told otherwise', async (t) => {
   t.match(first, { path: '/here', headers: { 'content-type': 'application/x-protobuf' } });
   t.ok(first?.body.includes(Buffer.from(TRACE_ID, 'hex')));
   t.ok(first?.body.includes('sessions-api'), 'under the name of the service');
-  t.ok((await scriptsLoaded(`${cwd}/loaded`)).some((url) => url.includes('opentelemetry')));
+  const scripts = await scriptsLoaded(`${cwd}/loaded`);
+  for (const part of ['@opentelemetry', '/telemetry/tracing.js', '/telemetry/request-spans.js']) {
+    t.ok(
+      scripts.some((url) => url.includes(part) && TRACING.test(url)),
+      `${part} is loaded`,
+    );
+  }
 });
 
 t.test('off, nothing of it is loaded, nothing sent, and a caller’s trace is in the log', async (t) => {
@@ -156,7 +165,7 @@ t.test('off, nothing of it is loaded, nothing sent, and a caller’s trace is in
   const scripts = await scriptsLoaded(`${cwd}/loaded`);
   t.ok(scripts.some((url) => url.includes('/fastify/')));
   t.same(
-    scripts.filter((url) => /opentelemetry|\/(tracing|traced-services)\.js/.test(url)),
+    scripts.filter((url) => TRACING.test(url)),
     [],
   );
 });

@@ -13,7 +13,7 @@ import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { setTimeout } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { startTemporaryPostgresql } from '../scripts/temporary-postgresql.js';
+import { startTemporaryPostgresql } from '../test/support/temporary-postgresql.js';
 
 const MAIN = fileURLToPath(new URL('../dist/main.js', import.meta.url));
 const rows = Number(process.argv[2] ?? 1_000_000);

@@ -12,7 +12,7 @@ import { promisify } from 'node:util';
 import autocannon from 'autocannon';
 import { PROVIDERS, type Provider } from '#built/database/database-url.js';
 import { createPasswords, type Hashing } from '#built/passwords/passwords.js';
-import { startTemporaryPostgresql } from '../scripts/temporary-postgresql.js';
+import { startTemporaryPostgresql } from '../test/support/temporary-postgresql.js';
 import { fillUsers } from './fill-users.js';
 import { POOL, run, type Service, startService } from './service.js';
 

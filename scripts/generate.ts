@@ -4,6 +4,7 @@
  */
 import { execFile } from 'node:child_process';
 import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { basename } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import openapiTypescript, { astToString } from 'openapi-typescript';
@@ -35,17 +36,20 @@ async function generateTypes() {
   await writeFile(new URL('contract.ts', generated), astToString(types));
 }
 
-/** One import for each operation that has a handler of ours; an operation without one, or the reverse, stops here. */
+/** One import for each operation; fails where an operation has no handler, or a handler no operation. */
 async function generateHandlers() {
   const ids = contract.operations.filter((operation) => !operation.servedBy).map((operation) => operation.id);
-  const files = (await readdir(new URL('src/operations/', root))).map((file) => file.replace(/\.ts$/, ''));
+  const files = (await readdir(new URL('src/operations/', root), { recursive: true })).filter((file) =>
+    /\.ts$/.test(file),
+  );
+  const fileById = new Map(files.map((file) => [basename(file, '.ts'), file]));
   const faults = [
     ...ids
-      .filter((id) => !files.includes(id))
+      .filter((id) => !fileById.has(id))
       .map((id) => `operation ${id} has no handler: src/operations/${id}.ts is missing`),
-    ...files
-      .filter((file) => !ids.includes(file))
-      .map((file) => `src/operations/${file}.ts handles no operation: openapi.yaml has no operationId ${file}`),
+    ...[...fileById]
+      .filter(([id]) => !ids.includes(id))
+      .map(([id, file]) => `src/operations/${file} handles no operation: openapi.yaml has no operationId ${id}`),
   ];
   if (faults.length > 0) {
     for (const fault of faults) console.error(fault);
@@ -56,7 +60,7 @@ async function generateHandlers() {
     [
       "import type { Handler, OperationId } from '../contract/handler.js';",
       "import type { ServicesOf } from '../services.js';",
-      ...ids.map((id) => `import { ${id} } from '../operations/${id}.js';`),
+      ...[...fileById].map(([id, file]) => `import { ${id} } from '../operations/${file.replace(/ts$/, 'js')}';`),
       '',
       `export const handlers = { ${ids.join(', ')} } satisfies { [Id in OperationId]?: Handler<Id, ServicesOf<Id>> };`,
       '',

@@ -5,8 +5,8 @@ import { PrismaBetterSqlite3 } from '@prisma/adapter-better-sqlite3';
 import { PrismaPg } from '@prisma/adapter-pg';
 import type { SqlMigrationAwareDriverAdapterFactory } from '@prisma/driver-adapter-utils';
 import type { Provider } from '#built/database/database-url.js';
+import { startTemporaryPostgresql } from '../test/support/temporary-postgresql.js';
 import { readModels, schemaDiff } from './schema-diff.js';
-import { startTemporaryPostgresql } from './temporary-postgresql.js';
 
 const [name = ''] = process.argv.slice(2);
 if (!/^[a-z0-9_]+$/.test(name)) {

@@ -31,7 +31,7 @@ export type AppOptions = Pick<ServerOptions, 'requestTimeout' | 'keepAliveTimeou
   now?: () => number;
 };
 
-/** Builds the service, not yet listening. Closing it leaves the services open: those are their opener's. */
+/** Builds the service, not yet listening. Closing it does not close `services`. */
 export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
   const { contract, config, services, jwtSecret, metrics, tracing, now = Date.now } = options;
   const { trustProxy, corsOrigins, tokenTtlSeconds: ttlSeconds } = config;

@@ -7,7 +7,7 @@ import { sizeThreadPool } from './passwords/thread-pool.js';
 /** sysexits.h: EX_USAGE. */
 const EXIT_USAGE = 64;
 
-// A command loads what it needs when it runs: the web server takes longer to load than a user takes to add.
+// Each command is loaded when it runs: the web server is slow to load.
 
 sizeThreadPool(process.env);
 
@@ -15,40 +15,28 @@ const program = new Command('sessions-api')
   .description('A login service: email and password in, JSON Web Token out.')
   .exitOverride();
 
-program
-  .command('serve', { isDefault: true })
-  .description('apply the migrations, then serve until SIGTERM or SIGINT; SIGHUP re-reads secrets from files')
-  .action(async () => {
-    // Nothing has been read yet that there would be to read again.
+const command = (name: string, description: string, run: () => Promise<void>, isDefault = false) =>
+  program.command(name, { isDefault }).description(description).action(run);
+
+command(
+  'serve',
+  'apply the migrations, then serve until SIGTERM or SIGINT; SIGHUP reloads secrets from files',
+  async () => {
+    // Nothing to reload yet.
     process.on('SIGHUP', () => {});
-    const { serve } = await import('./commands/serve.js');
-    await serve(process.env);
-  });
-
-program
-  .command('migrate')
-  .description('apply the migrations to the database')
-  .action(async () => {
-    const { migrateDatabase } = await import('./commands/migrate.js');
-    await migrateDatabase(process.env);
-  });
-
-program
-  .command('health')
-  .description('ask the service that runs here whether it lives; exit 1 where it does not')
-  .action(async () => {
-    const { checkHealth } = await import('./commands/health.js');
-    await checkHealth(process.env);
-  });
-
-program
-  .command('demo')
-  .description('serve a database of its own, data/demo.db, with one user')
-  .action(async () => {
-    const { demo } = await import('./commands/demo.js');
-    await demo(process.env);
-  });
-
+    await (await import('./commands/serve.js')).serve(process.env);
+  },
+  true,
+);
+command('migrate', 'apply the migrations to the database', async () => {
+  await (await import('./commands/migrate.js')).migrateDatabase(process.env);
+});
+command('health', 'check that the service on this host is alive; exit 1 if it is not', async () => {
+  await (await import('./commands/health.js')).checkHealth(process.env);
+});
+command('demo', 'serve one user from a separate database, data/demo.db', async () => {
+  await (await import('./commands/demo.js')).demo(process.env);
+});
 declareUsersCommands(program, process.env);
 
 try {

@@ -11,7 +11,7 @@ import type { Budgets } from './throttle/rules.js';
 import { createThrottle, type Throttle } from './throttle/throttle.js';
 import type { Tokens } from './tokens/tokens.js';
 
-/** What is there before the web server is, and is closed after it. */
+/** Opened before the web server, and closed after it. */
 export type Services = {
   contract: Contract;
   database: Database;
@@ -19,7 +19,7 @@ export type Services = {
   passwordUpgrades: PasswordUpgrades;
   hashQueue: HashQueue;
   throttle: Throttle;
-  /** Finishes what there was no hurry to do, and closes the database. */
+  /** Finishes deferred writes, and closes the database. */
   close(): Promise<void>;
 };
 
@@ -29,14 +29,14 @@ type HandlerServices = Omit<Services, 'close'> & {
   tokens: Tokens;
 };
 
-/** What the handler of an operation is given: one that does not declare 503 gets nothing that may end so. */
+/** The services of an operation's handler: without 503 in the contract, none that may be unavailable. */
 export type ServicesOf<Id extends OperationId> =
   MayBeUnavailable<Id> extends true ? HandlerServices : Omit<HandlerServices, 'database' | 'hashQueue' | 'throttle'>;
 
 export type ServicesOptions = {
   contract: Contract;
   hashing: Hashing;
-  /** In place of those that `hashing` describes. */
+  /** Replaces those that `hashing` describes. */
   passwords?: Passwords;
   hashQueue: HashQueueLimits;
   budgets: Budgets;
@@ -73,7 +73,7 @@ export async function openServices(options: ServicesOptions & DatabaseOptions): 
   return createServices(database, options);
 }
 
-/** Makes the services on an open database; what they do is counted and traced. */
+/** Makes the services on an open database, with metrics and traces. */
 export function createServices(database: Database, options: ServicesOptions): Services {
   const { contract, hashing, budgets, jwtSecret, log, metrics, tracing, now = Date.now } = options;
   const passwords = options.passwords ?? createPasswords(hashing);

@@ -5,10 +5,10 @@ import { migrate } from '../database/migrate.js';
 import { createPasswords } from '../passwords/passwords.js';
 import { serve } from './serve.js';
 
-/** A database of its own: a user whose password everybody knows belongs into no other. */
+/** A separate database: the password of the demo user is public. */
 const DATABASE_URL = 'file:./data/demo.db';
 
-/** Serves a database with one user, that of the contract's first example, and prints how to log in. */
+/** Serves a database with the user of the contract's first example, and prints how to log in. */
 export async function demo(environment: NodeJS.ProcessEnv): Promise<void> {
   const env = { LOG_LEVEL: 'warn', ...environment, DATABASE_URL, DATABASE_URL_FILE: '' };
   const config = readConfig(env, { issuesTokens: true });
@@ -27,7 +27,7 @@ export async function demo(environment: NodeJS.ProcessEnv): Promise<void> {
 
   const url = await serve(env);
   console.log(`
-Serving one user, ${email} with the password ${password}. Log in with
+One user is stored: ${email} with the password ${password}. Log in with
 
   curl ${url}${login.path} -d '${new URLSearchParams({ email, password })}'
 

@@ -2,7 +2,7 @@ import { readConfig } from '../config/config.js';
 import { migrate } from '../database/migrate.js';
 
 /**
- * Applies the migrations to the database, and prints the names of those that it did not have.
+ * Applies the pending migrations, and prints their names.
  *
  * @throws ConfigError, DatabaseUnavailable
  */

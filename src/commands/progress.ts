@@ -2,32 +2,28 @@ import type { WriteStream } from 'node:tty';
 
 type Stream = Pick<WriteStream, 'isTTY' | 'columns'> & { write(text: string): boolean };
 
-export type Progress = {
-  /** Tells how far the work is; `fraction`, from 0 to 1, where the end is known. */
-  report(rows: number, fraction?: number): void;
-  /** Takes the bar off the terminal. */
-  stop(): void;
-};
-
 const BAR_WIDTH = 24;
-/** Milliseconds between two states of the bar, and between two lines where there is no terminal. */
+/** Milliseconds between two updates. */
 const BAR_INTERVAL = 100;
 const LINE_INTERVAL = 5_000;
 
-/** Shows a long work's progress on standard error: a bar on a terminal, elsewhere a line now and then. */
-export function startProgress(stream: Stream = process.stderr, now = () => performance.now()): Progress {
+/** Shows progress on standard error: a bar on a terminal, else a line at intervals. */
+export function startProgress(stream: Stream = process.stderr, now = () => performance.now()) {
+  const interval = stream.isTTY ? BAR_INTERVAL : LINE_INTERVAL;
   const started = now();
-  let next = started + (stream.isTTY ? BAR_INTERVAL : LINE_INTERVAL);
+  let next = started + interval;
   return {
-    report(rows, fraction) {
+    /** @param fraction - from 0 to 1; undefined where the total is unknown */
+    report(rows: number, fraction?: number): void {
       const time = now();
       if (time < next) return;
-      next = time + (stream.isTTY ? BAR_INTERVAL : LINE_INTERVAL);
+      next = time + interval;
       const state = describeProgress(rows, (time - started) / 1000, fraction);
       if (!stream.isTTY) stream.write(`${state}\n`);
       else stream.write(`${`\r${barOf(fraction)}${state}`.slice(0, stream.columns)}\x1b[K`);
     },
-    stop() {
+    /** Clears the bar. */
+    stop(): void {
       if (stream.isTTY) stream.write('\r\x1b[K');
     },
   };

@@ -7,24 +7,16 @@ import { ConfigError } from '../errors/config-error.js';
 import { ExpectedError } from '../errors/expected-error.js';
 import { readJwtSecret } from '../tokens/jwt-secret.js';
 
-export type ReloadOptions = {
+type ReloadOptions = {
   env: NodeJS.ProcessEnv;
-  /** What the service runs with. */
   running: { config: Config; jwtSecret: string };
   log: FastifyBaseLogger;
-  /** Take what has changed into use. */
   rotateSecret(secret: string): void;
   /** @throws DatabaseUnavailable */
   reconnect(url: DatabaseUrl): Promise<void>;
 };
 
-/** What a file holds now can't be taken into use. */
-class CannotChange extends ExpectedError {}
-
-/**
- * Makes what SIGHUP does: it reads the secrets again, as a start would, from the files that hold them. All that has
- * changed is taken into use, or, where anything is wrong, nothing is.
- */
+/** Creates the handler of SIGHUP: it re-reads secrets from their files, and applies all changes, or none at an error. */
 export function createReload({ env, running, log, ...change }: ReloadOptions): () => Promise<void> {
   let { config, jwtSecret } = running;
   const files = secretFileVariables(env);
@@ -37,7 +29,7 @@ export function createReload({ env, running, log, ...change }: ReloadOptions): (
     if (!isDeepStrictEqual(next.databaseUrl, config.databaseUrl)) {
       refuseOtherDatabase(config.databaseUrl, next.databaseUrl);
       await change.reconnect(next.databaseUrl).catch((error) => {
-        throw error instanceof ExpectedError ? new CannotChange(`DATABASE_URL_FILE: ${error.message}`) : error;
+        throw error instanceof ExpectedError ? new ExpectedError(`DATABASE_URL_FILE: ${error.message}`) : error;
       });
       changed.push('the URL of the database');
     }
@@ -46,7 +38,7 @@ export function createReload({ env, running, log, ...change }: ReloadOptions): (
       changed.push('the JWT secret');
     }
     if (next.hashing.bcryptPepper !== config.hashing.bcryptPepper) {
-      log.warn('SIGHUP: BCRYPT_PEPPER_FILE has changed, which takes a restart');
+      log.warn('SIGHUP: BCRYPT_PEPPER_FILE has changed: restart to apply it');
     }
     config = { ...next, hashing: config.hashing };
     jwtSecret = nextSecret;
@@ -54,27 +46,24 @@ export function createReload({ env, running, log, ...change }: ReloadOptions): (
   }
 
   return async () => {
-    if (files.length === 0) return log.info('SIGHUP: no secret comes from a file, so nothing is re-read');
+    if (files.length === 0) return log.info('SIGHUP: nothing to re-read: no secret comes from a file');
     try {
       await reload();
     } catch (error) {
-      log.error(
-        `SIGHUP: nothing is changed: ${error instanceof ConfigError ? error.faults.join('; ') : messageOf(error)}`,
-      );
+      log.error(`SIGHUP: nothing is changed: ${describeError(error)}`);
     }
   };
 }
 
-function messageOf(error: unknown): string {
+function describeError(error: unknown): string {
+  if (error instanceof ConfigError) return error.faults.join('; ');
   return error instanceof Error ? error.message : String(error);
 }
 
-/** @throws CannotChange */
+/** @throws ExpectedError */
 function refuseOtherDatabase(running: DatabaseUrl, next: DatabaseUrl): void {
-  if (running.provider === 'postgresql' && next.provider === 'postgresql') {
-    if (new URL(running.href).pathname === new URL(next.href).pathname) return;
-    throw new CannotChange('DATABASE_URL_FILE: only a restart takes the service to another database');
-  }
-  const kinds = `${running.provider} to ${next.provider}`;
-  throw new CannotChange(`DATABASE_URL_FILE: only a restart takes the service from ${kinds}`);
+  const isPostgresql = running.provider === 'postgresql' && next.provider === 'postgresql';
+  if (isPostgresql && new URL(running.href).pathname === new URL(next.href).pathname) return;
+  const change = isPostgresql ? 'to another database' : `from ${running.provider} to ${next.provider}`;
+  throw new ExpectedError(`DATABASE_URL_FILE: only a restart takes the service ${change}`);
 }

@@ -15,7 +15,7 @@ import { integer, oneOf, text } from './env-validators.js';
 import { readSecretFiles } from './secret-files.js';
 import { readTracingOptions } from './tracing-options.js';
 
-/** As Fastify's option of this name: which addresses, told with their distance in hops, are proxies of ours. */
+/** Fastify's option of this name: which addresses, at which distance in hops, are trusted proxies. */
 export type TrustProxy = boolean | string[] | ((address: string, hop: number) => boolean);
 
 export type Config = {
@@ -24,7 +24,7 @@ export type Config = {
   databaseUrl: DatabaseUrl;
   /** Connections to PostgreSQL at once. */
   databasePoolMax: number;
-  /** Undefined on SQLite where none is set: one is made and kept beside the database. */
+  /** Undefined on SQLite where none is set: then one is generated and kept beside the database. */
   jwtSecret: string | undefined;
   tokenTtlSeconds: number;
   hashing: Hashing;
@@ -37,20 +37,20 @@ export type Config = {
   shutdownDelaySeconds: number;
   /** Where the metrics are served; undefined where they are off. */
   metrics: { host: string; port: number } | undefined;
-  /** Whose pages may read the replies, as browsers spell it: `https://app.example.com`. */
+  /** Origins whose pages may read the replies, as in `https://app.example.com`. */
   corsOrigins: string[];
 };
 
 const HASHINGS = ['argon2id', 'bcrypt'] as const;
 
-/** Ten years: a longer life is a mistake, such as milliseconds for seconds. */
+/** Ten years: more is a mistake, such as milliseconds for seconds. */
 const TOKEN_TTL_MAX_SECONDS = 315_360_000;
 
 /**
- * Reads the configuration from environment variables, and from the files that they name; an empty variable counts as unset.
+ * Reads the configuration from environment variables and the files that they name. An empty variable counts as unset.
  *
  * @param issuesTokens - whether the command needs JWT_SECRET
- * @throws ConfigError with all that is wrong at once
+ * @throws ConfigError with all errors at once
  */
 export function readConfig(env: NodeJS.ProcessEnv, { issuesTokens }: { issuesTokens: boolean }): Config {
   const set = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== ''));
@@ -65,7 +65,7 @@ export function readConfig(env: NodeJS.ProcessEnv, { issuesTokens }: { issuesTok
       DATABASE_POOL_MAX: integer(1, 1_000)({ default: 10 }),
       JWT_SECRET: jwtSecret({
         default: undefined,
-        desc: 'has to be set when DATABASE_URL is PostgreSQL, so that all instances sign with the same secret',
+        desc: 'must be set when DATABASE_URL is PostgreSQL, so that all instances sign with the same secret',
         requiredWhen: ({ DATABASE_URL }) =>
           issuesTokens && (DATABASE_URL as DatabaseUrl | undefined)?.provider === 'postgresql',
       }),
@@ -88,7 +88,7 @@ export function readConfig(env: NodeJS.ProcessEnv, { issuesTokens }: { issuesTok
     {
       reporter({ errors }) {
         for (const [name, error] of Object.entries(errors)) {
-          // Without its file, what else is said of a secret is not to the point.
+          // The file is the first error to mend.
           if (fileFaults.has(name)) continue;
           faults.push(`${secrets.has(name) ? `${name}_FILE: the content` : name} ${error?.message}`);
         }
@@ -96,9 +96,9 @@ export function readConfig(env: NodeJS.ProcessEnv, { issuesTokens }: { issuesTok
     },
   );
   const tracing = readTracingOptions(set, faults);
-  // 0 is any free port. A value that is wrong can't be looked at.
+  // 0 is any free port. Invalid values can't be compared.
   if (faults.length === 0 && values.METRICS_PORT && values.METRICS_PORT === values.PORT)
-    faults.push('METRICS_PORT has to differ from PORT');
+    faults.push('METRICS_PORT must differ from PORT');
   if (faults.length > 0) throw new ConfigError(faults);
   return {
     host: values.HOST,
@@ -133,7 +133,7 @@ export function readConfig(env: NodeJS.ProcessEnv, { issuesTokens }: { issuesTok
 
 const jwtSecret = makeExactValidator((value) => {
   if (Buffer.byteLength(value) >= JWT_SECRET_MIN_BYTES) return value;
-  throw new EnvError(`has to have at least ${JWT_SECRET_MIN_BYTES} bytes`);
+  throw new EnvError(`must have at least ${JWT_SECRET_MIN_BYTES} bytes`);
 });
 
 const databaseUrl = makeExactValidator(parseDatabaseUrl);
@@ -149,7 +149,7 @@ function parseDatabaseUrl(value: string): DatabaseUrl {
   if (/^postgres(ql)?:\/\/[^/]*(\/[^@]*)?$/.test(value) && URL.canParse(value)) {
     return { provider: 'postgresql', href: value };
   }
-  throw new EnvError('has to be file:PATH or postgresql://USER:PASSWORD@HOST:PORT/DATABASE');
+  throw new EnvError('must be file:PATH or postgresql://USER:PASSWORD@HOST:PORT/DATABASE');
 }
 
 const trustProxy = makeExactValidator<TrustProxy>((value) => {
@@ -158,7 +158,7 @@ const trustProxy = makeExactValidator<TrustProxy>((value) => {
   if (proxies !== undefined) return (_address, hop) => hop < proxies;
   const addresses = value.split(',').map((address) => address.trim());
   if (addresses.every(isAddressOrSubnet)) return addresses;
-  throw new EnvError('has to be true, false, a number of proxies, or a list of addresses and subnets');
+  throw new EnvError('must be true, false, a number of proxies, or a list of addresses and subnets');
 });
 
 function isAddressOrSubnet(value: string): boolean {
@@ -171,12 +171,10 @@ function isAddressOrSubnet(value: string): boolean {
 const corsOrigins = makeExactValidator((value) => {
   const origins = value.split(',').map((origin) => origin.trim());
   if (value.includes('*')) {
-    throw new EnvError(
-      'has to list each origin: with * any page could try passwords from the addresses of its visitors',
-    );
+    throw new EnvError('must list each origin: with * any page could try passwords from the addresses of its visitors');
   }
   if (origins.every(isOrigin)) return origins;
-  throw new EnvError('has to be a list of origins as browsers send them, such as https://app.example.com');
+  throw new EnvError('must be a list of origins as browsers send them, such as https://app.example.com');
 });
 
 /** As the Fetch standard serializes it: in lower case, with neither path nor default port. */

@@ -1,9 +1,9 @@
 import { EnvError, makeExactValidator } from 'envalid';
 import { parseWholeNumber } from '../text/whole-number.js';
 
-// The validators of envalid put the value into their messages; a value may be a secret, so these do not.
+// envalid's own validators quote the value in their messages; it may be a secret.
 
-/** A reporter for envalid that adds what is wrong, by name, to a list. */
+/** A reporter for envalid that adds errors to a list, by variable. */
 export const addTo =
   (faults: string[]) =>
   ({ errors }: { errors: Partial<Record<string, Error>> }) => {
@@ -16,12 +16,12 @@ export const integer = (least: number, most: number) =>
   makeExactValidator((value) => {
     const number = parseWholeNumber(value, least, most);
     if (number !== undefined) return number;
-    throw new EnvError(`has to be a whole number from ${least} to ${most}`);
+    throw new EnvError(`must be a whole number from ${least} to ${most}`);
   });
 
 export const oneOf = <const Choice extends string>(choices: readonly Choice[]) =>
   makeExactValidator((value) => {
     const choice = choices.find((candidate) => candidate === value);
     if (choice) return choice;
-    throw new EnvError(`has to be one of ${choices.join(', ')}`);
+    throw new EnvError(`must be one of ${choices.join(', ')}`);
   });

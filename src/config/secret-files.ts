@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { decodeUtf8 } from '../text/utf8.js';
 
-/** What may be kept in a file, which NAME_FILE names. */
+/** Variables whose value may be in a file, which NAME_FILE names. */
 const SECRETS = ['DATABASE_URL', 'JWT_SECRET', 'BCRYPT_PEPPER'] as const;
 
 /** The variables that are set and name a file. */
@@ -13,8 +13,8 @@ export function secretFileVariables(env: NodeJS.ProcessEnv): string[] {
  * Reads the files that hold secrets.
  *
  * @param env - without empty values
- * @returns the secrets by their own name, such as JWT_SECRET; and for each file that can't be had what is wrong with it,
- *   in words that hold neither its content nor its path, for which somebody may have taken the secret itself
+ * @returns the secrets by name, such as JWT_SECRET, and an error for each file that can't be read; errors quote neither
+ *   the content nor the path, which may be the secret itself by mistake
  */
 export function readSecretFiles(env: NodeJS.ProcessEnv): { secrets: Map<string, string>; faults: Map<string, string> } {
   const secrets = new Map<string, string>();
@@ -23,7 +23,7 @@ export function readSecretFiles(env: NodeJS.ProcessEnv): { secrets: Map<string, 
     const file = env[`${name}_FILE`];
     if (file === undefined) continue;
     try {
-      if (env[name] !== undefined) throw new Error(`has to be unset where ${name} is set`);
+      if (env[name] !== undefined) throw new Error(`must be unset where ${name} is set`);
       secrets.set(name, readSecret(file));
     } catch (error) {
       faults.set(name, `${name}_FILE ${error instanceof Error ? error.message : error}`);
@@ -33,11 +33,11 @@ export function readSecretFiles(env: NodeJS.ProcessEnv): { secrets: Map<string, 
 }
 
 function readSecret(file: string): string {
-  // Bytes that are no text would become others; and whoever verifies the tokens would have another secret.
+  // Decoding would replace other bytes: a verifier that reads the file would have another secret.
   const text = decodeUtf8(readBytes(file));
-  if (text === undefined) throw new Error('has to name a file of UTF-8 text');
+  if (text === undefined) throw new Error('must name a file of UTF-8 text');
   const secret = text.replace(/\r?\n$/, '');
-  if (secret === '') throw new Error('has to name a file that is not empty');
+  if (secret === '') throw new Error('must name a file that is not empty');
   return secret;
 }
 
@@ -46,6 +46,6 @@ function readBytes(file: string): Buffer {
     return readFileSync(file);
   } catch (error) {
     const [reason] = error instanceof Error ? error.message.split(',', 1) : [];
-    throw new Error(`has to name a file that can be read: ${reason}`);
+    throw new Error(`must name a file that can be read: ${reason}`);
   }
 }

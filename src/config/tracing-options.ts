@@ -12,12 +12,12 @@ const PROPAGATORS = ['tracecontext', 'baggage', 'none'];
 const LONGEST = 2 ** 31 - 1;
 
 /**
- * Reads OpenTelemetry's own variables where they switch tracing on; where not, they are meant for others. Its SDK reads most
- * of them again by itself, but goes on with a default where it does not understand one.
+ * Reads OpenTelemetry's own variables, where they switch tracing on. Its SDK reads most of them by itself, but falls back to
+ * a default where one is invalid.
  *
  * @param set - the variables that are not empty
- * @param faults - what is wrong is added here, by name
- * @returns undefined where tracing is off, or there are faults
+ * @param faults - receives the errors, by variable
+ * @returns undefined where tracing is off, or a variable is invalid
  */
 export function readTracingOptions(set: NodeJS.ProcessEnv, faults: string[]): TracingOptions | undefined {
   if (!isOn(set)) return undefined;
@@ -59,7 +59,7 @@ function isOn(set: NodeJS.ProcessEnv): boolean {
 
 const httpUrl = makeExactValidator((value) => {
   if (/^https?:\/\//i.test(value) && URL.canParse(value)) return value;
-  throw new EnvError('has to be a URL that begins with http:// or https://');
+  throw new EnvError('must be a URL that begins with http:// or https://');
 });
 
 const readableFile = makeExactValidator((value) => {
@@ -67,19 +67,19 @@ const readableFile = makeExactValidator((value) => {
     accessSync(value, constants.R_OK);
     return value;
   } catch {
-    throw new EnvError('has to be a file that can be read');
+    throw new EnvError('must be a file that can be read');
   }
 });
 
 const probability = makeExactValidator((value) => {
   if (/^\d*\.?\d+$/.test(value) && Number(value) <= 1) return Number(value);
-  throw new EnvError('has to be a number from 0 to 1');
+  throw new EnvError('must be a number from 0 to 1');
 });
 
 const includesTraceContext = makeExactValidator((value) => {
   const names = value.split(',').map((name) => name.trim());
   if (names.every((name) => PROPAGATORS.includes(name))) return names.includes('tracecontext');
-  throw new EnvError(`has to be a list of ${PROPAGATORS.join(', ')}`);
+  throw new EnvError(`must be a list of ${PROPAGATORS.join(', ')}`);
 });
 
 const pairs = (valuePattern: RegExp) =>
@@ -89,10 +89,10 @@ const pairs = (valuePattern: RegExp) =>
       return rest !== undefined && valuePattern.test(rest) && isPercentEncoded(pair);
     };
     if (value.split(',').every((pair) => pair.trim() === '' || isPair(pair))) return value;
-    throw new EnvError('has to be a list of NAME=VALUE, percent-encoded');
+    throw new EnvError('must be a list of NAME=VALUE, percent-encoded');
   });
 
-/** What an exporter takes, for all signals or for traces alone. The SDK alone uses it. */
+/** The exporter's variables, for all signals or for traces alone; only the SDK uses them. */
 const OF_EXPORTER = Object.entries({
   ENDPOINT: httpUrl({ default: undefined }),
   HEADERS: pairs(/./)({ default: undefined }),

@@ -18,7 +18,7 @@ export type ReplySpec = {
   mediaType: string | undefined;
   schema: Schema;
   headers: Map<string, Schema>;
-  /** The message that an error carries where its schema leaves it open: that of the example. */
+  /** The message of an error, where its schema leaves it open: the example's. */
   message: string | undefined;
 };
 
@@ -29,9 +29,9 @@ export type Operation = {
   method: string;
   /** As the contract spells it, with `{name}` for a parameter. */
   path: string;
-  /** The package that answers this operation in place of a handler of ours. */
+  /** The package that serves this operation; it has no handler. */
   servedBy: string | undefined;
-  /** Replies to requests below its path, of the files that this package serves there, by status. */
+  /** Replies of the files that this package serves below the path, by status. */
   repliesBelow: Map<number, ReplySpec>;
   parameters: { path: Schema; query: Schema; header: Schema };
   /** By media type, in the contract's order. Empty where the operation takes no body. */
@@ -43,29 +43,29 @@ export type Operation = {
 
 export type Contract = {
   served: ServedDocument;
-  /** The same for people: what every reply carries is left out. */
+  /** The same for people: without the headers of every reply. */
   brief: object;
   title: string;
   version: string;
   operations: Operation[];
   /** Replies to a request that reaches no operation, by status. */
   repliesOutsideOperations: Map<number, ReplySpec>;
-  /** What every reply carries beside its own headers, where pages of other origins may read them. */
+  /** Headers of every reply where CORS is on. */
   headersAcrossOrigins: Map<string, Schema>;
 };
 
 const METHODS = ['get', 'put', 'post', 'delete', 'options', 'patch', 'trace'] as const;
 
-/** What the service answers by itself, whatever a handler does; so every operation has to declare it. */
+/** Statuses that the service answers by itself, so every operation must declare them. */
 const STATUSES_OF_ANY_OPERATION = [405, 500];
 const STATUSES_OF_A_BODY = [400, 413, 415];
 
 const WITHOUT_CONTENT = [204, 302, 304];
 
 /**
- * Reads the contract, and refuses one that this service can't keep.
+ * Reads the contract.
  *
- * @throws Error whose message names the operation
+ * @throws Error that names the operation, where this service can't keep it
  */
 export function loadContract(url: URL = new URL('../../openapi.yaml', import.meta.url)): Contract {
   const source: Document = parse(readFileSync(url, 'utf8'));
@@ -107,8 +107,7 @@ export function findReply(contract: Contract, operation: Operation | undefined, 
   return operation.replies.get(status) ?? operation.repliesBelow.get(status);
 }
 
-// The parts of an OpenAPI 3.1 document that we read, once its references are resolved. Redocly's lint has checked that
-// the document has this shape; what is more than its shape is checked below.
+// What is read of an OpenAPI 3.1 document with its references resolved. Redocly's lint has checked the shape.
 type ResolvedDocument = {
   info: { title: string; version: string };
   paths: Record<string, ResolvedPathItem>;
@@ -144,10 +143,10 @@ function readOperation(
   const parameters = [...pathParameters, ...(operation.parameters ?? [])];
   const replies = readReplies(id, operation.responses);
   for (const status of [...STATUSES_OF_ANY_OPERATION, ...(requestBody ? STATUSES_OF_A_BODY : [])]) {
-    if (!replies.has(status)) throw new Error(`openapi.yaml: operation ${id} has to declare status ${status}`);
+    if (!replies.has(status)) throw new Error(`openapi.yaml: operation ${id} must declare status ${status}`);
   }
   if (requestBody && !requestBody['x-max-content-length']) {
-    throw new Error(`openapi.yaml: the requestBody of operation ${id} has to declare x-max-content-length`);
+    throw new Error(`openapi.yaml: the requestBody of operation ${id} must declare x-max-content-length`);
   }
   return {
     id,
@@ -198,7 +197,7 @@ function parametersSchema(parameters: ResolvedParameter[], location: 'path' | 'q
   };
 }
 
-/** Puts in place of each `$ref` what it points to in the same document (RFC 6901). */
+/** Replaces each `$ref` by its target in the same document (RFC 6901). */
 function resolveReferences(node: unknown, document: unknown, within: readonly string[] = []): unknown {
   if (Array.isArray(node)) return node.map((item) => resolveReferences(item, document, within));
   if (!isObject(node)) return node;

@@ -23,10 +23,10 @@ type Reply = { $ref: string } | OwnReply;
 type OwnReply = { description: string; headers?: Named<object>; content?: object };
 type HeadersOfEveryReply = { before?: Named<object>; after?: Named<object> };
 
-/** Maps whose keys are names that the contract gives, and not keywords. */
+/** Maps whose keys are names and not keywords. */
 const MAPS_OF_NAMES = ['properties', 'headers', 'examples'];
 
-/** Puts the headers of every reply, and those of every reply of an operation, around the own ones of each. */
+/** Adds the headers of every reply, and of every reply of an operation, to each reply's own. */
 export function withHeadersOfEveryReply(source: Document): Document {
   const outer = source[HEADERS_OF_EVERY_REPLY] ?? {};
   const expand = (replies: Named<Reply> = {}, inner: HeadersOfEveryReply = {}) =>
@@ -47,7 +47,7 @@ export function withHeadersOfEveryReply(source: Document): Document {
 
 function surround(reply: OwnReply, outer: HeadersOfEveryReply, inner: HeadersOfEveryReply): OwnReply {
   const { description, headers, ...content } = reply;
-  // RFC 9110, section 8.6: what has no content need not tell its length.
+  // RFC 9110, section 8.6: a reply without content needs no length.
   const { 'Content-Length': length, ...after } = { ...inner.after, ...outer.after };
   return {
     description,
@@ -62,9 +62,9 @@ function surround(reply: OwnReply, outer: HeadersOfEveryReply, inner: HeadersOfE
   };
 }
 
-/** Leaves out what only this service reads. */
+/** Removes extensions: only this service reads them. */
 export function withoutExtensions<Node>(node: Node, keysAreNames = false): Node {
-  // What is left has the same shape, less members that no type of a caller's names.
+  // The result has the same shape, less members that are not typed.
   if (Array.isArray(node)) return node.map((item) => withoutExtensions(item)) as Node;
   if (typeof node !== 'object' || node === null) return node;
   const kept = Object.entries(node).filter(([key]) => keysAreNames || !key.startsWith('x-'));
@@ -73,9 +73,9 @@ export function withoutExtensions<Node>(node: Node, keysAreNames = false): Node 
   ) as Node;
 }
 
-/** The document that clients get: complete and plain, with the server that they have reached it at. */
+/** The document that clients get: complete, without extensions, with the server that the request has reached. */
 export type ServedDocument = {
-  /** @param origin - scheme and host, as in `https://login.example.com`; undefined where the request does not tell */
+  /** @param origin - scheme and host, as in `https://login.example.com`; undefined where it is unknown */
   asObject(origin?: string): { [member: string]: unknown };
   asYaml(origin?: string): string;
 };
@@ -84,7 +84,7 @@ export type ServedDocument = {
 export function createServedDocument(document: Document): ServedDocument {
   const { openapi, info, servers, ...rest } = withoutExtensions(document);
   const serversAt = (origin?: string) => servers.map((server) => ({ ...server, url: origin ?? server.url }));
-  // Takes 15 ms, so it is done once, and for those alone who ask.
+  // Takes 15 ms, so it is made once, at the first request.
   let yamlOfRest: string | undefined;
   return {
     asObject: (origin) => ({ openapi, info, servers: serversAt(origin), ...rest }),
@@ -95,7 +95,7 @@ export function createServedDocument(document: Document): ServedDocument {
   };
 }
 
-/** YAML that readers of version 1.1 (Ruby's Psych, PyYAML) understand alike: no anchors, and `"off"` is no boolean. */
+/** YAML that also YAML 1.1 readers (Ruby's Psych, PyYAML) read: no anchors, and `"off"` is a string. */
 function toYaml(document: object): string {
   return stringify(document, { aliasDuplicateObjects: false, compat: 'yaml-1.1', lineWidth: 0 });
 }

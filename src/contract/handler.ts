@@ -7,7 +7,7 @@ export type OperationId = keyof Operations;
 type Content<Message> = Message extends { content: infer ByMediaType } ? ByMediaType[keyof ByMediaType] : undefined;
 type Responses<Id extends OperationId> = Operations[Id]['responses'];
 
-/** Who waits for the reply. An AbortSignal for each would cost about what the lookup in SQLite does. */
+/** Who waits for the reply. An AbortSignal for each request would cost as much as SQLite's lookup. */
 export type Client = {
   /** IPv4 or IPv6. */
   address: string;
@@ -15,7 +15,7 @@ export type Client = {
   /**
    * Calls back when the client hangs up, once.
    *
-   * @returns what takes that back
+   * @returns a function that removes the listener
    */
   onHangUp(listener: () => void): () => void;
 };
@@ -26,7 +26,7 @@ export type Input<Id extends OperationId> = {
   path: Operations[Id]['parameters']['path'];
   query: Operations[Id]['parameters']['query'];
   client: Client;
-  /** The scheme and host by which the client reached the service; undefined where it does not tell the host. */
+  /** The scheme and host of the request; undefined where it has no host. */
   origin: string | undefined;
 };
 
@@ -41,5 +41,5 @@ export type Handler<Id extends OperationId, Services = unknown> = (
   services: Services,
 ) => Reply<Id> | Promise<Reply<Id>>;
 
-/** Whether an operation may answer that what it needs is not available. */
+/** Whether an operation declares 503. */
 export type MayBeUnavailable<Id extends OperationId> = 503 extends keyof Responses<Id> ? true : false;

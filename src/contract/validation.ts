@@ -3,12 +3,12 @@ import addFormats from 'ajv-formats';
 import type { FieldError } from '../errors/http-error.js';
 import type { Schema } from './contract.js';
 
-/** Returns what is wrong with a value, at most one error a field; nothing where it is valid. */
+/** Returns the errors of a value, at most one a field. */
 export type Validate = (value: unknown) => FieldError[];
 
 /**
- * Compiles a schema of the contract. All errors are collected: the length of a request is bounded. That the schema is one
- * by the rules of JSON Schema is checked when the service is built; here it would take longer than the whole start.
+ * Compiles a schema of the contract. All errors are collected: the length of a request is bounded. The build has checked the
+ * schema itself; here that would take longer than the whole start.
  */
 export function compileSchema(schema: Schema, options: Options = {}): Validate {
   const validate = createAjv({ meta: false, validateSchema: false, ...options }).compile(schema);
@@ -23,7 +23,7 @@ export function compileSchema(schema: Schema, options: Options = {}): Validate {
   };
 }
 
-/** @throws Error where a schema breaks the rules of JSON Schema */
+/** @throws Error where a schema is not valid JSON Schema */
 export function checkSchemas(schemas: Schema[]): void {
   const ajv = createAjv({});
   for (const schema of schemas) ajv.compile(schema);
@@ -58,7 +58,7 @@ function messageOf({ keyword, params, message, schemaPath }: ErrorObject, schema
   }
 }
 
-/** A regular expression is no message for a person, so the contract may say beside it what it asks for. */
+/** The contract may give a message for people beside a regular expression. */
 function patternMessage(schema: Schema, schemaPath: string): string | undefined {
   const keys = schemaPath.split('/').slice(1, -1);
   const owner = keys.reduce<unknown>((parent, key) => (parent as Schema | undefined)?.[key], schema);

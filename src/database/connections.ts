@@ -2,19 +2,19 @@ import type { SqlDriverAdapterFactory, SqlMigrationAwareDriverAdapterFactory } f
 import type { PrismaClient as SqliteClient } from '../generated/sqlite/client.js';
 import { createPostgresqlQueries, createSqliteQueries, type Queries } from './queries.js';
 
-// In WAL mode anything less than FULL may lose what was acknowledged when the power fails.
+// In WAL mode anything less than FULL may lose acknowledged writes when the power fails.
 const SQLITE_PRAGMAS = 'PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON';
-/** Fails where the database can't be used: its migrations have not been applied, say. */
+/** Fails where the tables are missing. */
 const PROBE = 'SELECT 1 FROM users LIMIT 1; SELECT 1 FROM throttle_counters LIMIT 1';
 
 export type Connection = {
   queries: Queries;
-  /** Prisma's client, which only commands use. */
+  /** Loads Prisma's client, which only commands use, at the first call. */
   openClient(): Promise<SqliteClient>;
   close(): Promise<void>;
 };
 
-// A process loads the driver of its own database alone.
+// Each process loads one driver.
 
 /** @throws an error of the driver's where the file can't be used */
 export async function connectSqlite(file: string): Promise<Connection> {
@@ -26,24 +26,24 @@ export async function connectSqlite(file: string): Promise<Connection> {
     database.close();
     throw error;
   }
-  let disconnect = async () => {};
+  let client: Promise<SqliteClient> | undefined;
   return {
     queries: createSqliteQueries(database),
-    async openClient() {
-      const { PrismaClient } = await import('../generated/sqlite/client.js');
-      const client = new PrismaClient({ adapter: withPragmas(await sqliteAdapter(file, 0)), errorFormat: 'minimal' });
-      disconnect = () => client.$disconnect();
+    openClient() {
+      client ??= import('../generated/sqlite/client.js').then(async ({ PrismaClient }) => {
+        return new PrismaClient({ adapter: withPragmas(await sqliteAdapter(file, 0)), errorFormat: 'minimal' });
+      });
       return client;
     },
     async close() {
-      await disconnect();
+      await (await client)?.$disconnect();
       database.close();
     },
   };
 }
 
 /**
- * A pool that is bounded, and that Prisma's client shares.
+ * Opens a pool, which Prisma's client shares.
  *
  * @param timeout - milliseconds for a connection, and for a query
  * @param max - connections at once; the driver's own default unless given
@@ -58,7 +58,7 @@ export async function connectPostgresql(href: string, timeout: number, max: numb
     ...(max && { max }),
     fallback_application_name: 'sessions-api',
   });
-  // A connection that breaks while nobody uses it: the next one to ask gets another.
+  // An idle connection has broken: the pool opens another.
   pool.on('error', () => {});
   try {
     await pool.query(PROBE);
@@ -66,15 +66,16 @@ export async function connectPostgresql(href: string, timeout: number, max: numb
     await pool.end();
     throw error;
   }
+  let client: Promise<SqliteClient> | undefined;
   return {
     queries: createPostgresqlQueries(pool, new URL(href).searchParams.get('pgbouncer') !== 'true'),
-    async openClient() {
-      const [{ PrismaPg }, { PrismaClient }] = await Promise.all([
-        import('@prisma/adapter-pg'),
-        import('../generated/postgresql/client.js'),
-      ]);
-      // Both clients are generated from the same models, so they differ in the SQL they send and not in what they offer.
-      return new PrismaClient({ adapter: new PrismaPg(pool), errorFormat: 'minimal' }) as unknown as SqliteClient;
+    openClient() {
+      const modules = [import('@prisma/adapter-pg'), import('../generated/postgresql/client.js')] as const;
+      client ??= Promise.all(modules).then(([{ PrismaPg }, { PrismaClient }]) => {
+        // Both clients are generated from the same models.
+        return new PrismaClient({ adapter: new PrismaPg(pool), errorFormat: 'minimal' }) as unknown as SqliteClient;
+      });
+      return client;
     },
     close: () => pool.end(),
   };

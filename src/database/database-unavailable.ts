@@ -2,7 +2,7 @@ import { type DriverAdapterError, isDriverAdapterError } from '@prisma/driver-ad
 import { HttpError } from '../errors/http-error.js';
 import { type DatabaseUrl, redactedUrl } from './database-url.js';
 
-/** The database did not do what was asked; whoever asked may try again. The reason is in `cause`. */
+/** A query has failed; the caller may try again. The reason is in `cause`. */
 export class DatabaseUnavailable extends HttpError {
   constructor(url: DatabaseUrl, cause: unknown) {
     const message = `the database at ${redactedUrl(url)} does not answer: ${reasonOf(cause)}`;
@@ -19,7 +19,7 @@ export function isRefused(error: unknown): boolean {
   return ['28P01', '28000'].includes(String(codeOf(error)));
 }
 
-/** The driver's own words; where it has none, its code, or the kind of its error, such as DatabaseNotReachable, in words. */
+/** The driver's message; else its code, or the kind of its error in words, such as "database not reachable". */
 function reasonOf(error: unknown): string {
   const driverError = driverErrorOf(error);
   if (driverError) {

@@ -1,6 +1,5 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as wait } from 'node:timers/promises';
-import type { PrismaClient as SqliteClient } from '../generated/sqlite/client.js';
 import { type Connection, connectPostgresql, connectSqlite } from './connections.js';
 import { DatabaseUnavailable, isBusy, isRefused } from './database-unavailable.js';
 import type { DatabaseUrl } from './database-url.js';
@@ -12,11 +11,11 @@ export type Database = {
   findForLogin: FindForLogin;
   users: Users;
   throttleCounters: ThrottleCounters;
-  /** Resolves when the database answers and can be written to, and throws DatabaseUnavailable when it can't. */
+  /** Throws DatabaseUnavailable where the database does not answer, or can't be written to. */
   ping(): Promise<void>;
   /**
-   * From now on asks through connections to another URL of the same database. Those that are open are closed once nobody
-   * waits for them. Where it throws DatabaseUnavailable, nothing has changed.
+   * Changes to another URL of the same database. Open connections are closed once their queries have ended. Where it throws
+   * DatabaseUnavailable, nothing has changed.
    */
   reconnect(url: DatabaseUrl): Promise<void>;
   close(): Promise<void>;
@@ -26,9 +25,9 @@ export type Database = {
 export const LOGIN_TIMEOUT = 1_400;
 /** Milliseconds for each query of a command. */
 const COMMAND_TIMEOUT = 30_000;
-/** Milliseconds until the next try, where another process has SQLite's lock. */
+/** Milliseconds between retries while another process has SQLite's lock. */
 const SQLITE_BUSY_RETRY = 10;
-/** Milliseconds until the next try, where PostgreSQL has refused the password. */
+/** Milliseconds between retries while PostgreSQL refuses the password. */
 const REFUSED_RETRY = 50;
 /** Milliseconds for which the answer to a ping is used again. */
 const PING_LIFETIME = 500;
@@ -36,7 +35,7 @@ const PING_LIFETIME = 500;
 export type DatabaseOptions = {
   /** Milliseconds for each query of a login. */
   timeout?: number;
-  /** Connections to PostgreSQL at once; the driver's own default unless given. */
+  /** Connections to PostgreSQL; the driver's default unless given. */
   poolMax?: number;
   /** Called each time that a query has failed. */
   onFailure?: (() => void) | undefined;
@@ -62,8 +61,6 @@ export async function openDatabase(
       throw new DatabaseUnavailable(to, error);
     }
   };
-  const runObserved = <T>(operation: string, table: string, query: () => Promise<T>) =>
-    observe({ operation, table }, () => run(query));
   const connect = (to: DatabaseUrl) =>
     run(
       () => (to.provider === 'sqlite' ? connectSqlite(to.file) : connectPostgresql(to.href, timeout, poolMax)),
@@ -71,80 +68,54 @@ export async function openDatabase(
       to,
     );
   let connection = await connect(url);
-  let tables = tablesOf(connection);
+  let findForLogin = createFindForLogin(connection.queries);
   const retired = new Map<Connection, NodeJS.Timeout>();
-  // The first of these loads Prisma's client.
-  const runModel = <T>(query: () => Promise<T>) => run(query, COMMAND_TIMEOUT);
-  // A row of its own: instances that write one and the same would wait for one another.
-  const pingKey = `ping:${randomUUID()}`;
-  const writeTo = (tables: Tables, to?: DatabaseUrl) =>
-    run(() => tables.counters.reset([{ key: pingKey, expiresAt: Date.now() }]), timeout, to);
-  let ping = createPing(() => writeTo(tables));
+  const throttleCounters = createThrottleCounters((sql, observed) => {
+    const execute = () => run(() => connection.queries.execute(sql));
+    return observed ? observe(observed, execute) : execute();
+  });
+  // A row for each instance: those that write the same row would wait for each other.
+  const pingRow = [{ key: `ping:${randomUUID()}`, expiresAt: Date.now() }];
+  let ping = createPing(() => throttleCounters.reset(pingRow));
+
+  function retire(old: Connection): void {
+    retired.delete(old);
+    old.close().catch(() => {});
+  }
+
   return {
-    findForLogin: (...args) => runObserved('SELECT', 'users', () => tables.findForLogin(...args)),
-    users: {
-      find: (key) => runModel(() => tables.users.find(key)),
-      add: (email, passwordDigest) => runModel(() => tables.users.add(email, passwordDigest)),
-      count: () => runModel(() => tables.users.count()),
-      list: (page) => runModel(() => tables.users.list(page)),
-      replacePasswordDigest: (id, old, digest) => run(() => tables.users.replacePasswordDigest(id, old, digest)),
-      update: (id, change) => runModel(() => tables.users.update(id, change)),
-      delete: (id) => runModel(() => tables.users.delete(id)),
-    },
-    throttleCounters: {
-      countFailure: (counts, now) =>
-        runObserved('INSERT', 'throttle_counters', () => tables.counters.countFailure(counts, now)),
-      reset: (reset) => run(() => tables.counters.reset(reset)),
-      remove: (key) => runObserved('DELETE', 'throttle_counters', () => tables.counters.remove(key)),
-      removeExpired: (now) => run(() => tables.counters.removeExpired(now)),
-    },
+    findForLogin: (...args) => observe({ operation: 'SELECT', table: 'users' }, () => run(() => findForLogin(...args))),
+    users: createUsers(
+      (sql) => run(() => connection.queries.execute(sql)),
+      // The first of these loads Prisma's client.
+      (query) => run(async () => query((await connection.openClient()).user), COMMAND_TIMEOUT),
+    ),
+    throttleCounters,
     ping: () => ping(),
     async reconnect(next) {
-      const old = connection;
       const opened = await connect(next);
-      const openedTables = tablesOf(opened);
       try {
-        await writeTo(openedTables, next);
+        const { reset } = createThrottleCounters((sql) => run(() => opened.queries.execute(sql), timeout, next));
+        await reset(pingRow);
       } catch (error) {
         retire(opened);
         throw error;
       }
-      connection = opened;
-      tables = openedTables;
-      current = next;
-      ping = createPing(() => writeTo(tables));
       // By then all queries on it have ended.
-      retired.set(old, setTimeout(retire, 2 * timeout, old).unref());
+      retired.set(connection, setTimeout(retire, 2 * timeout, connection).unref());
+      connection = opened;
+      findForLogin = createFindForLogin(opened.queries);
+      current = next;
+      ping = createPing(() => throttleCounters.reset(pingRow));
     },
     async close() {
       for (const timer of retired.values()) clearTimeout(timer);
       await Promise.all([connection, ...retired.keys()].map((open) => open.close()));
     },
   };
-
-  /** What is broken already needs no closing. */
-  function retire(old: Connection): void {
-    retired.delete(old);
-    old.close().catch(() => {});
-  }
 }
 
-type Tables = { findForLogin: FindForLogin; users: Users; counters: ThrottleCounters };
-
-function tablesOf({ queries, openClient }: Connection): Tables {
-  let client: Promise<SqliteClient> | undefined;
-  const openModel = async () => {
-    client ??= openClient();
-    return (await client).user;
-  };
-  return {
-    findForLogin: createFindForLogin(queries),
-    users: createUsers(queries, openModel),
-    counters: createThrottleCounters(queries),
-  };
-}
-
-/** Writes at most once in a while: each login pings, and anybody may ask for readiness. */
+/** Writes at most once per PING_LIFETIME: each login pings, and anybody may ask for readiness. */
 function createPing(write: () => Promise<void>): () => Promise<void> {
   let last: { at: number; answer: Promise<void> } | undefined;
   return () => {
@@ -160,8 +131,8 @@ function createPing(write: () => Promise<void>): () => Promise<void> {
 }
 
 /**
- * Retries while SQLite is locked: its own way to wait would hold up the event loop. And while no connection can be opened
- * because the role's password has just been changed: one that is open may be free next time.
+ * Retries while SQLite is locked: its own busy timeout would block the event loop. And while PostgreSQL refuses the role's
+ * password, which has just been changed: an open connection may be free next time.
  */
 async function withinDeadline<T>(timeout: number, query: () => Promise<T>): Promise<T> {
   const deadline = performance.now() + timeout;

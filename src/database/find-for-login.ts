@@ -6,22 +6,21 @@ import type { User } from './users.js';
 
 export type FoundForLogin = {
   user: User | undefined;
-  /** What the password is verified against: the user's, or a stranger's; undefined where there are no users. */
+  /** The user's, or another user's; undefined where there are no users. */
   digest: string | undefined;
   /** The counters that have not expired, by key. */
   counters: Map<string, Counter>;
 };
 
 /**
- * Finds the user who logs in with an email, without regard to case and surrounding space. Where there is none, the digest
- * is that of the user who comes next in the order of emails, or of the first one: an unknown email then costs what it would
- * cost if it were known, also in a table with digests of many forms.
+ * Finds the user of a login. For an unknown email the digest is that of the next user in the order of emails, or of the
+ * first one: it then costs as much as a known one, also in a table with digests of many forms.
  *
  * @param counterKeys - at least one
  */
 export type FindForLogin = (email: string, counterKeys: string[], now: number) => Promise<FoundForLogin>;
 
-/** All that a login reads, in one query: on its way there and back it costs more than in the database. */
+/** All that a login reads, in one query: a round trip costs more than the query. */
 export function createFindForLogin({ prepare }: Pick<Queries, 'prepare'>): FindForLogin {
   /** By the number of counters. */
   const queries = new Map<number, Query>();
@@ -45,8 +44,8 @@ export function createFindForLogin({ prepare }: Pick<Queries, 'prepare'>): FindF
 }
 
 /**
- * A row for each counter, or one without; the user is the same in all. Each counter by its key, and those that have expired
- * too: with `key IN`, or with a condition on the time, PostgreSQL may rather read the whole table.
+ * A row for each counter, or one without; all with the same user. With `key IN`, or a condition on the time, PostgreSQL may
+ * read the whole table.
  */
 function select(least: string, counterKeys: string[]): Sql {
   const byKey = counterKeys.map(

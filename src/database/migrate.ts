@@ -6,9 +6,9 @@ import { DatabaseUnavailable } from './database-unavailable.js';
 import type { DatabaseUrl } from './database-url.js';
 import { applyMigrations, hasPendingMigrations } from './migrations.js';
 
-/** Milliseconds that a start waits for a connection to PostgreSQL. */
+/** Milliseconds for a connection to PostgreSQL. */
 const CONNECTION_TIMEOUT = 5_000;
-/** Milliseconds that a start waits for another instance's migrations. */
+/** Milliseconds for another instance's migrations. */
 const SQLITE_MIGRATION_TIMEOUT = 60_000;
 
 /**
@@ -26,17 +26,17 @@ export async function migrate(url: DatabaseUrl): Promise<string[]> {
 }
 
 /**
- * The schema engine takes SQLite's exclusive lock, which it never gets while another instance has the file open. So a
- * lock of our own, on a file beside it, keeps others out before they open it; the system drops it when a process dies.
+ * The schema engine needs SQLite's exclusive lock, which it can't get while another instance has the file open. So a lock on
+ * a file beside it keeps others out before they open it; the system drops it when a process dies.
  */
 async function migrateSqlite(file: string): Promise<string[]> {
-  // The digests in it are nobody else's business.
+  // It holds digests.
   await mkdir(dirname(file), { recursive: true, mode: 0o700 });
   const lock = await (await sqliteAdapter(`${file}-migration-lock`, SQLITE_MIGRATION_TIMEOUT)).connect();
   try {
     await lock.executeScript('BEGIN EXCLUSIVE');
     const adapter = await sqliteAdapter(file, SQLITE_MIGRATION_TIMEOUT);
-    // Also for a file that was restored from a copy: VACUUM INTO leaves the mode behind.
+    // Also for a restored copy: VACUUM INTO does not keep the mode.
     const connection = await adapter.connect();
     await connection.executeScript('PRAGMA journal_mode = WAL').finally(() => connection.dispose());
     return (await hasPendingMigrations('sqlite', adapter)) ? await applyMigrations('sqlite', adapter) : [];
@@ -47,7 +47,7 @@ async function migrateSqlite(file: string): Promise<string[]> {
 
 async function migratePostgresql(href: string): Promise<string[]> {
   const { PrismaPg } = await import('@prisma/adapter-pg');
-  // No limit on a statement's time: a migration may take longer than a login waits.
+  // No statement timeout: a migration may take long.
   const adapter: SqlMigrationAwareDriverAdapterFactory = new PrismaPg({
     connectionString: href,
     connectionTimeoutMillis: CONNECTION_TIMEOUT,

@@ -9,10 +9,10 @@ import {
 import type { MigrationList, SchemaEngine } from '@prisma/schema-engine-wasm';
 import type { Provider } from './database-url.js';
 
-/** No table or enum of these databases is managed by anybody else. */
+/** No table or enum is managed elsewhere. */
 export const SCHEMA_FILTER = { externalTables: [], externalEnums: [] };
 
-/** The migrations of one database as they stand in `prisma/migrations/<provider>`, in the engine's own form. */
+/** The migrations in `prisma/migrations/<provider>`, in the engine's form. */
 export async function readMigrations(provider: Provider): Promise<MigrationList> {
   const baseDir = fileURLToPath(new URL(`../../prisma/migrations/${provider}`, import.meta.url));
   const entries = await readdir(baseDir, { withFileTypes: true });
@@ -54,7 +54,7 @@ export async function openSchemaEngine(
 // Once a process: the glue keeps views of the first instance's memory, and a second instance would write past them.
 let loading: ReturnType<typeof loadSchemaEngine> | undefined;
 
-// What we use of it; the types of Node 20 leave it out.
+// The types of Node 20 lack it.
 declare const WebAssembly: {
   instantiate(bytes: Uint8Array, imports: object): Promise<{ instance: { exports: object } }>;
 };
@@ -73,8 +73,7 @@ async function loadSchemaEngine() {
 }
 
 /**
- * Tells whether a migration is still to be applied, without the schema engine: that takes a moment to load, and on SQLite
- * a lock that nobody else may hold.
+ * Whether a migration is pending, without the schema engine: that is slow to load, and takes an exclusive lock on SQLite.
  */
 export async function hasPendingMigrations(
   provider: Provider,
@@ -99,8 +98,8 @@ export async function hasPendingMigrations(
 }
 
 /**
- * Brings a database up to the newest migration. The engine holds a lock while it works (an advisory lock on PostgreSQL,
- * an exclusive one on the file of SQLite), so instances that start at once wait for one another.
+ * Applies pending migrations. The engine holds a lock (PostgreSQL: advisory, SQLite: on the file), so instances that start at
+ * once wait for each other.
  *
  * @returns the names of the migrations that were applied now
  */

@@ -2,22 +2,21 @@ import type { Database } from 'better-sqlite3';
 import type { Pool } from 'pg';
 import type { Sql } from 'sql-template-tag';
 
-/**
- * SQL that goes straight to the driver: on the way of a login, what is between it and Prisma's client costs more than the
- * database.
- */
+/** SQL for the driver: at a login, Prisma's client costs more than the database. */
 export type Queries = {
   /**
-   * Makes ready a query that is asked over and over, so that it is put together, parsed and planned once.
+   * Prepares a query, so that it is parsed and planned once.
    *
-   * @param sql - its values only hold the places of those to come
+   * @param sql - its values are placeholders
    */
   prepare(sql: Sql): Query;
-  /** Returns how many rows were changed. */
-  execute(sql: Sql): Promise<number>;
+  execute: Execute;
 };
 
-/** Returns rows of values in the order of the columns; what is wider than a double may be a bigint or a string. */
+/** Returns how many rows were changed. */
+export type Execute = (sql: Sql) => Promise<number>;
+
+/** Returns rows of values in the order of the columns; a 64-bit integer may be a bigint or a string. */
 export type Query = (values: unknown[]) => Promise<unknown[][]>;
 
 export function createSqliteQueries(database: Database): Queries {
@@ -30,7 +29,7 @@ export function createSqliteQueries(database: Database): Queries {
   };
 }
 
-/** @param byName - whether a query may be prepared by name, for which the connection has to stay the same */
+/** @param byName - whether to use named prepared statements, which need the same server connection */
 export function createPostgresqlQueries(pool: Pool, byName: boolean): Queries {
   let prepared = 0;
   return {

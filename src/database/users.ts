@@ -2,7 +2,7 @@ import sql from 'sql-template-tag';
 import type { PrismaClient } from '../generated/sqlite/client.js';
 import { normalizeEmail } from '../text/email.js';
 import { formatTimestamp } from '../text/timestamp.js';
-import type { Queries } from './queries.js';
+import type { Execute } from './queries.js';
 
 export type User = { id: number; passwordDigest: string; disabled: boolean };
 export type UserRecord = Omit<User, 'disabled'> & {
@@ -12,7 +12,7 @@ export type UserRecord = Omit<User, 'disabled'> & {
   updatedAt: Date;
 };
 
-/** Which users: all that is given has to hold. */
+/** All conditions that are given must hold. */
 export type UserFilter = {
   /** A part of the email, without regard to case. */
   email?: string;
@@ -20,58 +20,47 @@ export type UserFilter = {
 };
 
 export type Users = {
-  /** Finds a user by id, or by email, with all that is stored. */
   find(key: { id: number } | { email: string }): Promise<UserRecord | undefined>;
-  /** Adds a user, and returns the id; undefined where the email is taken. */
+  /** Returns the id; undefined where the email is taken. */
   add(email: string, passwordDigest: string): Promise<number | undefined>;
   count(): Promise<number>;
-  /** The users in the order of their ids, after the one given, at most so many. */
+  /** In the order of ids, after one of them. */
   list(page: { after: number; limit: number; filter?: UserFilter }): Promise<UserRecord[]>;
-  /** Stores another digest if the user's is still the old one, and tells whether it was. */
+  /** Stores another digest if the user's is still the old one; returns whether it was. */
   replacePasswordDigest(id: number, old: string, passwordDigest: string): Promise<boolean>;
-  /** Changes a user, and tells whether there is one. */
+  /** Returns whether there is such a user. */
   update(id: number, change: { passwordDigest: string } | { disabledAt: Date | null }): Promise<boolean>;
-  /** Deletes a user, and tells whether there was one. */
+  /** Returns whether there was such a user. */
   delete(id: number): Promise<boolean>;
 };
 
-/** The largest id that PostgreSQL holds in the column. */
+/** Runs a query of Prisma's client. */
+export type RunModel = <T>(query: (model: PrismaClient['user']) => Promise<T>) => Promise<T>;
+
+/** Of PostgreSQL's integer. */
 export const MAX_ID = 2_147_483_647;
 
 /** Prisma's code for a broken unique constraint. */
 const UNIQUE_CONSTRAINT_FAILED = 'P2002';
 
-/**
- * @param queries - for what is on the way of a login
- * @param openModel - gives Prisma's client; what only commands ask goes through it
- */
-export function createUsers(
-  { execute }: Pick<Queries, 'execute'>,
-  openModel: () => Promise<PrismaClient['user']>,
-): Users {
+export function createUsers(execute: Execute, run: RunModel): Users {
   return {
     async find(key) {
       const where = 'id' in key ? key : { email: normalizeEmail(key.email) };
-      return (await (await openModel()).findUnique({ where })) ?? undefined;
+      return (await run((model) => model.findUnique({ where }))) ?? undefined;
     },
-    async add(email, passwordDigest) {
-      try {
-        const data = { email: normalizeEmail(email), passwordDigest };
-        const { id } = await (await openModel()).create({ data, select: { id: true } });
-        return id;
-      } catch (error) {
-        if (error instanceof Error && 'code' in error && error.code === UNIQUE_CONSTRAINT_FAILED) return undefined;
-        throw error;
-      }
+    add(email, passwordDigest) {
+      const data = { email: normalizeEmail(email), passwordDigest };
+      return run((model) => model.create({ data, select: { id: true } }).then(({ id }) => id, undefinedIfTaken));
     },
-    count: async () => (await openModel()).count(),
+    count: () => run((model) => model.count()),
     async list({ after, limit, filter = {} }) {
       const part = normalizeEmail(filter.email ?? '');
       const users: UserRecord[] = [];
       for (let last = after; ; ) {
         const where = { ...whereOf(filter), id: { gt: last } };
-        const page = await (await openModel()).findMany({ where, orderBy: { id: 'asc' }, take: limit });
-        // To Prisma's `contains`, % and _ stand for any letters.
+        const page = await run((model) => model.findMany({ where, orderBy: { id: 'asc' }, take: limit }));
+        // Prisma's `contains` takes % and _ for wildcards.
         users.push(...page.filter(({ email }) => email.includes(part)));
         last = page.at(-1)?.id ?? last;
         if (page.length < limit || users.length >= limit) return users.slice(0, limit);
@@ -83,13 +72,14 @@ export function createUsers(
         WHERE id = ${id} AND password_digest = ${old}`);
       return changed > 0;
     },
-    async update(id, change) {
-      return (await (await openModel()).updateMany({ where: { id }, data: change })).count > 0;
-    },
-    async delete(id) {
-      return (await (await openModel()).deleteMany({ where: { id } })).count > 0;
-    },
+    update: async (id, data) => (await run((model) => model.updateMany({ where: { id }, data }))).count > 0,
+    delete: async (id) => (await run((model) => model.deleteMany({ where: { id } }))).count > 0,
   };
+}
+
+function undefinedIfTaken(error: unknown): undefined {
+  if (error instanceof Error && 'code' in error && error.code === UNIQUE_CONSTRAINT_FAILED) return undefined;
+  throw error;
 }
 
 function whereOf({ email, disabled }: UserFilter) {

@@ -1,11 +1,11 @@
 import { ExpectedError } from './expected-error.js';
 
-/** Something in the environment is wrong. `faults` has a line for each variable, which never holds a secret. */
+/** The environment is not valid. `faults` has a line for each variable, without its value: it may be a secret. */
 export class ConfigError extends ExpectedError {
   /** sysexits.h: EX_CONFIG. */
   override readonly exitCode = 78;
 
   constructor(readonly faults: string[]) {
-    super(['the environment is not right:', ...faults.map((fault) => `  ${fault}`)].join('\n'));
+    super(['invalid configuration:', ...faults.map((fault) => `  ${fault}`)].join('\n'));
   }
 }

@@ -1,33 +1,32 @@
 import { ExpectedError } from './expected-error.js';
 
-/** What is wrong with a field of a request. */
 export type FieldError = { field: string; message: string };
 
-/** How a request may end other than by its operation, as the log and the metrics name it. */
+/** Outcomes of failures, by their names in the log and the metrics. */
 export const FAILURE_OUTCOMES = ['throttled', 'overloaded', 'database_unavailable', 'client_gone'] as const;
 export type FailureOutcome = (typeof FAILURE_OUTCOMES)[number];
 
-/** What an operation, or a failure, adds to a request's line in the log; metrics count by the outcome. */
+/** What an operation or a failure adds to a request's line in the log. Metrics count the outcome. */
 export type LogFields = { outcome?: string; userId?: number | undefined; budget?: string };
 
 type Details = {
-  /** Where fields are to blame. */
+  /** Of fields. */
   errors?: FieldError[];
   retryAfterSeconds?: number;
   log?: LogFields & { outcome?: FailureOutcome };
-  /** For the operator, where the client is told less. */
+  /** For the operator, if it differs from the client's. */
   message?: string;
   cause?: unknown;
 };
 
-/** A failure that is expected, and answered with a status of the contract. */
+/** An expected failure, answered with a status of the contract. */
 export class HttpError extends ExpectedError {
   readonly errors: FieldError[] | undefined;
   readonly retryAfterSeconds: number | undefined;
   readonly log: Details['log'];
 
   /**
-   * @param clientMessage - where it is empty, the contract's own message for the status is sent
+   * @param clientMessage - if empty, the contract's own message for the status is sent
    */
   constructor(
     readonly status: number,

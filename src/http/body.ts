@@ -8,7 +8,7 @@ import { createUtf8Check, type Utf8Check } from '../text/utf8.js';
 
 declare module 'fastify' {
   interface FastifyRequest {
-    /** What the parser reads. */
+    /** Checks what the parser reads. */
     bodyText: Utf8Check | undefined;
   }
 }
@@ -16,7 +16,7 @@ declare module 'fastify' {
 const FORM = 'application/x-www-form-urlencoded';
 const CHARSETS = ['utf-8', 'us-ascii'];
 
-/** Lets through only bodies of a media type that the operation lists, whose text is whole. */
+/** Parses bodies of the media types that the operation lists, and refuses malformed text. */
 export const bodyPlugin = fp(
   async (app) => {
     await app.register(formbody, { parser: decodeForm });
@@ -26,14 +26,14 @@ export const bodyPlugin = fp(
     app.addHook('onRequest', async ({ operation, headers }) => {
       const mediaTypes = [...(operation?.bodies.keys() ?? [])];
       if (mediaTypes.length === 0) return;
-      // Fastify would hand a request without a body to the handler as it is; as an empty form it is validated.
+      // Fastify does not validate a request without a body; an empty form it does.
       if (!hasBody(headers) && headers['content-type'] === undefined) {
         headers['content-type'] = mediaTypes.includes(FORM) ? FORM : mediaTypes[0];
       }
       if (!isReadable(headers, mediaTypes)) throw new HttpError(415);
     });
 
-    // Looks on while the parser reads: it decodes with replacements, so afterwards nobody can tell.
+    // The parsers decode with replacement characters, so invalid UTF-8 must be found before.
     app.addHook('preParsing', (request, _reply, payload, done) => {
       if (request.operation?.bodies.size) {
         request.bodyText = createUtf8Check();
@@ -47,7 +47,7 @@ export const bodyPlugin = fp(
       if (!bodyText.isWhole()) throw new HttpError(400, 'The body is not valid UTF-8');
       const values = new Map<string, unknown>(Object.entries(body ?? {}));
       const [declared] = operation?.bodies.values() ?? [];
-      // Only declared fields are named to the client: any other name may be a piece of a password.
+      // Errors name declared fields only: any other name may be a piece of a password.
       const errors = Object.keys(declared?.schema.properties ?? {}).flatMap((field) =>
         faultOf(field, values.get(field)),
       );
@@ -77,7 +77,7 @@ function isReadable(headers: Headers, mediaTypes: string[]): boolean {
   }
 }
 
-/** Finds what the schema would pass: text of which a part is lost. */
+/** Finds text that was malformed before it was parsed. */
 function faultOf(field: string, value: unknown): FieldError[] {
   if ([value].flat().includes(MALFORMED)) return [{ field, message: 'must be percent-encoded UTF-8' }];
   const broken = typeof value === 'string' && !value.isWellFormed();

@@ -6,13 +6,13 @@ import { methodsOf } from './operation.js';
 
 export type CorsOptions = {
   contract: Contract;
-  /** Whose pages may read the replies. */
+  /** Origins whose pages may read the replies. */
   origins: readonly string[];
 };
 
 /**
- * Lets pages of listed origins read the replies, errors too, and answers the preflights of their browsers. To any other
- * origin the service answers as if there were no CORS. No credentials: the service reads no cookies.
+ * CORS for listed origins: their pages may read all replies, errors included. For other origins nothing changes. No
+ * credentials: the service reads no cookies.
  */
 export const corsPlugin = fp<CorsOptions>(
   async (app, { contract, origins }) => {
@@ -24,14 +24,14 @@ export const corsPlugin = fp<CorsOptions>(
         if (!origins.includes(origin)) return done(null, { origin: false });
         const { operationsAtPath: operations = [] } = request.routeOptions.config;
         const preflight = isPreflight(request) && operations.length > 0;
-        // Not the operation's, which the browser may ask for next.
+        // The reply is the preflight's, not the operation's.
         if (preflight) request.operation = undefined;
         const [methods, allowedHeaders] = [methodsOf(operations), readHeaders(operations)];
         done(null, { origin, exposedHeaders, preflight, methods, allowedHeaders });
       },
     });
 
-    // RFC 9110, section 8.6, which @fastify/cors breaks for browsers that are gone.
+    // RFC 9110, section 8.6: no Content-Length with 204. @fastify/cors sends it for old browsers.
     app.addHook('onSend', async (_request, reply) => {
       if (reply.statusCode === 204) reply.removeHeader('content-length');
     });
@@ -43,7 +43,7 @@ function isPreflight({ method, headers }: FastifyRequest): boolean {
   return method === 'OPTIONS' && headers['access-control-request-method'] !== undefined;
 }
 
-/** The header fields that requests at a path may carry to some effect. */
+/** The request headers that the operations at a path read. */
 function readHeaders(operations: readonly Operation[]): string[] {
   const names = operations.flatMap(({ parameters, bodies }) => [
     ...Object.keys(parameters.header.properties ?? {}),
@@ -52,7 +52,7 @@ function readHeaders(operations: readonly Operation[]): string[] {
   return [...new Set(names)];
 }
 
-/** The header fields of our operations' replies whose values are not always the same. */
+/** The response headers of our operations whose values vary. */
 function exposedHeadersOf({ operations }: Contract): string[] {
   const names = operations
     .filter(({ servedBy }) => !servedBy)

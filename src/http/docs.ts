@@ -6,7 +6,7 @@ import type { Contract } from '../contract/contract.js';
 
 const PACKAGE = '@fastify/swagger-ui';
 
-/** The page is made for a desk; these make it fit a telephone. No operation has links, whose column takes the room. */
+/** Makes the page fit a telephone. No operation has links: their column is hidden. */
 const NARROW_SCREENS = {
   js: `document.head.append(Object.assign(document.createElement('meta'),
     { name: 'viewport', content: 'width=device-width, initial-scale=1' }));`,
@@ -35,7 +35,7 @@ const SHORT_REPLIES = `.swagger-ui .response-control-media-type:has(option:only-
 .swagger-ui .response .tab { margin: 4px 0; }
 .swagger-ui .opblock-section-request-body .body-param__text { min-height: 120px; height: 120px; }`;
 
-/** Serves Swagger UI where the contract says so, from this host alone, under a Content-Security-Policy of its own. */
+/** Serves Swagger UI at its operation's path, with files of this host only, under its own Content-Security-Policy. */
 export const docsPlugin = fp<{ contract: Contract }>(
   async (app, { contract }) => {
     const operation = contract.operations.find(({ servedBy }) => servedBy === PACKAGE);
@@ -58,10 +58,10 @@ export const docsPlugin = fp<{ contract: Contract }>(
             frameAncestors: ["'self'"],
           },
         },
-        // Whether this host is reached by HTTPS is for the proxy in front of it to say.
+        // Only the proxy knows whether this host has HTTPS.
         strictTransportSecurity: false,
       });
-      // Its types know OpenAPI 2 and 3.0; it passes the document on as it is.
+      // Its types know OpenAPI 2 and 3.0 only; it passes the document on unchanged.
       const document = contract.brief as unknown as StaticDocumentSpec['document'];
       await docs.register(swagger, { mode: 'static', specification: { document } });
       await docs.register(swaggerUi, {

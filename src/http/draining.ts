@@ -14,20 +14,20 @@ export type DrainingOptions = {
   delay: number;
 };
 
-/** Milliseconds for the first byte on a connection: a proxy has opened it for a request that is on its way. */
+/** Milliseconds for the first byte on a connection: a proxy may have opened it for a request. */
 const FIRST_BYTE_TIMEOUT = 1_000;
-/** Milliseconds between two looks for it: a listener for data would take the socket from Node's HTTP parser. */
+/** Milliseconds between checks: a data listener would take the socket from Node's HTTP parser. */
 const FIRST_BYTE_CHECK = 20;
 
-/** What old clients send after a body: it begins no request. */
+/** Old clients send it after a body. */
 const EMPTY_LINE = '\r\n'.length;
 
-/** What a connection is doing: requests without a reply, and the bytes that had been read when the last one was sent. */
+/** Requests in flight on a connection, and the bytes that had been read at the last reply. */
 type Activity = { inFlight: number; bytesRead: number };
 
 /**
- * Finishes the requests in flight once the service is told to stop, and closes connections that would keep the process
- * alive: after each reply, and those on which no request begins, or comes whole, in the time that there is for one.
+ * When the service stops, finishes the requests in flight and closes connections: idle ones at once, others after their
+ * reply, or after the timeouts for the first byte and for a whole request.
  */
 export const drainingPlugin = fp<DrainingOptions>(
   async (app, { delay }) => {
@@ -55,18 +55,18 @@ export const drainingPlugin = fp<DrainingOptions>(
       if (!app.server.listening) return;
       if (delay > 0) await wait(delay);
       for (const [socket, activity] of connections) if (isIdle(socket, activity)) socket.destroy();
-      // Next the server closes, and with it what Node takes to be idle: on 26 also a connection on which nothing has come.
+      // Closing the server closes idle connections; for Node.js 26 silent ones are idle too.
       const silent = () => [...connections.keys()].filter(({ bytesRead }) => bytesRead === 0);
       const deadline = performance.now() + FIRST_BYTE_TIMEOUT;
       while (silent().length > 0 && performance.now() < deadline) await wait(FIRST_BYTE_CHECK);
       for (const socket of silent()) socket.destroy();
-      // Node no longer watches for slow requests once its server closes, and never knew of what became of a CONNECT.
+      // A closed server no longer enforces the request timeout, nor ever did for CONNECT.
       setTimeout(() => {
         for (const socket of connections.keys()) socket.destroy();
       }, app.server.requestTimeout).unref();
     });
 
-    // A proxy that is told so does not send its next request on a connection that is about to be closed.
+    // Tells a proxy not to reuse the connection.
     app.addHook('onSend', async (_request, reply) => {
       if (draining.signal.aborted) reply.header('connection', 'close');
     });

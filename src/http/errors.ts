@@ -7,7 +7,7 @@ import { HttpError } from '../errors/http-error.js';
 /** Answers a failure with a status and a body that the contract declares; an unexpected one with 500. */
 export const errorsPlugin = fp<{ contract: Contract }>(
   async (app, { contract }) => {
-    // Where a route that exists has no such file.
+    // Swagger UI's route has no such file.
     app.setNotFoundHandler((request, reply) => {
       leaveOperation(contract, request, reply);
       throw new HttpError(404);
@@ -17,7 +17,7 @@ export const errorsPlugin = fp<{ contract: Contract }>(
       if (error instanceof ClientGone) return reply.hijack();
       let failure = expectedFailure(error);
       Object.assign(request.logFields, failure?.log);
-      // What a package refuses to serve below its operation's path does not exist for the caller.
+      // To the caller, a file that a package refuses to serve does not exist.
       if (failure && request.operation?.servedBy && !findReply(contract, request.operation, failure.status)) {
         leaveOperation(contract, request, reply);
         failure = new HttpError(404);
@@ -48,14 +48,14 @@ function send(reply: FastifyReply, { status, clientMessage, errors, retryAfterSe
     .send({ message: clientMessage || message, ...(errors && { errors }) });
 }
 
-/** Fastify's own messages may quote the body, and so a password; these do not. */
+/** Fastify's own messages may quote the body, and so a password. */
 const MESSAGES: { [code: string]: string } = {
   FST_ERR_CTP_INVALID_JSON_BODY: 'The body is not valid JSON',
   FST_ERR_CTP_EMPTY_JSON_BODY: 'The body is empty',
   FST_ERR_CTP_INVALID_CONTENT_LENGTH: 'The body is not as long as Content-Length says',
 };
 
-/** The headers that the operation has set belong to its own replies; those for other origins to every reply. */
+/** Drops the headers of the operation's own replies; CORS headers stay. */
 function leaveOperation({ headersAcrossOrigins }: Contract, request: FastifyRequest, reply: FastifyReply): void {
   request.operation = undefined;
   const kept = [...headersAcrossOrigins.keys()].map((name) => name.toLowerCase());

@@ -19,7 +19,7 @@ declare module 'fastify' {
   }
 }
 
-/** Tells which operation a request has reached. */
+/** Sets the operation that a request has reached. */
 export const operationPlugin = fp(
   async (app) => {
     app.decorateRequest('operation');
@@ -32,12 +32,12 @@ export const operationPlugin = fp(
   { name: 'operation' },
 );
 
-/** What the log and the metrics tell of a request. */
+/** What the log and the metrics record of a request. */
 export function describeRequest({ operation, logFields }: FastifyRequest): LogFields & { operationId?: string } {
   return { ...(operation && { operationId: operation.id }), ...logFields };
 }
 
-/** The methods that a path with these operations knows: with GET also HEAD. */
+/** The methods of a path with these operations: with GET also HEAD. */
 export function methodsOf(operations: readonly Operation[]): string[] {
   return operations.flatMap(({ method }) => (method === 'GET' ? ['GET', 'HEAD'] : [method]));
 }

@@ -5,13 +5,13 @@ import { type Contract, findReply } from '../contract/contract.js';
 import { createRequestId } from './request-id.js';
 import { responseHeaders } from './response-headers.js';
 
-/** Statuses of the errors of Node's HTTP parser that are not a plain 400. */
+/** Errors of Node's HTTP parser whose status is not 400. */
 const STATUSES: { [code: string]: number } = {
   ERR_HTTP_REQUEST_TIMEOUT: 408,
   HPE_HEADER_OVERFLOW: 431,
 };
 
-/** Answers a request whose URL can't be decoded: Fastify runs neither hooks nor error handler for it. Returns the status. */
+/** Answers a request whose URL can't be decoded, for which Fastify runs no hooks. Returns the status. */
 export function answerBadUrl(contract: Contract, request: FastifyRequest, reply: FastifyReply): number {
   const { headers, body } = replyOutsideOperations(contract, 400, request.id);
   for (const [name, value] of headers) reply.header(name, value);
@@ -20,7 +20,7 @@ export function answerBadUrl(contract: Contract, request: FastifyRequest, reply:
   return 400;
 }
 
-/** Answers what could not even be read as a request; then hangs up. Returns the status, where somebody was left to answer. */
+/** Answers what can't be read as HTTP, and closes the connection. Returns the status, unless the client has hung up. */
 export function answerClientError(
   contract: Contract,
   log: FastifyBaseLogger,
@@ -40,7 +40,7 @@ export function answerClientError(
 
 function replyOutsideOperations(contract: Contract, status: number, requestId: string) {
   const spec = findReply(contract, undefined, status);
-  if (!spec) throw new Error(`openapi.yaml: x-replies-outside-operations has to declare status ${status}`);
+  if (!spec) throw new Error(`openapi.yaml: x-replies-outside-operations must declare status ${status}`);
   const body = JSON.stringify({ message: spec.message });
   const facts = { body, requestId, elapsedMilliseconds: 0, operationsAtPath: [] };
   const headers = responseHeaders(spec, facts);

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 
-/** As Rails: the caller's own id without what might be dangerous in a log, cut to length, or a new UUID. */
+/** As Rails: the caller's own id, sanitized for logs and cut to length, or a new UUID. */
 export function createRequestId(callersOwn: string | undefined): string {
   return callersOwn?.replaceAll(/[^A-Za-z0-9_-]/g, '').slice(0, 255) || randomUUID();
 }

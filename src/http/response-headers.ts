@@ -3,7 +3,7 @@ import fp from 'fastify-plugin';
 import { type Contract, findReply, type Operation, type ReplySpec } from '../contract/contract.js';
 import { methodsOf } from './operation.js';
 
-/** What the values of headers that are not fixed are made from. */
+/** What computed values are made from. */
 export type ReplyFacts = {
   body: string | Buffer | undefined;
   requestId: string;
@@ -21,7 +21,7 @@ const COMPUTED: { [name: string]: (facts: ReplyFacts) => string } = {
   'x-runtime': ({ elapsedMilliseconds }) => (elapsedMilliseconds / 1000).toFixed(6),
 };
 
-/** Puts the headers that the contract declares on every reply. */
+/** Sets the headers that the contract declares for each reply. */
 export const responseHeadersPlugin = fp<{ contract: Contract }>(
   async (app, { contract }) => {
     app.addHook<unknown>('onSend', async (request, reply, payload) => {
@@ -42,10 +42,10 @@ export const responseHeadersPlugin = fp<{ contract: Contract }>(
 );
 
 /**
- * The headers that the contract declares for a reply: a `const` as it stands there, the others computed. One with a
- * `default` carries it, unless the reply has set its own value before.
+ * The headers that the contract declares for a reply: a `const`, a computed value, or a `default` unless the reply has set
+ * its own.
  *
- * @param has - tells whether the reply has set a header
+ * @param has - whether the reply has set a header
  */
 export function responseHeaders(
   reply: ReplySpec,

@@ -18,10 +18,14 @@ export type RoutesOptions = {
   services: object;
 };
 
-/** Makes a route of each operation of the contract, and refuses to start where operations and handlers differ. */
+/**
+ * Makes a route of each operation, and one that answers 405 for all other methods of its path.
+ *
+ * @throws Error where operations and handlers differ
+ */
 export const routesPlugin = fp<RoutesOptions>(
   async (app, { contract, handlers, services }) => {
-    // The compiler checked each handler against its own operation's types; the table of them all has no common type.
+    // The compiler has checked each handler; the table of all has no common type.
     const handlerById = new Map(Object.entries(handlers as { [id: string]: AnyHandler }));
     for (const method of METHODS) {
       // CONNECT does not reach the router.
@@ -68,7 +72,7 @@ export const routesPlugin = fp<RoutesOptions>(
   { name: 'routes', dependencies: ['operation', 'response-headers', 'errors', 'unrouted', 'body'] },
 );
 
-/** The plugin `unrouted` has refused the method before. */
+/** Not reached: the plugin `unrouted` refuses the method. */
 async function refused(): Promise<never> {
   throw new HttpError(405);
 }
@@ -89,7 +93,7 @@ function createRouteHandler({ id, replies }: Operation, handler: AnyHandler, ser
     Object.assign(request.logFields, log);
     const spec = replies.get(status);
     if (!spec) throw new Error(`operation ${id} answered ${status}, which openapi.yaml does not declare`);
-    // Fastify adds the charset to a type that has one; only JSON is serialized from the schema.
+    // Fastify adds the charset.
     if (spec.mediaType) reply.type(spec.mediaType);
     return reply.code(status).send(body);
   };
@@ -109,7 +113,7 @@ function inputOf(request: FastifyRequest, { raw }: FastifyReply) {
   const client: Client = {
     address: ip,
     hasHungUp: () => raw.destroyed,
-    // The reply's close, while there is no reply. Fastify's own signal aborts as soon as the body has been read.
+    // Not Fastify's own signal: that aborts as soon as the body has been read.
     onHangUp(listener) {
       raw.once('close', listener);
       return () => raw.off('close', listener);
@@ -118,7 +122,7 @@ function inputOf(request: FastifyRequest, { raw }: FastifyReply) {
   return { body, path: params, query, client, origin: originOf(request) };
 }
 
-/** What a proxy says of the scheme and the host counts where it is trusted (`TRUST_PROXY`). */
+/** Where the proxy is trusted (`TRUST_PROXY`), by its X-Forwarded-Proto and X-Forwarded-Host. */
 function originOf({ protocol, host }: FastifyRequest): string | undefined {
   const url = `${protocol}://${host}`;
   return /^https?$/.test(protocol) && URL.canParse(url) ? new URL(url).origin : undefined;

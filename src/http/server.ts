@@ -12,15 +12,15 @@ export type ServerOptions = {
   contract: Contract;
   log: FastifyBaseLogger;
   trustProxy: NonNullable<FastifyServerOptions['trustProxy']>;
-  /** Milliseconds in which a request has to arrive whole. */
+  /** Milliseconds for a whole request. */
   requestTimeout?: number;
-  /** Milliseconds after a reply in which the next request has to begin; longer than a proxy keeps its connections. */
+  /** Milliseconds until the next request on a connection; longer than a proxy keeps idle connections. */
   keepAliveTimeout?: number;
-  /** Told the status of what was answered without reaching a hook. */
+  /** Called with the status of replies that reach no hook. */
   onUnreadable?: ((status: number) => void) | undefined;
 };
 
-/** Makes the server, with no plugins yet. */
+/** Makes the server, without plugins. */
 export function createServer(options: ServerOptions): FastifyInstance {
   const { contract, log, trustProxy, requestTimeout = 10_000, keepAliveTimeout = 75_000, onUnreadable } = options;
   const count = (status: number | undefined) => {
@@ -31,7 +31,7 @@ export function createServer(options: ServerOptions): FastifyInstance {
     trustProxy,
     requestTimeout,
     keepAliveTimeout,
-    // A reply that nobody reads.
+    // Closes a connection whose reply nobody reads.
     connectionTimeout: 2 * keepAliveTimeout,
     http: {
       headersTimeout: requestTimeout,
@@ -43,13 +43,13 @@ export function createServer(options: ServerOptions): FastifyInstance {
     logController: new LogController({ disableRequestLogging: true, requestIdLogLabel: 'requestId' }),
     requestIdHeader: false,
     genReqId: ({ headers }) => createRequestId(headers['x-request-id']?.toString()),
-    // While it drains, what still comes in on an open connection is answered like everything before.
+    // While draining, requests on open connections are answered as before.
     return503OnClosing: false,
     clientErrorHandler: (error, socket) => count(answerClientError(contract, log, error, socket)),
     frameworkErrors: (_error, request, reply) => count(answerBadUrl(contract, request, reply)),
   });
   app.server.on('connect', (_request, socket) => count(answerClientError(contract, log, { code: 'CONNECT' }, socket)));
-  // RFC 9110, section 10.1.1 lets us ignore an expectation that we don't know; Node would answer 417.
+  // RFC 9110, section 10.1.1: an unknown expectation may be ignored. Node would answer 417.
   app.server.on('checkExpectation', (request, response) => app.server.emit('request', request, response));
   return app;
 }

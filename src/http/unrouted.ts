@@ -1,11 +1,11 @@
 import fp from 'fastify-plugin';
 import { HttpError } from '../errors/http-error.js';
 
-/** Refuses what reaches no operation, before the body is read. */
+/** Refuses requests that reach no operation, before the body is read. */
 export const unroutedPlugin = fp(
   async (app) => {
     app.addHook('onRequest', async (request) => {
-      // RFC 9112, section 3.2. Node would answer it by itself, with no header of ours.
+      // RFC 9112, section 3.2. Node's own reply would lack our headers.
       if (request.headers.host === undefined && request.raw.httpVersion === '1.1') {
         request.operation = undefined;
         throw new HttpError(400);

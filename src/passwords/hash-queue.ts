@@ -12,11 +12,7 @@ export class Overloaded extends HttpError {
 /** Who waits for a hash. */
 export type Waiter = {
   hasHungUp(): boolean;
-  /**
-   * Calls back when the waiter hangs up, once.
-   *
-   * @returns what takes that back
-   */
+  /** Returns a function that removes the listener. */
   onHangUp(listener: () => void): () => void;
 };
 
@@ -34,7 +30,7 @@ export type HashQueueOptions = {
   now?: () => number;
   /** Told in milliseconds how long a hash waited and how long it took. */
   onHashed?: ((times: { waited: number; took: number }) => void) | undefined;
-  /** Runs what has a name, for traces. */
+  /** Runs a step by its name, for traces. */
   observe?: (<T>(name: string, run: () => Promise<T>) => Promise<T>) | undefined;
 };
 
@@ -50,15 +46,15 @@ export type HashQueue = {
   load(): { running: number; waiting: number };
 };
 
-/** How much the last task counts in the mean of how long a task takes. */
+/** Weight of the last task in the mean duration. */
 const WEIGHT_OF_LAST = 0.1;
 
-/** Bounds how many hashes run at once and how many wait: what can't be answered in time is better refused at once. */
+/** Limits how many hashes run at once and how many are queued: what can't be answered in time is refused at once. */
 export function createHashQueue(
   { slots, maxQueue, maxWait }: HashQueueLimits,
   { now = () => performance.now(), onHashed, observe = (_name, run) => run() }: HashQueueOptions = {},
 ): HashQueue {
-  // No Set: each that has been outgrown keeps the requests alive that it held, until the old generation is collected.
+  // No Set: its outgrown hash tables keep requests alive until the old generation is collected.
   let queue: (() => void)[] = [];
   let running = 0;
   let meanDuration = 0;
@@ -88,7 +84,7 @@ export function createHashQueue(
     else running -= 1;
   }
 
-  /** Returns a promise where the slot has to be waited for. */
+  /** Returns a promise where there is no free slot. */
   function takeSlot(waiter?: Waiter): Promise<void> | undefined {
     if (waiter?.hasHungUp()) throw new ClientGone();
     if (running < slots) {

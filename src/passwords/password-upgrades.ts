@@ -3,13 +3,13 @@ import { type HashQueue, Overloaded } from './hash-queue.js';
 import { type Passwords, PasswordTooLong } from './passwords.js';
 
 export type PasswordUpgrades = {
-  /** Has a password that has just matched stored in the current form, some time after the answer. Never throws. */
+  /** Rehashes a password that has just matched, after the reply. Never throws. */
   add(user: Pick<User, 'id' | 'passwordDigest'>, password: string): void;
   /** Resolves when nothing is left to store. */
   finished(): Promise<void>;
 };
 
-/** Passwords that may wait to be hashed: a few seconds' work. Who does not get in is upgraded at another login. */
+/** Queued upgrades: a few seconds' work. More are dropped; the next login tries again. */
 const MAX_WAITING = 32;
 
 /** Upgrades one password at a time, so that logins keep the other threads. */
@@ -25,12 +25,11 @@ export function createPasswordUpgrades(
   async function upgrade({ id, passwordDigest }: Pick<User, 'id' | 'passwordDigest'>, password: string): Promise<void> {
     try {
       const digest = await hashQueue.run(() => passwords.hash(password));
-      // Where the digest is no longer the one that matched, somebody has changed the password since.
+      // Not stored where the password has been changed meanwhile.
       const stored = await users.replacePasswordDigest(id, passwordDigest, digest);
       if (stored) log.info({ userId: id }, 'stored the password in the current form');
     } catch (err) {
-      // bcrypt can't hold the whole of a longer password, so it stays in the form that does. Where logins have to wait,
-      // an upgrade can wait for another one.
+      // bcrypt can't hold longer passwords. Under load the next login tries again.
       if (!(err instanceof PasswordTooLong || err instanceof Overloaded))
         log.error({ err, userId: id }, 'the password was not upgraded');
     } finally {

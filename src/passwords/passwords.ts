@@ -10,7 +10,6 @@ import { readDigest } from './formats/read-digest.js';
  */
 export type Hashing = ({ algorithm: 'argon2id' } | { algorithm: 'bcrypt'; cost: number }) & { bcryptPepper?: string };
 
-/** What a digest is, without what it was made from. */
 export type DigestForm = {
   format: string;
   parameters: string;
@@ -26,23 +25,20 @@ export type Passwords = {
    */
   hash(password: string): Promise<string>;
   /**
-   * Tells whether a password made this digest. Takes about as long where there is none, or one of an unknown format, so
-   * that time does not tell which emails are known.
+   * Whether the password matches the digest. Takes as long without a digest, or with one of an unknown format, so that the
+   * time does not tell which emails are known.
    */
   verify(password: string, digest: string | undefined): Promise<boolean>;
-  /**
-   * Tells the form of a digest; undefined where it is of no known format, or where verifying it would take more memory
-   * or time than the format's bounds allow.
-   */
+  /** Undefined where the format is unknown, or verifying would take more memory or time than the format's bounds allow. */
   formOf(digest: string): DigestForm | undefined;
-  /** Tells whether a password that matches this digest should be hashed anew. */
+  /** Whether a password that matches this digest should be rehashed. */
   isOutdated(digest: string, password: string): boolean;
 };
 
 /** bcrypt reads no more than this many bytes of a password. */
 const BCRYPT_MAX_BYTES = 72;
 
-/** The most that a digest from elsewhere may cost, which is four seconds or so; our own may cost what is configured. */
+/** Highest cost of imported digests, some four seconds; our own may have the configured cost. */
 const BCRYPT_MAX_COST = 16;
 
 /**
@@ -80,7 +76,7 @@ export function createPasswords(hashing: Hashing): Passwords {
     isOutdated(digest, password) {
       if (current.test(digest)) return false;
       const known = readDigest(digest, options);
-      // Where a device spells the password otherwise, the new digest would refuse what the old one accepts.
+      // Another device may send another Unicode form, which the old digest accepts and a new one would refuse.
       return known !== undefined && (known.normalization === undefined || hasOneSpelling(password));
     },
   };

@@ -1,7 +1,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { FailureOutcome, LogFields } from '../errors/http-error.js';
 
-/** What is known of a request beside HTTP's own: the operation that it has reached, and what that adds to the log. */
+/** Returns the operation that a request has reached, and what that adds to the log. */
 export type DescribeRequest = (request: FastifyRequest) => LogFields & { operationId?: string };
 
 /** A request that is over. */
@@ -14,7 +14,7 @@ export type EndedRequest = LogFields & {
 
 const CLIENT_GONE: FailureOutcome = 'client_gone';
 
-/** Calls back once the request has its reply, or its client has hung up. */
+/** Calls back when the reply has been sent, or the client has hung up. */
 export function onceEnded(
   request: FastifyRequest,
   reply: FastifyReply,

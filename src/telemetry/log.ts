@@ -16,7 +16,7 @@ export async function createLog(level: LogLevel, stream?: { write(line: string):
   return pino(options, pretty({ ignore: 'pid,hostname', singleLine: true, sync: true }));
 }
 
-/** No more than this: drivers attach the query's parameters to their errors. */
+/** No other members: drivers attach query parameters to their errors. */
 function describeError({ name, message, stack }: Error) {
   return { type: name, message, stack: stack ?? '' };
 }

@@ -5,17 +5,17 @@ import type { Registry } from 'prom-client';
 
 export type MetricsServer = {
   url: string;
-  /** Hangs up on everybody, at once. */
+  /** Closes all connections at once. */
   close(): void;
 };
 
-/** Milliseconds in which a scrape has to be asked for, and then each part of it taken. */
+/** Milliseconds for a request, and for each part of the reply. */
 const TIMEOUT = 5_000;
-/** Far more scrapes at once than there are Prometheus servers. */
+/** Far more than there are Prometheus servers. */
 const MAX_CONNECTIONS = 32;
 
 /**
- * Serves `GET /metrics` on a port of its own, which is nobody's business but the operator's.
+ * Serves `GET /metrics` on its own port, for the operator only.
  *
  * @throws Node's system error where it can't listen there
  */
@@ -25,7 +25,7 @@ export async function serveMetrics(
 ): Promise<MetricsServer> {
   const limits = { headersTimeout: TIMEOUT, requestTimeout: TIMEOUT, connectionsCheckingInterval: 1_000 };
   const server = createServer(limits, async (request, response) => {
-    // Scrapes are far apart, so there is no connection worth keeping.
+    // Scrapes are far apart.
     response.setHeader('Connection', 'close');
     if (request.url?.split('?', 1)[0] !== '/metrics') return response.writeHead(404).end();
     if (request.method !== 'GET') return response.writeHead(405, { Allow: 'GET' }).end();
@@ -40,7 +40,7 @@ export async function serveMetrics(
   server.setTimeout(TIMEOUT);
   server.listen({ host, port });
   await once(server, 'listening');
-  // It listens at a port, and not at a path, so its address is no text.
+  // A string only for Unix sockets.
   const { address, family, port: listening } = server.address() as AddressInfo;
   return {
     url: `http://${family === 'IPv6' ? `[${address}]` : address}:${listening}/metrics`,

@@ -10,7 +10,7 @@ import type { EndedRequest } from './ended-request.js';
 export type Metrics = {
   registry: Registry;
   requestEnded(request: EndedRequest): void;
-  /** @param status - with which something was answered that reached no hook of the service */
+  /** Counts a reply that reached no hook. */
   requestUnreadable(status: number): void;
   databaseFailed(): void;
   /** @param times - in milliseconds */
@@ -19,19 +19,19 @@ export type Metrics = {
 };
 
 const LOGIN: OperationId = 'createSession';
-/** Where a client may choose what a label would say, it says this. */
+/** For requests that reach no operation: clients choose their paths. */
 const NO_OPERATION = 'unknown';
-/** nginx's status for a client that hung up; no reply has it. */
+/** nginx's status for a client that hung up. */
 const CLIENT_GONE = 499;
 
-/** Seconds. A login is answered within 3 s, hashing takes from 1 ms (bcrypt at cost 4) to some seconds. */
+/** Seconds. A login is answered within 3 s; a hash takes from 1 ms (bcrypt, cost 4) to some seconds. */
 const REQUEST_BUCKETS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
 const HASH_BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5];
 const WAIT_BUCKETS = [0.001, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5];
 
 /**
- * All that the service counts and times, for Prometheus. No label takes a value that a client chooses. What has not
- * happened yet stands at 0, so that the first time shows in a rate.
+ * The service's metrics for Prometheus. No label has a value that a client chooses. Known label values start at 0, so that
+ * the first event shows in a rate.
  */
 export function createMetrics({ operations }: Pick<Contract, 'operations'>): Metrics {
   const registry = new Registry();

@@ -2,13 +2,10 @@ import type { FastifyRequest } from 'fastify';
 import fp from 'fastify-plugin';
 import { type DescribeRequest, onceEnded } from './ended-request.js';
 
-/** W3C Trace Context, of any version: what may follow the flags is left to those to come. */
+/** W3C Trace Context, of any version: later ones may have more after the flags. */
 const TRACEPARENT = /^(?!ff)[\da-f]{2}-(?!0{32})([\da-f]{32})-(?!0{16})[\da-f]{16}-[\da-f]{2}(?:-|$)/;
 
-/**
- * Writes one line for each request, also for one whose client has hung up. The URL is left out: it is the caller's, and
- * may hold what is secret.
- */
+/** Writes a line for each request, also if the client has hung up. Without the URL, which may hold secrets. */
 export const requestLogPlugin = fp<{ describe: DescribeRequest }>(
   async (app, { describe }) => {
     app.addHook('onRequest', async (request, reply) => {
@@ -32,7 +29,7 @@ export const requestLogPlugin = fp<{ describe: DescribeRequest }>(
   { name: 'request-log' },
 );
 
-/** By OpenTelemetry's names. Where tracing is off the trace is the caller's, if it sends one: a proxy may trace. */
+/** By OpenTelemetry's names. Where tracing is off, the ids of the caller's trace: a proxy may trace. */
 function traceIdsOf({ span, headers }: FastifyRequest): { trace_id: string; span_id?: string } | undefined {
   if (span) {
     const { traceId, spanId } = span.spanContext();

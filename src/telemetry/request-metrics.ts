@@ -4,7 +4,7 @@ import type { Metrics } from './metrics.js';
 
 export type RequestMetricsOptions = { metrics: Pick<Metrics, 'requestEnded'>; describe: DescribeRequest };
 
-/** Counts each request where the log has a line for it, also one whose client has hung up. */
+/** Counts each request, also if the client has hung up. */
 export const requestMetricsPlugin = fp<RequestMetricsOptions>(
   async (app, { metrics, describe }) => {
     app.addHook('onRequest', async (request, reply) => {

@@ -22,8 +22,8 @@ declare module 'fastify' {
 }
 
 /**
- * Makes a span of each request, by OpenTelemetry's conventions for HTTP servers. As in the log, what is the caller's to
- * choose is left out: a path that has no route, the query, the Host and the User-Agent.
+ * Makes a span of each request, by OpenTelemetry's conventions for HTTP servers. As in the log, nothing that the caller
+ * chooses is in it: no path without a route, no query, Host or User-Agent.
  */
 export const requestSpansPlugin = fp<{ tracing: Tracing }>(
   async (app, { tracing }) => {
@@ -54,7 +54,7 @@ export const requestSpansPlugin = fp<{ tracing: Tracing }>(
       });
     });
 
-    // Once the body has been read: what comes after that does not come after the hook above, for AsyncLocalStorage.
+    // After the body has been read: AsyncLocalStorage does not cross that from an earlier hook.
     app.addHook('preHandler', ({ span }, _reply, done) => (span ? tracing.below(span, done) : done()));
   },
   { name: 'request-spans' },

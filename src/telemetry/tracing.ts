@@ -32,9 +32,9 @@ import {
   ATTR_SERVICE_VERSION,
 } from '@opentelemetry/semantic-conventions';
 
-// Loaded only where tracing is on.
+// Loaded only if tracing is on.
 
-/** Without gRPC: it would be larger than all the rest, and what takes it takes HTTP too. */
+/** Without gRPC, which is large; its collectors take HTTP too. */
 export type TracingOptions = {
   exporter: 'otlp' | 'console';
   /** Of the exporter `otlp`. */
@@ -44,33 +44,33 @@ export type TracingOptions = {
 };
 
 export type Tracing = {
-  /** Starts the span of a request, below the one that its `traceparent` names. A malformed `traceparent` is ignored. */
+  /** Starts the span of a request, as a child of its `traceparent`; a malformed one is ignored. */
   startServerSpan(name: string, headers: IncomingHttpHeaders, attributes: Attributes): Span;
-  /** Runs something, and all that it starts, below a span. */
+  /** Runs a task below a span. */
   below<T>(span: Span, task: () => T): T;
-  /** Runs a task in a span of its own; in none where the request it belongs to is not sampled, or it belongs to none. */
+  /** Runs a task in a span, if it belongs to a request that is sampled. */
   inSpan<T>(name: string, task: () => Promise<T>): Promise<T>;
   /** The same for a query, by OpenTelemetry's conventions for database clients. */
   inDatabaseSpan<T>(query: { system: string; operation: string; table: string }, run: () => Promise<T>): Promise<T>;
-  /** Sends what is still in memory, for as long as there is patience for that. Never throws. */
+  /** Sends the remaining spans, until a timeout. Never throws. */
   stop(): Promise<void>;
 };
 
 type Log = { warn(message: string): void };
 
 const NAME = 'sessions-api';
-/** Milliseconds that a stop waits for a collector that does not answer. */
+/** Milliseconds for the remaining spans. */
 const STOP_TIMEOUT = 2_000;
-/** Milliseconds between two warnings: without its collector each batch of spans fails. */
+/** Milliseconds between warnings: without a collector each batch fails. */
 const WARN_EVERY = 60_000;
 
-/** Starts OpenTelemetry's SDK, which reads most of its settings from its own variables. */
+/** Starts OpenTelemetry's SDK, which reads most of its own variables itself. */
 export async function startTracing(config: TracingOptions, version: string, log: Log): Promise<Tracing> {
   const warn = warnNowAndThen(log);
   const silent = () => {};
   const logger = { error: warn, warn, info: silent, debug: silent, verbose: silent };
   diag.setLogger(logger, { logLevel: DiagLogLevel.WARN, suppressOverrideMessage: true });
-  // A refused connection to a name with two addresses has a code and no message.
+  // A refused connection to a name with two addresses has no message.
   setGlobalErrorHandler((error) => warn(typeof error === 'string' ? error : error.message || String(error.code)));
 
   const provider = new BasicTracerProvider({
@@ -90,7 +90,7 @@ export async function startTracing(config: TracingOptions, version: string, log:
     try {
       return await current.run(trace.setSpan(parent, span), task);
     } catch (error) {
-      // Its kind alone: its message may quote the request.
+      // Not the message, which may quote the request.
       span.setAttribute(ATTR_ERROR_TYPE, error instanceof Error ? error.constructor.name : typeof error);
       span.setStatus({ code: SpanStatusCode.ERROR });
       throw error;

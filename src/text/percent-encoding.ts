@@ -1,17 +1,17 @@
-/** Stands for a value that is not percent-encoded UTF-8. */
+/** A value that is not percent-encoded UTF-8. */
 export const MALFORMED: unique symbol = Symbol('malformed');
 
 type Value = string | typeof MALFORMED;
 type Fields = { [name: string]: Value | Value[] };
 
-/** Whether each `%` of a text begins an octet, and the octets are UTF-8 (RFC 3986, section 2.1). */
+/** Whether each `%` begins an octet, and the octets are UTF-8 (RFC 3986, section 2.1). */
 export function isPercentEncoded(text: string): boolean {
   return decode(text) !== MALFORMED;
 }
 
 /**
- * Reads `application/x-www-form-urlencoded` as the URL Standard does, section 5.1, but for what is malformed, which that
- * replaces: its value is MALFORMED, and its name stays as it is. A field that is given more than once has a list of values.
+ * Parses `application/x-www-form-urlencoded` (URL Standard, section 5.1), strictly: a malformed value is MALFORMED, and so is
+ * the value of a malformed name, which stays encoded. A repeated field has a list of values.
  */
 export function decodeForm(text: string): Fields {
   const fields = new Map<string, Value[]>();
@@ -24,7 +24,7 @@ export function decodeForm(text: string): Fields {
     const key = name === MALFORMED ? rawName : name;
     fields.set(key, [...(fields.get(key) ?? []), name === MALFORMED ? name : value]);
   }
-  // fromEntries defines the members: `__proto__` is one like any other.
+  // fromEntries defines members: `__proto__` is a field like any other.
   return Object.fromEntries(
     [...fields].map(([name, [value = '', ...more]]) => [name, more.length > 0 ? [value, ...more] : value]),
   );

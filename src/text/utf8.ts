@@ -12,11 +12,11 @@ export function decodeUtf8(bytes: Uint8Array): string | undefined {
 
 export type Utf8Check = {
   push(chunk: Uint8Array): void;
-  /** Whether all that was pushed is UTF-8, its last character included. */
+  /** Whether all chunks together are UTF-8. */
   isWhole(): boolean;
 };
 
-/** Tells whether bytes that come in pieces are UTF-8. */
+/** Checks bytes that come in chunks. */
 export function createUtf8Check(): Utf8Check {
   const decoder = new TextDecoder('utf-8', OPTIONS);
   let valid = true;

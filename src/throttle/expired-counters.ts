@@ -9,12 +9,11 @@ export type ExpiredCountersOptions = {
 
 const EVERY = 10 * 60 * 1_000;
 
-/** Removes the counters that have expired, at the start and every ten minutes. */
+/** Removes expired counters, at the start and every ten minutes. */
 export const expiredCountersPlugin = fp<ExpiredCountersOptions>(
   async (app, { counters, now }) => {
     const sweep = async () => {
       try {
-        // A bounded number at a time.
         while ((await counters.removeExpired(now())) > 0);
       } catch (error) {
         app.log.warn({ err: error }, 'expired counters are still there');

@@ -1,9 +1,9 @@
-/** A key that attempts are counted under, and how many may be in flight under it at most. */
+/** A key that attempts are counted under, and how many may be in flight. */
 export type Place = { key: string; limit: number };
 
 /** An attempt that is in flight. */
 export type Pass = {
-  /** From now on those that have read the counters before read them again. */
+  /** Makes attempts that have read the counters read them again. */
   countFailure(): void;
   /** Whether an attempt of this process has failed under a key while this one was in flight. */
   hasFailures(key: string): boolean;
@@ -11,9 +11,8 @@ export type Pass = {
 
 export type Gate = {
   /**
-   * Does some work as soon as there is room for it under all of its keys. As many attempts are in flight at once as might
-   * all fail without going over a limit; another waits for the outcome of one of them, so that guesses sent at once don't
-   * count as one.
+   * Runs an attempt as soon as there is room under all of its keys. As many are in flight as may all fail without exceeding
+   * a limit; more wait for an outcome, so that guesses sent at once don't count as one.
    *
    * @param read - reads the counters
    * @param roomFor - how many may be in flight under each place by what has been read, this one included; throws where
@@ -27,7 +26,7 @@ export type Gate = {
   ): Promise<Result>;
 };
 
-/** What this process knows of a key ahead of the database: attempts that have no outcome yet, or a new one. */
+/** What this process knows of a key before the database does. */
 type Tally = { users: number; inFlight: number; failures: number; waiting: (() => void)[] };
 type Entry = Place & { tally: Tally };
 
@@ -83,7 +82,7 @@ async function admit<Found>(
       if (!full) {
         const failures = failuresIn(entries);
         const found = await read();
-        // A failure that was counted meanwhile may have been missed.
+        // A failure counted meanwhile may be missing.
         if (failures !== failuresIn(entries)) continue;
         const room = roomFor(found);
         full = entries.find(({ tally }, index) => tally.inFlight >= (room[index] ?? 0));
@@ -98,7 +97,7 @@ async function admit<Found>(
       await new Promise<void>((resolve) => tally.waiting.push(resolve));
     }
   } finally {
-    // There may be room for one more, or, where this one was refused, still for one.
+    // There may be room for another.
     woken?.waiting.shift()?.();
   }
 }

@@ -3,7 +3,7 @@ import { isIPv4 } from 'node:net';
 import ipaddr from 'ipaddr.js';
 import { normalizeEmail } from '../text/email.js';
 
-/** What a login is counted under: emails and addresses are kept only like this. */
+/** Keys of counters: emails and addresses are stored only as keyed hashes. */
 export type KeyedHashes = { email: string; network: string; both: string };
 
 /** @param secret - any text that all instances know; the key of the hashes is derived from it */
@@ -18,7 +18,7 @@ export function createKeyedHashes(secret: string): (email: string, address: stri
   };
 }
 
-/** An IPv4 address, or the /64 of an IPv6 one: whoever has one address there has them all. */
+/** An IPv4 address, or the /64 of an IPv6 address, which belongs to one client. */
 function networkOf(address: string): string {
   if (isIPv4(address) || !ipaddr.isValid(address)) return address;
   const ip = ipaddr.process(address);

@@ -1,6 +1,6 @@
 import type { Counter, ThrottleCounters } from '../database/throttle-counters.js';
 
-/** Addresses that an email has logged in from: whoever is there is not locked out by a stranger's guesses. */
+/** Addresses that an email has logged in from: a stranger's guesses do not lock them out. */
 export type KnownAddresses = {
   /** Whether a key is remembered here and not stored yet. */
   has(key: string): boolean;
@@ -11,7 +11,7 @@ export type KnownAddresses = {
 };
 
 const DAY = 24 * 60 * 60 * 1_000;
-/** Milliseconds for which an address is remembered, and after which that is stored anew. */
+/** Milliseconds for which an address is known, and after which it is stored again. */
 const KNOWN_FOR = 90 * DAY;
 const RENEWED_AFTER = DAY;
 /** They are stored once a second, or as soon as there are so many. */
@@ -43,9 +43,9 @@ export function createKnownAddresses(counters: Pick<ThrottleCounters, 'reset'>):
     has: (key) => notStored.has(key),
     remember(key, stored, now) {
       if (stored && stored.expiresAt - now >= KNOWN_FOR - RENEWED_AFTER) return;
-      // One write serves many logins: on its own it would cost more than all that a login does beside hashing.
+      // One write for many logins: a write each would cost more than the rest of a login beside hashing.
       notStored.set(key, now + KNOWN_FOR);
-      // Where the database does not take it, the next login from there is another chance.
+      // After a failure the next login from there tries again.
       const flushQuietly = () => flush().catch(() => {});
       if (notStored.size >= STORED_AT_ONCE) flushQuietly();
       else timer ??= setTimeout(flushQuietly, STORED_EVERY).unref();

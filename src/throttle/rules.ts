@@ -1,13 +1,13 @@
 import type { Counter } from '../database/throttle-counters.js';
 import type { KeyedHashes } from './keys.js';
 
-/** Failures that are let pass; 0 switches a budget off. */
+/** Allowed failures; 0 disables a budget. */
 export type Budgets = {
-  /** Consecutive ones of one email from one address; each further one has to wait twice as long as the one before. */
+  /** Consecutive, of one email from one address; each further one waits twice as long. */
   emailAddress: number;
-  /** From one address, in an hour. */
+  /** From one address in an hour. */
   address: number;
-  /** Of one email from anywhere, in a day. */
+  /** Of one email in a day. */
   email: number;
 };
 
@@ -18,14 +18,14 @@ export type Budget = (typeof BUDGETS)[number];
 export type Rule = {
   budget: Budget;
   limit: number;
-  /** Milliseconds that a counter lives. */
+  /** Milliseconds. */
   lifetime: number;
-  /** Whether it lives that long after the last failure, and not after the first. */
+  /** Whether the lifetime starts at the last failure and not at the first. */
   extends: boolean;
-  /** Whether it holds where the email has logged in from this address before. */
+  /** Whether it applies to known addresses. */
   forKnown: boolean;
   keyFrom(hashes: KeyedHashes): string;
-  /** When the next attempt may come, once the limit is reached. */
+  /** Time of the next attempt, once the limit is reached. */
   retryAt(counter: Counter): number;
 };
 

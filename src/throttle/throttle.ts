@@ -18,8 +18,7 @@ type Counters = Map<string, Counter>;
 
 export type Throttle = {
   /**
-   * Lets an attempt to log in verify a password, and counts a failure where it ends with any outcome but `succeeded`. One
-   * that throws is not counted.
+   * Runs an attempt to log in, and counts a failure unless the outcome is `succeeded`. One that throws is not counted.
    *
    * @param who - the email as it was given, and the client's IPv4 or IPv6 address
    * @param find - reads the counters that have not expired, by key, and what else the login needs
@@ -30,9 +29,9 @@ export type Throttle = {
     find: (counterKeys: string[], now: number) => Promise<Found>,
     verify: (found: Found) => Promise<Result>,
   ): Promise<Result>;
-  /** Stores what there was no hurry to store. */
+  /** Stores known addresses that are not stored yet. */
   flush(): Promise<void>;
-  /** From now on counts under another secret, and so from zero. */
+  /** Counts under another secret, and so from zero. */
   rotateSecret(secret: string): void;
 };
 
@@ -63,7 +62,7 @@ export function createThrottle(
       async function read() {
         const [found] = await Promise.all([
           find([knownKey, ...places.map(({ key }) => key)], now()),
-          // What could not be counted would be free.
+          // A guess that can't be counted would be free.
           rules.length > 0 && database.ping(),
         ]);
         return found;

@@ -12,15 +12,12 @@ export type JwtSecretOptions = {
   databaseUrl: DatabaseUrl;
 };
 
-/**
- * The secret that tokens are signed with: JWT_SECRET, or on SQLite without it one that is made once at random and kept
- * beside the database.
- */
+/** JWT_SECRET; on SQLite without it, a random secret that is generated once and kept beside the database. */
 export async function readJwtSecret({ jwtSecret, databaseUrl }: JwtSecretOptions): Promise<string> {
   if (jwtSecret !== undefined) return jwtSecret;
-  if (databaseUrl.provider !== 'sqlite') throw new Error('JWT_SECRET has to be set');
+  if (databaseUrl.provider !== 'sqlite') throw new Error('JWT_SECRET must be set');
   const file = `${databaseUrl.file}.jwt-secret`;
-  // A link appears whole or not at all, so that instances which start at once agree on one secret.
+  // A link is atomic: instances that start at once agree on one secret.
   const candidate = `${file}.${process.pid}`;
   await writeFile(candidate, randomBytes(32).toString('base64url'), { mode: 0o600, flush: true });
   try {
@@ -32,7 +29,5 @@ export async function readJwtSecret({ jwtSecret, databaseUrl }: JwtSecretOptions
   }
   const secret = await readFile(file, 'utf8');
   if (Buffer.byteLength(secret) >= JWT_SECRET_MIN_BYTES) return secret;
-  throw new ExpectedError(
-    `${file} has to hold at least ${JWT_SECRET_MIN_BYTES} bytes; remove it to have a new one made`,
-  );
+  throw new ExpectedError(`${file} must hold at least ${JWT_SECRET_MIN_BYTES} bytes; remove it to generate a new one`);
 }

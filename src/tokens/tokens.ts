@@ -11,7 +11,7 @@ declare module 'fastify' {
 export type Tokens = {
   /** Makes the JSON Web Token of a user. */
   issue(userId: number): string;
-  /** From now on signs with another secret. */
+  /** Signs with another secret. */
   rotateSecret(secret: string): void;
 };
 
@@ -36,7 +36,7 @@ export const tokensPlugin = fp<TokenOptions>(
     app.decorate('tokens', {
       issue(userId) {
         const claims: Claims = { user_id: userId, exp: Math.floor(now() / 1000) + ttlSeconds };
-        // With a key it makes a signer for each token.
+        // A key of its own makes a new signer for each token.
         return app.jwt.sign(claims, key === secret ? undefined : { key });
       },
       rotateSecret(changed) {

@@ -20,7 +20,7 @@ type LoggedIn =
   | { outcome: Exclude<(typeof LOGIN_OUTCOMES)[number], 'succeeded'>; userId: number | undefined };
 
 /**
- * Logs a user in, at one cost whether the email is unknown, the password is wrong or the user is disabled.
+ * Logs a user in. An unknown email, a wrong password and a disabled user cost the same.
  *
  * @throws TooManyFailures, Overloaded, ClientGone, DatabaseUnavailable
  */

@@ -34,9 +34,9 @@ t.test('a new JWT secret under steady logins', async (t) => {
   t.ok(signedWithOld >= 60 && signedWithNew >= 30, `${signedWithOld} with the old one, ${signedWithNew} with the new`);
 
   for (const [content, fault] of [
-    ['too short and still secret', /JWT_SECRET_FILE: the content has to have at least 32 bytes/],
-    ['\n', /JWT_SECRET_FILE has to name a file that is not empty/],
-    [undefined, /JWT_SECRET_FILE has to name a file that can be read: ENOENT/],
+    ['too short and still secret', /JWT_SECRET_FILE: the content must have at least 32 bytes/],
+    ['\n', /JWT_SECRET_FILE must name a file that is not empty/],
+    [undefined, /JWT_SECRET_FILE must name a file that can be read: ENOENT/],
   ] as const) {
     await (content === undefined ? rm(`${cwd}/secret`) : replaceFile(`${cwd}/secret`, content));
     const errors = () =>
@@ -56,7 +56,7 @@ t.test('a new JWT secret under steady logins', async (t) => {
 t.test('without a file SIGHUP changes nothing', async (t) => {
   const service = await start(t, { cwd: t.testdir(), env: { JWT_SECRET: SECRET } });
   service.kill('SIGHUP');
-  await service.written('SIGHUP: no secret comes from a file');
+  await service.written('SIGHUP: nothing to re-read: no secret comes from a file');
   t.equal((await send(service.url, { path: '/livez' })).status, 200);
   service.kill('SIGTERM');
   t.equal(await service.exited, 0);

@@ -126,7 +126,7 @@ t.test('says all that is wrong with the environment at once, and exits 78', asyn
   const { code, stdout, stderr } = await run([], { cwd: t.testdir(), env });
   t.equal(code, 78);
   t.equal(stdout, '');
-  for (const name of Object.keys(env)) t.match(stderr, new RegExp(`^  ${name} has to `, 'm'));
+  for (const name of Object.keys(env)) t.match(stderr, new RegExp(`^  ${name} must `, 'm'));
   t.notMatch(stderr, /pa55word|short and secret/);
   t.notMatch(stderr, /^ +at /m, 'no stack');
 });
@@ -148,7 +148,7 @@ t.test('every command takes secrets from files', async (t) => {
     t.match({ code, stdout }, { code: 78, stdout: '' }, args.join(' '));
     t.match(
       stderr,
-      /^ {2}DATABASE_URL_FILE has to name a file that can be read.*\n {2}JWT_SECRET_FILE: the content has to /m,
+      /^ {2}DATABASE_URL_FILE must name a file that can be read.*\n {2}JWT_SECRET_FILE: the content must /m,
     );
     t.notMatch(stderr, /short and secret/);
   }
@@ -158,7 +158,7 @@ t.test('needs JWT_SECRET on PostgreSQL, and says why', async (t) => {
   const env = { DATABASE_URL: 'postgresql://sessions:pa55word@127.0.0.1:1/sessions' };
   const { code, stderr } = await run(['serve'], { cwd: t.testdir(), env });
   t.equal(code, 78);
-  t.match(stderr, /JWT_SECRET has to be set when DATABASE_URL is PostgreSQL/);
+  t.match(stderr, /JWT_SECRET must be set when DATABASE_URL is PostgreSQL/);
   t.notMatch(stderr, /pa55word/);
 });
 

@@ -129,7 +129,7 @@ for (const [name, values = ''] of Object.entries(wrong)) {
     for (const value of values.split(' ')) {
       const faults = faultsOf({ [name]: value });
       t.equal(faults.length, 1, value);
-      t.match(faults[0], new RegExp(`^${name} has to `));
+      t.match(faults[0], new RegExp(`^${name} must `));
       if (name === 'JWT_SECRET') t.notMatch(faults[0], value, 'the value is not told');
     }
   });
@@ -157,30 +157,30 @@ t.test('secrets from files', async (t) => {
   }
 
   t.same(faultsOf({ ...env, JWT_SECRET: 'x'.repeat(32), DATABASE_URL: 'file:x.db', PORT: 'http' }), [
-    'DATABASE_URL_FILE has to be unset where DATABASE_URL is set',
-    'JWT_SECRET_FILE has to be unset where JWT_SECRET is set',
-    'PORT has to be a whole number from 0 to 65535',
+    'DATABASE_URL_FILE must be unset where DATABASE_URL is set',
+    'JWT_SECRET_FILE must be unset where JWT_SECRET is set',
+    'PORT must be a whole number from 0 to 65535',
   ]);
   t.same(faultsOf({ ...env, ...inFiles({ JWT_SECRET: 'nowhere', BCRYPT_PEPPER: 'empty', DATABASE_URL: '' }) }), [
-    'DATABASE_URL_FILE has to name a file that can be read: EISDIR: illegal operation on a directory',
-    'JWT_SECRET_FILE has to name a file that can be read: ENOENT: no such file or directory',
-    'BCRYPT_PEPPER_FILE has to name a file that is not empty',
+    'DATABASE_URL_FILE must name a file that can be read: EISDIR: illegal operation on a directory',
+    'JWT_SECRET_FILE must name a file that can be read: ENOENT: no such file or directory',
+    'BCRYPT_PEPPER_FILE must name a file that is not empty',
   ]);
   t.same(faultsOf(inFiles({ JWT_SECRET: 'short', DATABASE_URL: 'mysql' })), [
-    'DATABASE_URL_FILE: the content has to be file:PATH or postgresql://USER:PASSWORD@HOST:PORT/DATABASE',
-    'JWT_SECRET_FILE: the content has to have at least 32 bytes',
+    'DATABASE_URL_FILE: the content must be file:PATH or postgresql://USER:PASSWORD@HOST:PORT/DATABASE',
+    'JWT_SECRET_FILE: the content must have at least 32 bytes',
   ]);
-  t.same(faultsOf(inFiles({ JWT_SECRET: 'bytes' })), ['JWT_SECRET_FILE has to name a file of UTF-8 text']);
+  t.same(faultsOf(inFiles({ JWT_SECRET: 'bytes' })), ['JWT_SECRET_FILE must name a file of UTF-8 text']);
   t.same(faultsOf({ JWT_SECRET_FILE: 'the secret itself, by mistake' }), [
-    'JWT_SECRET_FILE has to name a file that can be read: ENOENT: no such file or directory',
+    'JWT_SECRET_FILE must name a file that can be read: ENOENT: no such file or directory',
   ]);
-  t.match(faultsOf(inFiles({ DATABASE_URL: 'url' })), [/^JWT_SECRET has to be set when DATABASE_URL is PostgreSQL/]);
+  t.match(faultsOf(inFiles({ DATABASE_URL: 'url' })), [/^JWT_SECRET must be set when DATABASE_URL is PostgreSQL/]);
 });
 
 t.test('PostgreSQL needs JWT_SECRET where tokens are issued', async (t) => {
   const env = { DATABASE_URL: 'postgresql://host/db' };
-  t.match(faultsOf(env), [/^JWT_SECRET has to be set/]);
-  t.match(faultsOf({ ...env, JWT_SECRET: 'short' }), [/^JWT_SECRET has to have at least 32 bytes/]);
+  t.match(faultsOf(env), [/^JWT_SECRET must be set/]);
+  t.match(faultsOf({ ...env, JWT_SECRET: 'short' }), [/^JWT_SECRET must have at least 32 bytes/]);
   t.equal(readConfig(env, { issuesTokens: false }).jwtSecret, undefined);
   t.equal(
     readConfig({ ...env, JWT_SECRET: 'ä'.repeat(16) }, serving).jwtSecret,

@@ -76,7 +76,7 @@ for (const [name, values] of Object.entries(wrong)) {
       const { tracing, faults } = read({ ...ENDPOINT, [name]: value });
       t.equal(tracing, undefined);
       t.equal(faults.length, 1, value);
-      t.match(faults[0], new RegExp(`^${name} has to `));
+      t.match(faults[0], new RegExp(`^${name} must `));
       t.notMatch(faults[0], 's3cret', 'the value is not told');
     }
   });

@@ -18,15 +18,15 @@ const refused: [what: string, text: string, replacement: string, said: RegExp][]
     'a status that the service may answer',
     `        "415":\n          $ref: "#/components/responses/UnsupportedMediaType"\n`,
     '',
-    /operation createSession has to declare status 415/,
+    /operation createSession must declare status 415/,
   ],
   [
     'a status of any operation',
     `        "405":\n          $ref: "#/components/responses/MethodNotAllowed"\n        "500":\n          $ref: "#/components/responses/InternalServerError"\n\n  /readyz:`,
     `        "500":\n          $ref: "#/components/responses/InternalServerError"\n\n  /readyz:`,
-    /operation getLiveness has to declare status 405/,
+    /operation getLiveness must declare status 405/,
   ],
-  ['the length of a body', 'x-max-content-length: 16384', 'x-nothing: 1', /createSession has to declare x-max-content/],
+  ['the length of a body', 'x-max-content-length: 16384', 'x-nothing: 1', /createSession must declare x-max-content/],
   ['a status as a number', '"401":', '"4XX":', /reply 4XX of createSession needs a number/],
   ['a reference that leads somewhere', '/schemas/Credentials', '/schemas/Nobody', /schemas\/Nobody points to nothing/],
   [

@@ -1,8 +1,8 @@
 import t from 'tap';
 import { PROVIDERS } from '#built/database/database-url.js';
-import { startTemporaryPostgresql } from '../../scripts/temporary-postgresql.js';
 import { FORM } from '../support/send.js';
 import { startService } from '../support/service.js';
+import { startTemporaryPostgresql } from '../support/temporary-postgresql.js';
 
 for (const provider of PROVIDERS) {
   t.test(`when the database answers on ${provider}`, async (t) => {

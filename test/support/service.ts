@@ -10,10 +10,10 @@ import { migrate } from '#built/database/migrate.js';
 import { createPasswords } from '#built/passwords/passwords.js';
 import { type DatabaseOptions, openServices, type ServicesOptions } from '#built/services.js';
 import { createLog } from '#built/telemetry/log.js';
-import { startTemporaryPostgresql } from '../../scripts/temporary-postgresql.js';
 import { checkReply } from './check-reply.js';
 import { record } from './record.js';
 import { type Reply, type Request, send } from './send.js';
+import { startTemporaryPostgresql } from './temporary-postgresql.js';
 
 export const SECRET = 'a secret that only the tests know, and no service';
 

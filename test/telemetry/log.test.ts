@@ -1,10 +1,10 @@
 import { connect } from 'node:net';
 import { text } from 'node:stream/consumers';
 import t from 'tap';
-import { startTemporaryPostgresql } from '../../scripts/temporary-postgresql.js';
 import { run, start } from '../support/executable.js';
 import { FORM, JSON_TYPE, send } from '../support/send.js';
 import { execute, SECRET } from '../support/service.js';
+import { startTemporaryPostgresql } from '../support/temporary-postgresql.js';
 
 const EMAIL = 'somebody@secret.example';
 const PASSWORD = 'pa55word-that-nobody-should-see';

@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { createServer } from 'node:http';
 import { type AddressInfo, connect } from 'node:net';
 import { text } from 'node:stream/consumers';
+import { setTimeout as wait } from 'node:timers/promises';
 import { PrismaBetterSqlite3 } from '@prisma/adapter-better-sqlite3';
 import t, { type Test } from 'tap';
 import { loadContract } from '#built/contract/contract.js';
@@ -89,7 +90,8 @@ t.test('counts what happens, and names nobody', async (t) => {
 
   const other = await new PrismaBetterSqlite3({ url: database.file }).connect();
   await other.executeScript('BEGIN IMMEDIATE');
-  t.equal(await login('d@secret.example'), 503, 'a failure that can not be counted');
+  await wait(600); // A login does not write to the database again within 500 ms of the last write.
+  t.equal(await login('d@secret.example'), 503, 'a failure could not be counted: no hash');
   await other.executeScript('ROLLBACK');
   await other.dispose();
 
@@ -131,7 +133,7 @@ t.test('counts what happens, and names nobody', async (t) => {
   t.equal(requests('createSession', 503), refused + 1);
   t.equal(requests('unknown', 404), paths.length + 1);
   const hashes = count('sessions_hash_duration_seconds_count') ?? 0;
-  t.equal(hashes, 3 + 9 + 40 - refused + 1, 'one hash for each login that was neither refused nor throttled');
+  t.equal(hashes, 3 + 9 + 40 - refused, 'one hash for each login that was neither refused nor throttled');
   t.equal(count('sessions_hash_wait_seconds_count'), hashes);
   const hashed = count('sessions_hash_duration_seconds_sum') ?? 0;
   t.ok(hashed / hashes > 0.001 && hashed / hashes < 1, 'in seconds');

@@ -23,12 +23,12 @@ function argon2(owner: string, digest: string): Digest | undefined {
   if (Number(memory) > MAX_MEMORY || Number(memory) * Number(passes) > MAX_WORK || Number(lanes) > MAX_LANES) {
     return undefined;
   }
-  // Digests of the time before version 19 do not name theirs.
+  // Digests before version 19 do not name their version.
   const versioned = version === undefined ? digest.replace(variant, `${variant}$v=16`) : digest;
   return {
     format: owner + variant,
     parameters,
-    // The library throws at what it can't take, such as too little memory for the lanes; nobody's password made that.
+    // The library throws at invalid parameters, such as too little memory for the lanes: no password matches.
     verify: (password) => verify(versioned, password).catch(() => false),
   };
 }

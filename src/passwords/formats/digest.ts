@@ -6,9 +6,9 @@ export type Digest = {
   format: string;
   /** Such as `m=19456,t=2,p=1`. */
   parameters: string;
-  /** Tells whether this password made the digest. Works on libuv's threads. */
+  /** Runs on libuv's threads. */
   verify(password: string): Promise<boolean>;
-  /** Set where several spellings of a password in Unicode are one to the format. */
+  /** Set if the format takes several Unicode forms of a password for one. */
   normalization?: 'NFKC';
 };
 
@@ -18,7 +18,7 @@ export type ReadOptions = {
   bcryptMaxCost: number;
 };
 
-/** Reads a digest; undefined where it is of another format, or asks for more work than the format's bounds. */
+/** Undefined for another format, or for parameters out of the format's bounds. */
 export type ReadDigest = (digest: string, options: ReadOptions) => Digest | undefined;
 
 /** Compares a digest's own hash with the one that a password made, in constant time. */

@@ -23,7 +23,7 @@ const FORMATS: ReadDigest[] = [
 /** Longer than any digest of a known format. */
 const MAX_LENGTH = 512;
 
-/** Reads a digest of any known format; undefined where it is of none, or where its parameters are out of bounds. */
+/** Reads a digest of any known format; undefined for others, and for parameters out of bounds. */
 export const readDigest: ReadDigest = (digest, options) => {
   if (digest.length > MAX_LENGTH) return undefined;
   for (const read of FORMATS) {

@@ -1,5 +1,9 @@
 import t from 'tap';
-import { deleteUser, listUsers, printStats, setDisabled, showUser } from '#built/commands/users/commands.js';
+import { deleteUser } from '#built/commands/users/delete.js';
+import { disableUser, enableUser } from '#built/commands/users/disable.js';
+import { listUsers } from '#built/commands/users/list.js';
+import { showUser } from '#built/commands/users/show.js';
+import { printStats } from '#built/commands/users/stats.js';
 import { readConfig } from '#built/config/config.js';
 import { openDatabase } from '#built/database/database.js';
 import { PROVIDERS } from '#built/database/database-url.js';
@@ -68,7 +72,8 @@ t.test('what users add refuses', async (t) => {
 
 for (const provider of PROVIDERS) {
   t.test(`managing users on ${provider}`, async (t) => {
-    const config = readConfig({ DATABASE_URL: await createDatabase(t, provider) }, { issuesTokens: false });
+    const env = { DATABASE_URL: await createDatabase(t, provider) };
+    const config = readConfig(env, { issuesTokens: false });
     await migrate(config.databaseUrl);
     const database = await openDatabase(config.databaseUrl);
     t.teardown(() => database.close());
@@ -83,15 +88,15 @@ for (const provider of PROVIDERS) {
     const json = async (command: Promise<void>) => JSON.parse(await printed(command));
     const all = { after: 0, limit: 100 };
 
-    const firstPage = await printed(listUsers(config, { ...all, limit: 2, json: true }));
+    const firstPage = await printed(listUsers(env, { ...all, limit: 2, json: true }));
     t.match(JSON.parse(firstPage), { users: [{ id: 1, email: 'foo@bar.com', disabled_at: null }, { id: 2 }], next: 2 });
     t.match(JSON.parse(firstPage).users[0].password, { format: 'bcrypt', parameters: 'cost=4', current: false });
     t.notMatch(firstPage, digest, 'no digest');
-    t.match(await json(listUsers(config, { ...all, after: 2, json: true })), {
+    t.match(await json(listUsers(env, { ...all, after: 2, json: true })), {
       users: [{ id: 3 }, { id: 4 }],
       next: null,
     });
-    const table = await printed(listUsers(config, { ...all, email: 'EVIL' }));
+    const table = await printed(listUsers(env, { ...all, email: 'EVIL' }));
     t.match(
       table,
       /^id +state +created_at +email\n4 +enabled .* evil\\u\{1b\}\[2j@bar.com$/,
@@ -99,22 +104,22 @@ for (const provider of PROVIDERS) {
     );
 
     t.same(
-      await json(listUsers(config, { ...all, email: 'b_r@', json: true })),
+      await json(listUsers(env, { ...all, email: 'b_r@', json: true })),
       { users: [], next: null },
       'no wildcards',
     );
 
-    t.equal(await printed(setDisabled(config, ' BAR@bar.com', true, {})), 'disabled bar@bar.com (id 2)');
-    const { disabled_at } = await json(showUser(config, '2', { json: true }));
+    t.equal(await printed(disableUser(env, ' BAR@bar.com', {})), 'disabled bar@bar.com (id 2)');
+    const { disabled_at } = await json(showUser(env, '2', { json: true }));
     t.match(disabled_at, /^20\d\d-.*Z$/);
-    t.equal((await json(setDisabled(config, '2', true, { json: true }))).disabled_at, disabled_at, 'once is enough');
-    t.match(await printed(showUser(config, '2', {})), `disabled since ${disabled_at}`);
-    t.match(await json(listUsers(config, { ...all, disabled: true, json: true })), { users: [{ id: 2 }], next: null });
-    const enabled = await json(listUsers(config, { ...all, disabled: false, json: true }));
+    t.equal((await json(disableUser(env, '2', { json: true }))).disabled_at, disabled_at, 'once is enough');
+    t.match(await printed(showUser(env, '2', {})), `disabled since ${disabled_at}`);
+    t.match(await json(listUsers(env, { ...all, disabled: true, json: true })), { users: [{ id: 2 }], next: null });
+    const enabled = await json(listUsers(env, { ...all, enabled: true, json: true }));
     t.match(enabled.users, [{ id: 1 }, { id: 3 }, { id: 4 }]);
 
     await database.users.update(1, { passwordDigest: await createPasswords(config.hashing).hash('foobar') });
-    t.same(await json(printStats(config, { json: true })), {
+    t.same(await json(printStats(env, { json: true })), {
       users: 4,
       disabled: 1,
       formats: [
@@ -122,14 +127,14 @@ for (const provider of PROVIDERS) {
         { format: 'argon2id', parameters: 'm=19456,t=2,p=1', current: true, users: 1 },
       ],
     });
-    const stats = await printed(printStats(config, {}));
+    const stats = await printed(printStats(env, {}));
     t.match(stats, /^3 +bcrypt +cost=4 +upgraded at login\n1 +argon2id +m=19456,t=2,p=1 +current\n/);
-    t.equal((await json(setDisabled(config, '2', false, { json: true }))).disabled_at, null);
+    t.equal((await json(enableUser(env, '2', { json: true }))).disabled_at, null);
 
-    await t.rejects(deleteUser(config, '3', {}), { message: /--yes deletes without asking/ });
-    t.equal(await printed(deleteUser(config, '3', { yes: true })), 'deleted baz@bar.com (id 3)');
+    await t.rejects(deleteUser(env, '3', {}), { message: /^not a terminal: pass --yes / });
+    t.equal(await printed(deleteUser(env, '3', { yes: true })), 'deleted baz@bar.com (id 3)');
     for (const key of ['3', 'baz@bar.com', '99999999999', '']) {
-      await t.rejects(showUser(config, key, {}), { message: /^there is no user with the /, exitCode: 1 });
+      await t.rejects(showUser(env, key, {}), { message: /^there is no user with the /, exitCode: 1 });
     }
   });
 }

@@ -12,9 +12,9 @@ import { type Config, readConfig } from '#built/config/config.js';
 import { type Database, openDatabase } from '#built/database/database.js';
 import { PROVIDERS, type Provider } from '#built/database/database-url.js';
 import { migrate } from '#built/database/migrate.js';
-import { startTemporaryPostgresql } from '../../../scripts/temporary-postgresql.js';
 import { run } from '../../support/executable.js';
 import { execute } from '../../support/service.js';
+import { startTemporaryPostgresql } from '../../support/temporary-postgresql.js';
 
 const MAIN = new URL('../../../dist/main.js', import.meta.url).pathname;
 
@@ -152,13 +152,13 @@ for (const provider of PROVIDERS) {
         'email must have at most 254 characters',
         'email is missing',
         'password_digest is missing',
-        'password says that the user has no password',
-        'password is of no known format, or beyond its bounds',
+        'password is an unusable password',
+        'password has an unknown format, or exceeds its limits',
         'disabled_at must be a time, such as 2026-01-31T12:00:00Z',
         'created_at must be a time, such as 2026-01-31T12:00:00Z',
-        'id 7 is a user’s with another email',
-        'email is that of the user with id 7',
-        'id 5 is one user’s, and the email another’s',
+        'id 7 belongs to a user with another email',
+        'email belongs to the user with id 7',
+        'id and email belong to different users',
       ].map((reason, i) => {
         const { id, email } = bad[i] ?? {};
         return {
@@ -185,7 +185,7 @@ for (const provider of PROVIDERS) {
     };
     const first = [row(1, 'a@x'), row(2, 'b@x'), row(3, 'c@x'), row(1, 'a@x'), row(1, 'z@x'), row(4, 'b@x')];
     t.match(await imports(jsonLines(first)), { added: 3, unchanged: 1, rejected: 2 });
-    t.match(await rejected(), [{ line: 5 }, { line: 6, reason: 'email is that of the user with id 2' }]);
+    t.match(await rejected(), [{ line: 5 }, { line: 6, reason: 'email belongs to the user with id 2' }]);
 
     const second = [
       row(1, 'new-a@x'), // gives up a@x,
@@ -334,7 +334,11 @@ t.test('hostile files', async (t) => {
     ['formula cells', `${header}=1+1@b,"=cmd|' /C calc'!A0"\n`, [{ line: 2, values: { email: '=1+1@b' } }]],
     ['NUL', `${header}a\0@b,c\n`, [{ line: 2, values: { email: 'a\0@b' } }]],
     ['Latin-1', Buffer.from(`${header}\xe4@b,c\n`, 'latin1'), [{ line: 2, values: { email: '\ufffd@b' } }]],
-    ['too many fields', `${header}a,b,c\nd@e,f\n`, [{ line: 2, reason: 'has 3 fields, the header 2' }, { line: 3 }]],
+    [
+      'too many fields',
+      `${header}a,b,c\nd@e,f\n`,
+      [{ line: 2, reason: 'has 3 fields, the header has 2' }, { line: 3 }],
+    ],
     ['a quote within', `${header}a"b,c\nd@e,f\n`, [{ line: 2, values: { email: 'a"b' } }, { line: 3 }]],
     ['more after a quote', `${header}"a"b,c\nd@e,f\n`, [{ line: 2, values: { email: '"a"b' } }, { line: 3 }]],
     ['an unclosed quote', `${header}a@b,c\n"d@e,f\ng@h,i\n`, [{ line: 2 }, { line: 3, reason: /not closed/ }]],
@@ -342,7 +346,7 @@ t.test('hostile files', async (t) => {
     [
       'an unclosed quote, and a long rest',
       `${header}a@b,c\n"d@e,f\n${'g@h,i\n'.repeat(100_000)}`,
-      [{ line: 2 }, { line: 3, reason: /not closed within .* nothing from here on is read/ }],
+      [{ line: 2 }, { line: 3, reason: /not closed within .* the rest of the file is not read/ }],
     ],
     [
       'a long line',
@@ -365,7 +369,7 @@ t.test('hostile files', async (t) => {
     }
   }
   const refused: [text: string | Buffer, message: string][] = [
-    [Buffer.from('\ufeffemail,password\n', 'utf16le'), 'line 1: the file is in UTF-16; it has to be in UTF-8'],
+    [Buffer.from('\ufeffemail,password\n', 'utf16le'), 'line 1: the file is in UTF-16; it must be in UTF-8'],
     ['[{"email":"a@b"}]', 'line 1: a JSON array can’t be read: JSON Lines has one object on each line'],
     ['name,password\n', 'line 1: the header has no column email'],
     ['email,name\n', 'line 1: the header has none of the columns password_digest, encrypted_password, password'],

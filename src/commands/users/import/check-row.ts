@@ -2,10 +2,11 @@ import { compileSchema } from '../../../contract/validation.js';
 import { MAX_ID } from '../../../database/users.js';
 import type { Passwords } from '../../../passwords/passwords.js';
 import { normalizeEmail } from '../../../text/email.js';
+import { parseWholeNumber } from '../../../text/whole-number.js';
 import { credentialsSchema } from '../../../users/credentials.js';
 import { DIGEST_COLUMNS, type Rejection, type SourceRecord } from './read-records.js';
 
-/** A row that may be stored. What is undefined is left as it is stored, or as it is for a new user. */
+/** A row to store. An undefined value keeps what is stored, or is the default for a new user. */
 export type Row = {
   line: number;
   id: number | undefined;
@@ -16,18 +17,18 @@ export type Row = {
   createdAt: number | undefined;
 };
 
-/** Makes the check that each row has to pass: its email is held to what a login's is held to. */
+/** Validates rows. An email must be one that a login accepts. */
 export function createRowCheck(passwords: Passwords): (record: SourceRecord) => Row | Rejection {
   const checkEmail = compileSchema({ ...credentialsSchema(), required: ['email'] });
 
   return ({ line, values }) => {
-    const reject = (reason: string): Rejection => ({ line, reason, ...identityOf(values) });
+    const reject = (reason: string) => ({ line, reason, id: unlessLong(values.id), email: unlessLong(values.email) });
     const id = readId(values.id);
     if (id === null) return reject(`id must be a whole number from 1 to ${MAX_ID}`);
 
     const { email } = values;
     if (typeof email !== 'string') return reject('email is missing');
-    // What stands for bytes that are not UTF-8.
+    // The decoder's replacement for bytes that are not UTF-8.
     if (email.includes('\ufffd')) return reject('email is not valid UTF-8');
     const [fault] = checkEmail({ email });
     if (fault) return reject(`${fault.field} ${fault.message}`);
@@ -35,40 +36,37 @@ export function createRowCheck(passwords: Passwords): (record: SourceRecord) => 
     const column = DIGEST_COLUMNS.find((name) => values[name] !== undefined) ?? 'password_digest';
     const passwordDigest = values[column];
     if (typeof passwordDigest !== 'string' || passwordDigest === '') return reject(`${column} is missing`);
-    if (passwordDigest.startsWith('!')) return reject(`${column} says that the user has no password`);
-    if (!passwords.formOf(passwordDigest)) return reject(`${column} is of no known format, or beyond its bounds`);
+    if (passwordDigest.startsWith('!')) return reject(`${column} is an unusable password`);
+    if (!passwords.formOf(passwordDigest)) return reject(`${column} has an unknown format, or exceeds its limits`);
 
     const disabledAt = readTime(values.disabled_at);
-    if (Number.isNaN(disabledAt)) return reject(`disabled_at ${NO_TIME}`);
+    if (Number.isNaN(disabledAt)) return reject(`disabled_at ${NOT_A_TIME}`);
     const createdAt = readTime(values.created_at) ?? undefined;
-    if (Number.isNaN(createdAt)) return reject(`created_at ${NO_TIME}`);
+    if (Number.isNaN(createdAt)) return reject(`created_at ${NOT_A_TIME}`);
 
     return { line, id, email: normalizeEmail(email), passwordDigest, disabledAt, createdAt };
   };
 }
 
-/** What tells the user whose row was rejected, if it is of a sensible size. */
-function identityOf({ id, email }: SourceRecord['values']): { id?: unknown; email?: unknown } {
-  const isShort = (value: unknown) => typeof value === 'number' || (typeof value === 'string' && value.length <= 254);
-  return { ...(isShort(id) && { id }), ...(isShort(email) && { email }) };
+function unlessLong(value: unknown): unknown {
+  return typeof value === 'number' || (typeof value === 'string' && value.length <= 254) ? value : undefined;
 }
 
-const NO_TIME = 'must be a time, such as 2026-01-31T12:00:00Z';
+const NOT_A_TIME = 'must be a time, such as 2026-01-31T12:00:00Z';
 
-/** @returns null where it is none */
+/** @returns null where it is not an id, undefined where it is empty */
 function readId(value: unknown): number | null | undefined {
   if (value === undefined || value === null || value === '') return undefined;
-  const isNumber = typeof value === 'number' || (typeof value === 'string' && /^\d{1,10}$/.test(value));
-  const id = isNumber ? Number(value) : 0;
-  return Number.isInteger(id) && id >= 1 && id <= MAX_ID ? id : null;
+  if (typeof value !== 'number' && typeof value !== 'string') return null;
+  return parseWholeNumber(String(value), 1, MAX_ID) ?? null;
 }
 
 const TIME = /^(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?(?: ?(Z|UTC|[+-]\d\d(?::?\d\d)?))?$/;
 
 /**
- * Reads a time as RFC 3339, SQL and the databases' own exports spell it; UTC where it names no zone.
+ * Reads a time in the formats of RFC 3339, SQL, and the exports of databases. The default zone is UTC.
  *
- * @returns milliseconds since the epoch; NaN where it is none, null where it is empty, undefined where it is not there
+ * @returns milliseconds since the epoch; NaN if it is not a time, null if it is empty, undefined if it is missing
  */
 export function readTime(value: unknown): number | null | undefined {
   if (value === undefined) return undefined;
@@ -76,7 +74,7 @@ export function readTime(value: unknown): number | null | undefined {
   const [, day, time, fraction = '', zone = 'Z'] = (typeof value === 'string' && TIME.exec(value)) || [];
   if (day === undefined) return Number.NaN;
   const offset = /^[+-]/.test(zone) ? `${zone.replace(':', '')}00`.replace(/^(.\d\d)(\d\d).*/, '$1:$2') : 'Z';
-  // A day that the month does not have, JavaScript takes for one of the next month's.
+  // JavaScript reads February 30 as March 2.
   if (new Date(`${day}T00:00Z`).getUTCDate() !== Number(day.slice(-2))) return Number.NaN;
   return Date.parse(`${day}T${time}.${fraction.padEnd(3, '0').slice(0, 3)}${offset}`);
 }

@@ -5,35 +5,31 @@ import type { DatabaseUrl, Provider } from '../../../database/database-url.js';
 
 type Argument = string | number | null;
 
-/** Statements within a transaction; the databases spell their parameters differently. */
-export type Statements = {
-  query(sql: string, ...args: Argument[]): Promise<unknown[][]>;
-  execute(sql: string, ...args: Argument[]): Promise<void>;
-};
+export type Statements = ReturnType<typeof statementsOn>;
 
 export type Connection = {
   provider: Provider;
-  /** Commits what the work does as a whole; where the work throws, nothing is done. */
+  /** Commits what `work` does, or rolls it back where it throws. */
   transaction<T>(work: (statements: Statements) => Promise<T>): Promise<T>;
   close(): Promise<void>;
 };
 
-/** Milliseconds that a batch waits for another writer of SQLite, and an import for a connection to PostgreSQL. */
+/** Milliseconds. */
 const SQLITE_BUSY_TIMEOUT = 60_000;
 const POSTGRESQL_CONNECTION_TIMEOUT = 10_000;
 
 /**
- * Batches wait for the disk when the log is copied into the database, not each on its own: what a power failure takes is
- * imported again. The index of emails, which are in no order, has to fit into the cache for the most part.
+ * Syncs to disk at a checkpoint, not at each batch: after a power failure the import runs again. Emails come in no order,
+ * so most of their index must fit into the cache.
  */
 const SQLITE_PRAGMAS = `
   PRAGMA synchronous = NORMAL;
   PRAGMA wal_autocheckpoint = 16000;
   PRAGMA cache_size = -32768`;
-/** Copies the log, once it is on the disk: what has been reported as imported stays. */
+/** Syncs to disk: rows that are reported as imported are durable. */
 const SQLITE_SYNC = 'PRAGMA wal_checkpoint';
 
-/** Opens a connection past Prisma's client, which would make a statement of hundreds of parameters for each batch. */
+/** Opens a connection without Prisma's client, whose statements would have thousands of parameters. */
 export async function connect(url: DatabaseUrl): Promise<Connection> {
   const adapter = await openAdapter(url);
   return {
@@ -60,8 +56,8 @@ export async function connect(url: DatabaseUrl): Promise<Connection> {
 }
 
 /**
- * Opens a connection that stores nothing: all that it does is one transaction, which is never committed, on a copy of the
- * users that hides the table. Nobody has to wait for its locks.
+ * Opens a connection for a dry run: one transaction that is never committed, on a temporary copy that shadows the table.
+ * Its locks block no other connection.
  */
 export async function connectForRehearsal(url: DatabaseUrl): Promise<Connection> {
   const adapter = await openAdapter(url);
@@ -90,13 +86,12 @@ async function openAdapter(url: DatabaseUrl): Promise<SqlDriverAdapter> {
   return adapter;
 }
 
-function statementsOn(connection: SqlQueryable): Statements {
+function statementsOn(connection: SqlQueryable) {
   const bind = (sql: string, args: Argument[]) => {
-    const argTypes = args.map(() => ({ scalarType: 'unknown', arity: 'scalar' }) as const);
-    return { sql, args, argTypes };
+    return { sql, args, argTypes: args.map(() => ({ scalarType: 'unknown', arity: 'scalar' }) as const) };
   };
   return {
-    query: async (sql, ...args) => (await connection.queryRaw(bind(sql, args))).rows,
-    execute: async (sql, ...args) => void (await connection.executeRaw(bind(sql, args))),
+    query: async (sql: string, ...args: Argument[]) => (await connection.queryRaw(bind(sql, args))).rows,
+    execute: async (sql: string, ...args: Argument[]) => void (await connection.executeRaw(bind(sql, args))),
   };
 }

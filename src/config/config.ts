@@ -154,7 +154,7 @@ function parseDatabaseUrl(value: string): DatabaseUrl {
 
 const trustProxy = makeExactValidator<TrustProxy>((value) => {
   if (value === 'true' || value === 'false') return value === 'true';
-  const proxies = parseWholeNumber(value, 0, Number.MAX_SAFE_INTEGER);
+  const proxies = parseWholeNumber(value, 0, Number.POSITIVE_INFINITY);
   if (proxies !== undefined) return (_address, hop) => hop < proxies;
   const addresses = value.split(',').map((address) => address.trim());
   if (addresses.every(isAddressOrSubnet)) return addresses;

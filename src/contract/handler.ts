@@ -27,7 +27,7 @@ export type Input<Id extends OperationId> = {
   query: Operations[Id]['parameters']['query'];
   client: Client;
   /** The scheme and host of the request; undefined where it has no host. */
-  origin: string | undefined;
+  origin(): string | undefined;
 };
 
 /** What the contract lets the operation's handler answer. */

@@ -2,7 +2,7 @@ import { MIMEType } from 'node:util';
 import formbody from '@fastify/formbody';
 import type { FastifyRequest } from 'fastify';
 import fp from 'fastify-plugin';
-import { type FieldError, HttpError } from '../errors/http-error.js';
+import { HttpError } from '../errors/http-error.js';
 import { decodeForm, MALFORMED } from '../text/percent-encoding.js';
 import { createUtf8Check, type Utf8Check } from '../text/utf8.js';
 
@@ -15,6 +15,7 @@ declare module 'fastify' {
 
 const FORM = 'application/x-www-form-urlencoded';
 const CHARSETS = ['utf-8', 'us-ascii'];
+const NOT_ENCODED = 'must be percent-encoded UTF-8';
 
 /** Parses bodies of the media types that the operation lists, and refuses malformed text. */
 export const bodyPlugin = fp(
@@ -23,20 +24,21 @@ export const bodyPlugin = fp(
     app.removeContentTypeParser('text/plain');
     app.decorateRequest('bodyText');
 
-    app.addHook('onRequest', async ({ operation, headers }) => {
+    app.addHook('onRequest', ({ operation, headers }, _reply, done) => {
       const mediaTypes = [...(operation?.bodies.keys() ?? [])];
-      if (mediaTypes.length === 0) return;
+      if (mediaTypes.length === 0) return done();
       // Fastify does not validate a request without a body; an empty form it does.
       if (!hasBody(headers) && headers['content-type'] === undefined) {
         headers['content-type'] = mediaTypes.includes(FORM) ? FORM : mediaTypes[0];
       }
-      if (!isReadable(headers, mediaTypes)) throw new HttpError(415);
+      done(isReadable(headers, mediaTypes) ? undefined : new HttpError(415));
     });
 
     // The parsers decode with replacement characters, so invalid UTF-8 must be found before.
     app.addHook('preParsing', (request, _reply, payload, done) => {
-      if (request.operation?.bodies.size) {
-        request.bodyText = createUtf8Check();
+      const { maxContentLength } = request.operation ?? {};
+      if (maxContentLength !== undefined) {
+        request.bodyText = createUtf8Check(maxContentLength);
         payload.on('data', request.bodyText.push);
       }
       done(null, payload);
@@ -45,14 +47,15 @@ export const bodyPlugin = fp(
     app.addHook('preValidation', async ({ operation, bodyText, body }) => {
       if (!bodyText) return;
       if (!bodyText.isWhole()) throw new HttpError(400, 'The body is not valid UTF-8');
-      const values = new Map<string, unknown>(Object.entries(body ?? {}));
+      const faulty = Object.entries(body ?? {}).filter(([, value]) => isMalformed(value) || isBroken(value));
+      if (faulty.length === 0) return;
       const [declared] = operation?.bodies.values() ?? [];
       // Errors name declared fields only: any other name may be a piece of a password.
-      const errors = Object.keys(declared?.schema.properties ?? {}).flatMap((field) =>
-        faultOf(field, values.get(field)),
-      );
+      const errors = faulty
+        .filter(([field]) => Object.hasOwn(declared?.schema.properties ?? {}, field))
+        .map(([field, value]) => ({ field, message: isMalformed(value) ? NOT_ENCODED : 'must be valid Unicode' }));
       if (errors.length > 0) throw new HttpError(400, '', { errors });
-      if ([...values.values()].flat().includes(MALFORMED)) {
+      if (faulty.some(([, value]) => isMalformed(value))) {
         throw new HttpError(400, 'The body is not percent-encoded UTF-8');
       }
     });
@@ -69,17 +72,21 @@ function hasBody(headers: Headers): boolean {
 function isReadable(headers: Headers, mediaTypes: string[]): boolean {
   const { 'content-type': type = '', 'content-encoding': encoding = 'identity' } = headers;
   if (encoding.trim().toLowerCase() !== 'identity') return false;
+  // Most have no parameters.
+  if (mediaTypes.includes(type)) return true;
   try {
     const { essence, params } = new MIMEType(type);
-    return mediaTypes.includes(essence) && CHARSETS.includes((params.get('charset') ?? 'utf-8').toLowerCase());
+    return mediaTypes.includes(essence) && CHARSETS.includes((params.get('charset') ?? 'utf-8').trim().toLowerCase());
   } catch {
     return false;
   }
 }
 
-/** Finds text that was malformed before it was parsed. */
-function faultOf(field: string, value: unknown): FieldError[] {
-  if ([value].flat().includes(MALFORMED)) return [{ field, message: 'must be percent-encoded UTF-8' }];
-  const broken = typeof value === 'string' && !value.isWellFormed();
-  return broken ? [{ field, message: 'must be valid Unicode' }] : [];
+function isMalformed(value: unknown): boolean {
+  return value === MALFORMED || (Array.isArray(value) && value.includes(MALFORMED));
+}
+
+/** JSON may escape half a surrogate pair. */
+function isBroken(value: unknown): boolean {
+  return typeof value === 'string' && !value.isWellFormed();
 }

@@ -39,15 +39,18 @@ export const drainingPlugin = fp<DrainingOptions>(
       connections.set(socket, { inFlight: 0, bytesRead: 0 });
       socket.once('close', () => connections.delete(socket));
     });
-    app.addHook('onRequest', async ({ raw }) => {
+    app.addHook('onRequest', ({ raw }, _reply, done) => {
       const activity = connections.get(raw.socket);
       if (activity) activity.inFlight += 1;
+      done();
     });
-    app.addHook('onResponse', async ({ raw }) => {
+    app.addHook('onResponse', ({ raw }, _reply, done) => {
       const activity = connections.get(raw.socket);
-      if (!activity) return;
-      activity.inFlight -= 1;
-      activity.bytesRead = raw.socket.bytesRead;
+      if (activity) {
+        activity.inFlight -= 1;
+        activity.bytesRead = raw.socket.bytesRead;
+      }
+      done();
     });
 
     app.addHook('preClose', async () => {
@@ -55,11 +58,14 @@ export const drainingPlugin = fp<DrainingOptions>(
       if (!app.server.listening) return;
       if (delay > 0) await wait(delay);
       for (const [socket, activity] of connections) if (isIdle(socket, activity)) socket.destroy();
-      // Closing the server closes idle connections; for Node.js 26 silent ones are idle too.
-      const silent = () => [...connections.keys()].filter(({ bytesRead }) => bytesRead === 0);
+      // Closing the server closes idle connections; for Node.js 26 silent ones are idle too. Later ones do not extend the wait.
+      let silent = [...connections.keys()];
       const deadline = performance.now() + FIRST_BYTE_TIMEOUT;
-      while (silent().length > 0 && performance.now() < deadline) await wait(FIRST_BYTE_CHECK);
-      for (const socket of silent()) socket.destroy();
+      do {
+        silent = silent.filter((socket) => socket.bytesRead === 0 && !socket.destroyed);
+        if (silent.length > 0) await wait(FIRST_BYTE_CHECK);
+      } while (silent.length > 0 && performance.now() < deadline);
+      for (const socket of silent) socket.destroy();
       // A closed server no longer enforces the request timeout, nor ever did for CONNECT.
       setTimeout(() => {
         for (const socket of connections.keys()) socket.destroy();
@@ -67,8 +73,9 @@ export const drainingPlugin = fp<DrainingOptions>(
     });
 
     // Tells a proxy not to reuse the connection.
-    app.addHook('onSend', async (_request, reply) => {
+    app.addHook('onSend', (_request, reply, _payload, done) => {
       if (draining.signal.aborted) reply.header('connection', 'close');
+      done();
     });
   },
   { name: 'draining' },

@@ -14,6 +14,7 @@ declare module 'fastify' {
   interface FastifyRequest {
     /** Undefined where the request reached none. */
     operation: Operation | undefined;
+    methodNotAllowed: boolean;
     /** What the operation, or its failure, adds to the request's line in the log. */
     logFields: LogFields;
   }
@@ -23,10 +24,14 @@ declare module 'fastify' {
 export const operationPlugin = fp(
   async (app) => {
     app.decorateRequest('operation');
+    app.decorateRequest('methodNotAllowed', false);
     app.decorateRequest('logFields');
-    app.addHook('onRequest', async (request) => {
-      request.operation = request.routeOptions.config.operation;
+    app.addHook('onRequest', (request, _reply, done) => {
+      const { operation, methodNotAllowed = false } = request.routeOptions.config;
+      request.operation = operation;
+      request.methodNotAllowed = methodNotAllowed;
       request.logFields = {};
+      done();
     });
   },
   { name: 'operation' },

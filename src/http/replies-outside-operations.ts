@@ -42,7 +42,7 @@ function replyOutsideOperations(contract: Contract, status: number, requestId: s
   const spec = findReply(contract, undefined, status);
   if (!spec) throw new Error(`openapi.yaml: x-replies-outside-operations must declare status ${status}`);
   const body = JSON.stringify({ message: spec.message });
-  const facts = { body, requestId, elapsedMilliseconds: 0, operationsAtPath: [] };
+  const facts = { body, requestId, elapsedMilliseconds: 0, operationsAtPath: () => [] };
   const headers = responseHeaders(spec, facts);
   headers.push(['Content-Type', `${spec.mediaType}; charset=utf-8`]);
   return { headers, body };

@@ -9,13 +9,16 @@ export type ReplyFacts = {
   requestId: string;
   /** Since the request came in. */
   elapsedMilliseconds: number;
-  /** All operations at the request's path. */
-  operationsAtPath: readonly Operation[];
+  /** All operations at the request's path; few headers tell them. */
+  operationsAtPath(): readonly Operation[];
 };
 
 const COMPUTED: { [name: string]: (facts: ReplyFacts) => string } = {
-  allow: ({ operationsAtPath }) => methodsOf(operationsAtPath).join(', '),
-  'accept-post': ({ operationsAtPath }) => operationsAtPath.flatMap(({ bodies }) => [...bodies.keys()]).join(', '),
+  allow: ({ operationsAtPath }) => methodsOf(operationsAtPath()).join(', '),
+  'accept-post': ({ operationsAtPath }) =>
+    operationsAtPath()
+      .flatMap(({ bodies }) => [...bodies.keys()])
+      .join(', '),
   etag: ({ body = '' }) => `W/"${hash('sha256', body, 'hex').slice(0, 32)}"`,
   'x-request-id': ({ requestId }) => requestId,
   'x-runtime': ({ elapsedMilliseconds }) => (elapsedMilliseconds / 1000).toFixed(6),
@@ -31,7 +34,7 @@ export const responseHeadersPlugin = fp<{ contract: Contract }>(
         body: typeof payload === 'string' || Buffer.isBuffer(payload) ? payload : undefined,
         requestId: request.id,
         elapsedMilliseconds: reply.elapsedTime,
-        operationsAtPath: request.routeOptions.config.operationsAtPath ?? [],
+        operationsAtPath: () => request.routeOptions.config.operationsAtPath ?? [],
       };
       for (const [name, value] of responseHeaders(spec, facts, (header) => reply.hasHeader(header))) {
         reply.header(name, value);

@@ -119,7 +119,7 @@ function inputOf(request: FastifyRequest, { raw }: FastifyReply) {
       return () => raw.off('close', listener);
     },
   };
-  return { body, path: params, query, client, origin: originOf(request) };
+  return { body, path: params, query, client, origin: () => originOf(request) };
 }
 
 /** Where the proxy is trusted (`TRUST_PROXY`), by its X-Forwarded-Proto and X-Forwarded-Host. */

@@ -3,5 +3,5 @@ import type { Handler } from '../contract/handler.js';
 
 export const getContractAsJson: Handler<'getContractAsJson', { contract: Contract }> = ({ origin }, { contract }) => ({
   status: 200,
-  body: contract.served.asObject(origin),
+  body: contract.served.asObject(origin()),
 });

@@ -8,7 +8,7 @@ const TRACEPARENT = /^(?!ff)[\da-f]{2}-(?!0{32})([\da-f]{32})-(?!0{16})[\da-f]{1
 /** Writes a line for each request, also if the client has hung up. Without the URL, which may hold secrets. */
 export const requestLogPlugin = fp<{ describe: DescribeRequest }>(
   async (app, { describe }) => {
-    app.addHook('onRequest', async (request, reply) => {
+    app.addHook('onRequest', (request, reply, done) => {
       const ids = traceIdsOf(request);
       if (ids) request.log = reply.log = request.log.child(ids);
       onceEnded(request, reply, describe, ({ operationId, status, milliseconds, ...fields }) => {
@@ -24,6 +24,7 @@ export const requestLogPlugin = fp<{ describe: DescribeRequest }>(
           status === undefined ? 'hung up' : 'answered',
         );
       });
+      done();
     });
   },
   { name: 'request-log' },

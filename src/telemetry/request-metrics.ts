@@ -7,8 +7,9 @@ export type RequestMetricsOptions = { metrics: Pick<Metrics, 'requestEnded'>; de
 /** Counts each request, also if the client has hung up. */
 export const requestMetricsPlugin = fp<RequestMetricsOptions>(
   async (app, { metrics, describe }) => {
-    app.addHook('onRequest', async (request, reply) => {
+    app.addHook('onRequest', (request, reply, done) => {
       onceEnded(request, reply, describe, metrics.requestEnded);
+      done();
     });
   },
   { name: 'request-metrics' },

@@ -14,20 +14,20 @@ export function isPercentEncoded(text: string): boolean {
  * the value of a malformed name, which stays encoded. A repeated field has a list of values.
  */
 export function decodeForm(text: string): Fields {
-  const fields = new Map<string, Value[]>();
+  // Without a prototype: `__proto__` is a field like any other.
+  const fields: Fields = Object.create(null);
   for (const pair of text.split('&')) {
     if (pair === '') continue;
     const end = pair.includes('=') ? pair.indexOf('=') : pair.length;
     const rawName = pair.slice(0, end);
     const name = decode(rawName);
-    const value = decode(pair.slice(end + 1));
     const key = name === MALFORMED ? rawName : name;
-    fields.set(key, [...(fields.get(key) ?? []), name === MALFORMED ? name : value]);
+    const value = name === MALFORMED ? MALFORMED : decode(pair.slice(end + 1));
+    const before = fields[key];
+    if (before === undefined) fields[key] = value;
+    else fields[key] = Array.isArray(before) ? [...before, value] : [before, value];
   }
-  // fromEntries defines members: `__proto__` is a field like any other.
-  return Object.fromEntries(
-    [...fields].map(([name, [value = '', ...more]]) => [name, more.length > 0 ? [value, ...more] : value]),
-  );
+  return fields;
 }
 
 function decode(text: string): Value {

@@ -1,5 +1,6 @@
-const OPTIONS = { fatal: true, ignoreBOM: true };
-const DECODER = new TextDecoder('utf-8', OPTIONS);
+import { isUtf8 } from 'node:buffer';
+
+const DECODER = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
 /** Decodes UTF-8; undefined where the bytes are not UTF-8. */
 export function decodeUtf8(bytes: Uint8Array): string | undefined {
@@ -11,27 +12,24 @@ export function decodeUtf8(bytes: Uint8Array): string | undefined {
 }
 
 export type Utf8Check = {
-  push(chunk: Uint8Array): void;
+  push(chunk: Buffer): void;
   /** Whether all chunks together are UTF-8. */
   isWhole(): boolean;
 };
 
-/** Checks bytes that come in chunks. */
-export function createUtf8Check(): Utf8Check {
-  const decoder = new TextDecoder('utf-8', OPTIONS);
-  let valid = true;
-  const decode = (chunk?: Uint8Array) => {
-    try {
-      decoder.decode(chunk, { stream: chunk !== undefined });
-    } catch {
-      valid = false;
-    }
-  };
+/**
+ * Checks bytes that come in chunks. A TextDecoder for each body would cost more than its parser: it is a native object.
+ *
+ * @param limit - bytes that are kept; a longer body is refused in any case
+ */
+export function createUtf8Check(limit: number): Utf8Check {
+  const chunks: Buffer[] = [];
+  let room = limit;
   return {
-    push: (chunk) => decode(chunk),
-    isWhole() {
-      decode();
-      return valid;
+    push(chunk) {
+      room -= chunk.length;
+      if (room >= 0) chunks.push(chunk);
     },
+    isWhole: () => isUtf8(Buffer.concat(chunks)),
   };
 }

@@ -6,10 +6,14 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { PrismaBetterSqlite3 } from '@prisma/adapter-better-sqlite3';
 import t from 'tap';
+import { PROVIDERS } from '#built/database/database-url.js';
+import { readMigrations } from '#built/database/migrations.js';
 import { run, start } from '../test/support/executable.js';
 import { FORM, send } from '../test/support/send.js';
+import { createDatabase } from '../test/support/service.js';
 
 const KILLS = 50;
+const MIGRATION_KILLS = 25;
 const MAIN = fileURLToPath(new URL('../dist/main.js', import.meta.url));
 const BUDGETS = { THROTTLE_EMAIL_ADDRESS: '1000000', THROTTLE_ADDRESS: '1000000', THROTTLE_EMAIL: '1000000' };
 const BCRYPT = { PASSWORD_HASHING: 'bcrypt', BCRYPT_COST: '4' };
@@ -74,3 +78,33 @@ t.test(`${KILLS} kills of a service, and of users commands, under writes`, async
   t.ok(failuresCounted > 100, `${failuresCounted} failures were acknowledged`);
   t.ok(Number(counted) >= failuresCounted, `${counted} are counted`);
 });
+
+for (const provider of PROVIDERS) {
+  t.test(`${MIGRATION_KILLS} kills of a migration on ${provider}`, async (t) => {
+    const migrations = readMigrations(provider).map(({ name }) => name);
+    const applied = (stdout: string) => stdout.match(/(?<=applied )\w+/g) ?? [];
+    const completed: number[] = [];
+    let takes = 0;
+    for (let kill = 0; kill <= MIGRATION_KILLS; kill += 1) {
+      await t.test(`kill ${kill}`, async (t) => {
+        const cwd = t.testdir();
+        const env = { PATH: process.env.PATH, DATABASE_URL: await createDatabase(t, provider) };
+        // The first one is left to end, to know how long it takes.
+        const begun = performance.now();
+        const killed = spawn(process.execPath, [MAIN, 'migrate'], { cwd, env });
+        const printed = text(killed.stdout);
+        if (kill > 0) setTimeout(() => killed.kill('SIGKILL'), takes * (0.4 + 0.6 * Math.random()));
+        await once(killed, 'exit');
+        takes ||= performance.now() - begun;
+        const next = await run(['migrate'], { cwd, env });
+        t.match(next, { code: 0, stderr: '' });
+        const rest = applied(next.stdout);
+        t.same(migrations.slice(migrations.length - rest.length), rest, 'what is pending is applied, in order');
+        if (applied(await printed).length > 0) t.same(rest, [], 'what was reported is there');
+        t.match(await run(['users', 'list'], { cwd, env }), { code: 0 });
+        completed.push(rest.length);
+      });
+    }
+    t.ok(completed.includes(migrations.length), 'some were killed before the first migration');
+  });
+}

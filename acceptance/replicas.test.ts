@@ -105,7 +105,6 @@ t.test(
   { skip: !existsSync(PGBOUNCER) && 'is not there' },
   async (t) => {
     const url = await createDatabase(t, 'postgresql');
-    await run(['migrate'], { cwd: t.testdir(), env: { DATABASE_URL: url } });
     const { hostname, port, pathname, username, password } = new URL(url);
     const listensAt = await freePort();
     const file = `${t.testdir()}/pgbouncer.ini`;

@@ -5,8 +5,8 @@ import {
   type SqlMigrationAwareDriverAdapterFactory,
 } from '@prisma/driver-adapter-utils';
 import type { Provider } from '#built/database/database-url.js';
-import { openSchemaEngine, readMigrations, SCHEMA_FILTER } from '#built/database/migrations.js';
 import { schemaFor } from './schema.js';
+import { listMigrations, SCHEMA_FILTER, withSchemaEngine } from './schema-engine.js';
 
 /** The models of both databases, as they are written. */
 export function readModels(): Promise<string> {
@@ -25,39 +25,28 @@ export async function schemaDiff(
   models: string,
 ): Promise<string> {
   const schema = schemaFor(provider, models);
-  const connections: SqlDriverAdapter[] = [];
-  const engine = await openSchemaEngine(
-    {
-      provider: factory.provider,
-      adapterName: factory.adapterName,
-      async connect() {
-        const connection = await factory.connect();
-        connections.push(connection);
-        return connection;
-      },
-      // The engine drops this one by itself.
-      async connectToShadowDb() {
-        const connection = await factory.connectToShadowDb();
-        runScripts(connection);
-        readChar(connection);
-        return connection;
-      },
+  // The engine drops the shadow database by itself.
+  const readable: SqlMigrationAwareDriverAdapterFactory = {
+    provider: factory.provider,
+    adapterName: factory.adapterName,
+    connect: () => factory.connect(),
+    async connectToShadowDb() {
+      const connection = await factory.connectToShadowDb();
+      runScripts(connection);
+      readChar(connection);
+      return connection;
     },
-    schema,
-  );
-  try {
-    const { stdout, exitCode } = await engine.diff({
-      from: { tag: 'migrations', ...(await readMigrations(provider)) },
+  };
+  const { stdout, exitCode } = await withSchemaEngine(readable, schema, async (engine) =>
+    engine.diff({
+      from: { tag: 'migrations', ...(await listMigrations(provider)) },
       to: { tag: 'schemaDatamodel', files: [{ path: 'schema.prisma', content: schema }] },
       script: true,
       exitCode: true,
       filters: SCHEMA_FILTER,
-    });
-    return exitCode === 0 ? '' : (stdout ?? '');
-  } finally {
-    engine.free();
-    await Promise.all(connections.map((connection) => connection.dispose()));
-  }
+    }),
+  );
+  return exitCode === 0 ? '' : (stdout ?? '');
 }
 
 /** The engine hands a whole migration over as one statement, which better-sqlite3 refuses. */

@@ -1,4 +1,4 @@
-import type { SqlDriverAdapterFactory, SqlMigrationAwareDriverAdapterFactory } from '@prisma/driver-adapter-utils';
+import type { SqlDriverAdapterFactory } from '@prisma/driver-adapter-utils';
 import type { PrismaClient as SqliteClient } from '../generated/sqlite/client.js';
 import { createPostgresqlQueries, createSqliteQueries, type Queries } from './queries.js';
 
@@ -30,8 +30,10 @@ export async function connectSqlite(file: string): Promise<Connection> {
   return {
     queries: createSqliteQueries(database),
     openClient() {
-      client ??= import('../generated/sqlite/client.js').then(async ({ PrismaClient }) => {
-        return new PrismaClient({ adapter: withPragmas(await sqliteAdapter(file, 0)), errorFormat: 'minimal' });
+      const modules = [import('@prisma/adapter-better-sqlite3'), import('../generated/sqlite/client.js')] as const;
+      client ??= Promise.all(modules).then(([{ PrismaBetterSqlite3 }, { PrismaClient }]) => {
+        const adapter = withPragmas(new PrismaBetterSqlite3({ url: file, timeout: 0 }));
+        return new PrismaClient({ adapter, errorFormat: 'minimal' });
       });
       return client;
     },
@@ -79,12 +81,6 @@ export async function connectPostgresql(href: string, timeout: number, max: numb
     },
     close: () => pool.end(),
   };
-}
-
-/** @param timeout - milliseconds that a statement waits for another process's lock */
-export async function sqliteAdapter(file: string, timeout: number): Promise<SqlMigrationAwareDriverAdapterFactory> {
-  const { PrismaBetterSqlite3 } = await import('@prisma/adapter-better-sqlite3');
-  return new PrismaBetterSqlite3({ url: file, timeout });
 }
 
 function withPragmas(factory: SqlDriverAdapterFactory): SqlDriverAdapterFactory {

@@ -1,10 +1,9 @@
 import { mkdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import type { SqlMigrationAwareDriverAdapterFactory } from '@prisma/driver-adapter-utils';
-import { sqliteAdapter } from './connections.js';
+import { ExpectedError } from '../errors/expected-error.js';
 import { DatabaseUnavailable } from './database-unavailable.js';
 import type { DatabaseUrl } from './database-url.js';
-import { applyMigrations, hasPendingMigrations } from './migrations.js';
+import { applyMigrations, type Row } from './migrations.js';
 
 /** Milliseconds for a connection to PostgreSQL. */
 const CONNECTION_TIMEOUT = 5_000;
@@ -15,42 +14,50 @@ const SQLITE_MIGRATION_TIMEOUT = 60_000;
  * Brings the database up to the newest migration; instances that start at once wait for one another.
  *
  * @returns the names of the migrations that were applied now
- * @throws DatabaseUnavailable
+ * @throws DatabaseUnavailable, or another ExpectedError where the database contradicts a migration
  */
 export async function migrate(url: DatabaseUrl): Promise<string[]> {
   try {
     return url.provider === 'sqlite' ? await migrateSqlite(url.file) : await migratePostgresql(url.href);
   } catch (error) {
-    throw new DatabaseUnavailable(url, error);
+    throw error instanceof ExpectedError ? error : new DatabaseUnavailable(url, error);
   }
 }
 
-/**
- * The schema engine needs SQLite's exclusive lock, which it can't get while another instance has the file open. So a lock on
- * a file beside it keeps others out before they open it; the system drops it when a process dies.
- */
 async function migrateSqlite(file: string): Promise<string[]> {
+  const { default: Sqlite } = await import('better-sqlite3');
   // It holds digests.
   await mkdir(dirname(file), { recursive: true, mode: 0o700 });
-  const lock = await (await sqliteAdapter(`${file}-migration-lock`, SQLITE_MIGRATION_TIMEOUT)).connect();
+  // Earlier versions lock this file while they migrate. The system drops the lock when a process dies.
+  const lock = new Sqlite(`${file}-migration-lock`, { timeout: SQLITE_MIGRATION_TIMEOUT });
+  const database = new Sqlite(file, { timeout: SQLITE_MIGRATION_TIMEOUT });
   try {
-    await lock.executeScript('BEGIN EXCLUSIVE');
-    const adapter = await sqliteAdapter(file, SQLITE_MIGRATION_TIMEOUT);
-    // Also for a restored copy: VACUUM INTO does not keep the mode.
-    const connection = await adapter.connect();
-    await connection.executeScript('PRAGMA journal_mode = WAL').finally(() => connection.dispose());
-    return (await hasPendingMigrations('sqlite', adapter)) ? await applyMigrations('sqlite', adapter) : [];
+    lock.exec('BEGIN EXCLUSIVE');
+    // WAL also for a restored copy: VACUUM INTO does not keep it. Migrations rebuild tables that foreign keys refer to.
+    database.exec('PRAGMA journal_mode = WAL; PRAGMA foreign_keys = OFF');
+    return await applyMigrations('sqlite', {
+      run: async (script) => database.exec(script),
+      query: async (sql) => database.prepare<[], Row>(sql).all(),
+    });
   } finally {
-    await lock.dispose();
+    database.close();
+    lock.close();
   }
 }
 
 async function migratePostgresql(href: string): Promise<string[]> {
-  const { PrismaPg } = await import('@prisma/adapter-pg');
+  const { default: pg } = await import('pg');
   // No statement timeout: a migration may take long.
-  const adapter: SqlMigrationAwareDriverAdapterFactory = new PrismaPg({
-    connectionString: href,
-    connectionTimeoutMillis: CONNECTION_TIMEOUT,
-  });
-  return (await hasPendingMigrations('postgresql', adapter)) ? applyMigrations('postgresql', adapter) : [];
+  const client = new pg.Client({ connectionString: href, connectionTimeoutMillis: CONNECTION_TIMEOUT });
+  // The query that it breaks fails too.
+  client.on('error', () => {});
+  try {
+    await client.connect();
+    return await applyMigrations('postgresql', {
+      run: (script) => client.query(script),
+      query: async (sql) => (await client.query<Row>(sql)).rows,
+    });
+  } finally {
+    await client.end();
+  }
 }

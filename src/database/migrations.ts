@@ -1,132 +1,93 @@
-import { readdir, readFile } from 'node:fs/promises';
-import { fileURLToPath } from 'node:url';
-import {
-  bindMigrationAwareSqlAdapterFactory,
-  isDriverAdapterError,
-  type SqlDriverAdapter,
-  type SqlMigrationAwareDriverAdapterFactory,
-} from '@prisma/driver-adapter-utils';
-import type { MigrationList, SchemaEngine } from '@prisma/schema-engine-wasm';
+import { createHash, randomUUID } from 'node:crypto';
+import { readdirSync, readFileSync } from 'node:fs';
+import { ExpectedError } from '../errors/expected-error.js';
+import { formatTimestamp } from '../text/timestamp.js';
 import type { Provider } from './database-url.js';
 
-/** No table or enum is managed elsewhere. */
-export const SCHEMA_FILTER = { externalTables: [], externalEnums: [] };
+export type Row = { [column: string]: unknown };
+/** A driver's connection. Closing it rolls back what is not committed. */
+export type Session = { run(script: string): Promise<unknown>; query(sql: string): Promise<Row[]> };
 
-/** The migrations in `prisma/migrations/<provider>`, in the engine's form. */
-export async function readMigrations(provider: Provider): Promise<MigrationList> {
-  const baseDir = fileURLToPath(new URL(`../../prisma/migrations/${provider}`, import.meta.url));
-  const entries = await readdir(baseDir, { withFileTypes: true });
-  const names = entries.filter((entry) => entry.isDirectory()).map((entry) => entry.name);
-  return {
-    baseDir,
-    lockfile: { path: 'migration_lock.toml', content: await readFile(`${baseDir}/migration_lock.toml`, 'utf8') },
-    migrationDirectories: await Promise.all(
-      names.sort().map(async (path) => ({
-        path,
-        migrationFile: {
-          path: 'migration.sql',
-          content: { tag: 'ok' as const, value: await readFile(`${baseDir}/${path}/migration.sql`, 'utf8') },
-        },
-      })),
-    ),
-    shadowDbInitScript: '',
-  };
-}
-
-/**
- * Opens Prisma's schema engine on one database.
- *
- * @param datamodel - the Prisma schema to work from; not needed to apply migrations
- */
-export async function openSchemaEngine(
-  factory: SqlMigrationAwareDriverAdapterFactory,
-  datamodel?: string,
-): Promise<SchemaEngine> {
-  loading ??= loadSchemaEngine();
-  const engine = await loading;
-  return engine.SchemaEngine.new(
-    { datamodels: datamodel === undefined ? undefined : [['schema.prisma', datamodel]] },
-    () => {},
-    bindMigrationAwareSqlAdapterFactory(factory),
-  );
-}
-
-// Once a process: the glue keeps views of the first instance's memory, and a second instance would write past them.
-let loading: ReturnType<typeof loadSchemaEngine> | undefined;
-
-// The types of Node 20 lack it.
-declare const WebAssembly: {
-  instantiate(bytes: Uint8Array, imports: object): Promise<{ instance: { exports: object } }>;
+/** `createRecords` makes the same table as Prisma's schema engine. */
+const DIALECTS = {
+  sqlite: {
+    begin: 'BEGIN IMMEDIATE',
+    listTables: "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'",
+    createRecords: `CREATE TABLE IF NOT EXISTS _prisma_migrations (id TEXT PRIMARY KEY NOT NULL, checksum TEXT NOT NULL,
+      finished_at DATETIME, migration_name TEXT NOT NULL, logs TEXT, rolled_back_at DATETIME,
+      started_at DATETIME NOT NULL DEFAULT current_timestamp, applied_steps_count INTEGER UNSIGNED NOT NULL DEFAULT 0)`,
+  },
+  postgresql: {
+    // Prisma's lock, which earlier versions take too. READ COMMITTED, to see what its last holder committed.
+    begin: `BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL lock_timeout = '10s';
+      SELECT pg_advisory_xact_lock(72707369); SET LOCAL lock_timeout TO DEFAULT`,
+    listTables: 'SELECT tablename AS name FROM pg_tables WHERE schemaname = ANY (current_schemas(false))',
+    createRecords: `CREATE TABLE IF NOT EXISTS _prisma_migrations (id VARCHAR(36) PRIMARY KEY NOT NULL,
+      checksum VARCHAR(64) NOT NULL, finished_at TIMESTAMPTZ, migration_name VARCHAR(255) NOT NULL, logs TEXT,
+      rolled_back_at TIMESTAMPTZ, started_at TIMESTAMPTZ NOT NULL DEFAULT now(), applied_steps_count INTEGER NOT NULL DEFAULT 0)`,
+  },
 };
 
-/** The package's main entry imports its `.wasm` as a module, which Node does only behind a flag; so load it by hand. */
-async function loadSchemaEngine() {
-  const engine = await import('@prisma/schema-engine-wasm/schema_engine_bg');
-  const wasmUrl = new URL('schema_engine_bg.wasm', import.meta.resolve('@prisma/schema-engine-wasm/schema_engine_bg'));
-  // It never clears the timeout of its lock, 10 s, which must not keep the process alive so long.
-  const timer = Object.keys(engine).find((name) => name.startsWith('__wbg_setTimeout_')) ?? '';
-  const imports = { ...engine, [timer]: (run: () => void, delay: number) => setTimeout(run, delay).unref() };
-  const { instance } = await WebAssembly.instantiate(await readFile(wasmUrl), { './schema_engine_bg.js': imports });
-  engine.__wbg_set_wasm(instance.exports);
-  (instance.exports as { __wbindgen_start(): void }).__wbindgen_start();
-  return engine;
+/** The migrations in `prisma/migrations/<provider>`, in order. */
+export function readMigrations(provider: Provider): { name: string; sql: string }[] {
+  const directory = new URL(`../../prisma/migrations/${provider}/`, import.meta.url);
+  const names = readdirSync(directory).filter((name) => /^\d{14}_/.test(name));
+  return names.sort().map((name) => ({ name, sql: readFileSync(new URL(`${name}/migration.sql`, directory), 'utf8') }));
 }
 
 /**
- * Whether a migration is pending, without the schema engine: that is slow to load, and takes an exclusive lock on SQLite.
- */
-export async function hasPendingMigrations(
-  provider: Provider,
-  factory: SqlMigrationAwareDriverAdapterFactory,
-): Promise<boolean> {
-  const { migrationDirectories } = await readMigrations(provider);
-  const connection = await factory.connect();
-  try {
-    const { rows } = await connection.queryRaw({
-      sql: 'SELECT migration_name FROM _prisma_migrations WHERE finished_at IS NOT NULL AND rolled_back_at IS NULL',
-      args: [],
-      argTypes: [],
-    });
-    const applied = rows.map(([name]) => name);
-    return migrationDirectories.some(({ path }) => !applied.includes(path));
-  } catch (error) {
-    if (isDriverAdapterError(error) && error.cause.kind === 'TableDoesNotExist') return true;
-    throw error;
-  } finally {
-    await connection.dispose();
-  }
-}
-
-/**
- * Applies pending migrations. The engine holds a lock (PostgreSQL: advisory, SQLite: on the file), so instances that start at
- * once wait for each other.
+ * Applies pending migrations, each in one transaction with its record. Other records are a newer version's.
  *
  * @returns the names of the migrations that were applied now
+ * @throws ExpectedError where the database contradicts a migration
  */
-export async function applyMigrations(
-  provider: Provider,
-  factory: SqlMigrationAwareDriverAdapterFactory,
-): Promise<string[]> {
-  const connections: SqlDriverAdapter[] = [];
-  const engine = await openSchemaEngine({
-    provider: factory.provider,
-    adapterName: factory.adapterName,
-    connectToShadowDb: () => factory.connectToShadowDb(),
-    async connect() {
-      const connection = await factory.connect();
-      connections.push(connection);
-      return connection;
-    },
-  });
-  try {
-    const { appliedMigrationNames } = await engine.applyMigrations({
-      migrationsList: await readMigrations(provider),
-      filters: SCHEMA_FILTER,
-    });
-    return appliedMigrationNames;
-  } finally {
-    engine.free();
-    // The engine leaves its connection open, and with it the lock.
-    await Promise.all(connections.map((connection) => connection.dispose()));
+export async function applyMigrations(provider: Provider, session: Session): Promise<string[]> {
+  const { begin, listTables, createRecords } = DIALECTS[provider];
+  const applied: string[] = [];
+  for (const { name, sql } of readMigrations(provider)) {
+    const checksum = createHash('sha256').update(sql).digest('hex');
+    const records = `FROM _prisma_migrations WHERE migration_name = '${name}' AND rolled_back_at IS NULL`;
+    const readState = async () => {
+      const tables = (await session.query(listTables)).map((table) => table.name);
+      const hasRecords = tables.includes('_prisma_migrations');
+      if (!hasRecords && tables.length > 0) throw new ExpectedError('the database has tables, but no migrations');
+      const [record] = hasRecords ? await session.query(`SELECT checksum, finished_at ${records}`) : [];
+      const isEdited = record && record.checksum !== checksum;
+      if (isEdited) throw new ExpectedError(`migration ${name} differs from the one that was applied: other checksum`);
+      return { tables, record };
+    };
+    // Without the lock first: with nothing pending, an instance must not wait for a newer one's long migration.
+    if ((await readState()).record?.finished_at) continue;
+    await session.run(begin);
+    const { tables, record } = await readState();
+    if (!record?.finished_at) {
+      if (record && !isUntouched(sql, tables)) throw new ExpectedError(unfinished(name));
+      const startedAt = formatTimestamp(Date.now());
+      await session.run(`${createRecords}; DELETE ${records}; ${sql}`);
+      await session.run(
+        `INSERT INTO _prisma_migrations (id, checksum, migration_name, started_at, finished_at, applied_steps_count)
+        VALUES ('${randomUUID()}', '${checksum}', '${name}', '${startedAt}', '${formatTimestamp(Date.now())}', 1)`,
+      );
+      // With the keys off, SQLite checks none by itself.
+      const breaksKeys = provider === 'sqlite' && (await session.query('PRAGMA foreign_key_check')).length > 0;
+      if (breaksKeys) throw new ExpectedError(`migration ${name} breaks foreign keys`);
+      applied.push(name);
+    }
+    await session.run('COMMIT');
   }
+  return applied;
+}
+
+const unfinished = (name: string) =>
+  `migration ${name} was begun but not finished, and may be applied in part: undo what it did and delete its record from ` +
+  '_prisma_migrations, or do the rest and set finished_at there';
+
+/**
+ * Earlier versions committed the record, then each statement. So where the first one creates a table that is missing, nothing
+ * has been applied, unless a later one dropped or renamed that table.
+ */
+function isUntouched(sql: string, tables: unknown[]): boolean {
+  const created = [...sql.matchAll(/CREATE TABLE (?:IF NOT EXISTS )?"?(\w+)/g)].map(([, table]) => table);
+  const isTold = /^(--[^\n]*\n|\s)*CREATE TABLE/.test(sql) && !/DROP TABLE|RENAME TO/.test(sql);
+  return isTold && !created.some((table) => tables.includes(table));
 }

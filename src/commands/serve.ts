@@ -15,23 +15,22 @@ import { tokensOf } from '../tokens/tokens.js';
 import { keepHeapSmall } from './heap.js';
 import { createReload } from './reload.js';
 
-/** Milliseconds for the requests in flight, once the service is told to stop. */
+/** Milliseconds for the requests in flight at a stop. */
 const STOP_TIMEOUT = 20_000;
-/** Milliseconds in which two SIGINT under npm are one: the terminal sends it to node, and npm sends it on. */
+/** Milliseconds in which two SIGINT under npm are one: the terminal sends it to node, and npm forwards it. */
 const SAME_SIGINT = 100;
 
-/** The address to listen at can't be had. */
 class CannotListen extends ExpectedError {}
 
 /**
- * Brings the database up to date and serves it until SIGTERM or SIGINT. Resolves when it listens.
+ * Applies the migrations and serves until SIGTERM or SIGINT. Resolves when it listens.
  *
- * @param env - the environment variables, which SIGHUP reads again for the files that they name
- * @returns the URL that it answers at
+ * @param env - the environment variables; SIGHUP reads the files that they name again
+ * @returns the URL
  * @throws ConfigError, DatabaseUnavailable, CannotListen
  */
 export async function serve(env: NodeJS.ProcessEnv): Promise<string> {
-  // Before anything is read: a SIGHUP that comes while the service starts is made up for once it has.
+  // A SIGHUP during the start is handled after it.
   const hangups = on(process, 'SIGHUP');
   const started = dieOfSignals();
   const config = readConfig(env, { issuesTokens: true });
@@ -51,16 +50,15 @@ export async function serve(env: NodeJS.ProcessEnv): Promise<string> {
     await app.close();
     await services.close();
     await tracing?.stop();
-    // Last of all, so that a scrape still sees how the service stops.
+    // Last, so that a scrape sees how the service stops.
     metricsServer?.close();
   };
-  // Before the log says that it listens, for whoever waits for that may stop it at once.
+  // Before the log says that it listens: then it may be stopped at once.
   started();
   const { uninstall } = stopOnSignal(app, close, config.shutdownDelaySeconds * 1_000);
   const rotateSecret = (secret: string) => {
     tokensOf(app).rotateSecret(secret);
-    // As a restart would: counters that were keyed differently by each instance, depending on when it started, would give
-    // a guesser a budget for each. So a rotation gives a fresh one once, and all instances agree afterwards.
+    // As a restart would: instances that key counters by different secrets would give a guesser a budget each.
     services.throttle.rotateSecret(secret);
   };
   const { reconnect } = services.database;
@@ -80,7 +78,6 @@ export async function serve(env: NodeJS.ProcessEnv): Promise<string> {
   }
 }
 
-/** @param variables - that say where */
 async function orCannotListen<T>(variables: string, listening: Promise<T>): Promise<T> {
   try {
     return await listening;
@@ -90,11 +87,7 @@ async function orCannotListen<T>(variables: string, listening: Promise<T>): Prom
   }
 }
 
-/**
- * The first process of a container does not die of a signal by itself. Until there is something to finish, it should.
- *
- * @returns what ends this
- */
+/** By default process 1, as in a container, ignores signals. Returns a function that ends this. */
 function dieOfSignals(): () => void {
   const die = (_signal: string, number: number) => process.exit(128 + number);
   const signals = process.pid === 1 ? (['SIGTERM', 'SIGINT'] as const) : [];
@@ -104,7 +97,6 @@ function dieOfSignals(): () => void {
   };
 }
 
-/** One after another, also where they come faster. */
 async function reloadAt(hangups: AsyncIterable<unknown>, reload: () => Promise<void>): Promise<void> {
   for await (const _ of hangups) {
     if (process.stdout.isTTY && !hasTerminal()) dieOfHangup();
@@ -112,7 +104,7 @@ async function reloadAt(hangups: AsyncIterable<unknown>, reload: () => Promise<v
   }
 }
 
-/** Whoever has closed the terminal expects it. By itself Node 20 can't exit any more: it aborts, which is a signal as well. */
+/** The terminal has been closed. Without one, Node 20 can't exit by itself: it aborts. */
 function dieOfHangup(): void {
   process.removeAllListeners('SIGHUP');
   process.kill(process.pid, 'SIGHUP');
@@ -127,7 +119,7 @@ function hasTerminal(): boolean {
   }
 }
 
-/** @param delay - milliseconds until the service begins to stop */
+/** @param delay - milliseconds until the service stops listening */
 function stopOnSignal(app: FastifyInstance, close: () => Promise<void>, delay: number) {
   const underNpm = process.env.npm_lifecycle_event !== undefined;
   let lastSigint = Number.NEGATIVE_INFINITY;

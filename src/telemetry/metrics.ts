@@ -40,7 +40,7 @@ export function createMetrics({ operations }: Pick<Contract, 'operations'>): Met
 
   const requests = new Histogram({
     name: 'sessions_request_duration_seconds',
-    help: 'How long requests took, by operation ("unknown": it reached none) and status (499: the client hung up).',
+    help: 'Duration of requests, by operation ("unknown": none) and status (499: the client hung up).',
     labelNames: ['operation', 'status'],
     buckets: REQUEST_BUCKETS,
     registers,
@@ -51,7 +51,7 @@ export function createMetrics({ operations }: Pick<Contract, 'operations'>): Met
 
   const logins = new Counter({
     name: 'sessions_logins_total',
-    help: 'Logins, by outcome as in the log. What could not be understood (400, 413, 415) is none.',
+    help: 'Logins, by outcome as in the log. Refused requests (400, 413, 415) are not counted.',
     labelNames: ['outcome'],
     registers,
   });
@@ -59,7 +59,7 @@ export function createMetrics({ operations }: Pick<Contract, 'operations'>): Met
 
   const throttled = new Counter({
     name: 'sessions_throttled_requests_total',
-    help: 'Logins answered with 429, by the budget of failures that was used up.',
+    help: 'Logins answered with 429, by the exhausted budget of failures.',
     labelNames: ['budget'],
     registers,
   });
@@ -67,7 +67,7 @@ export function createMetrics({ operations }: Pick<Contract, 'operations'>): Met
 
   const unreadable = new Counter({
     name: 'sessions_unreadable_requests_total',
-    help: 'Requests that could not be read (no HTTP, a malformed URL, not whole in time), by status.',
+    help: 'Requests that could not be read (not HTTP, malformed URL, timeout), by status.',
     labelNames: ['status'],
     registers,
   });
@@ -75,26 +75,26 @@ export function createMetrics({ operations }: Pick<Contract, 'operations'>): Met
 
   const databaseErrors = new Counter({
     name: 'sessions_database_errors_total',
-    help: 'Questions to the database that were not answered, or not in time; the log has the reasons.',
+    help: 'Queries that failed or timed out; the log has the reasons.',
     registers,
   });
 
   const hashDurations = new Histogram({
     name: 'sessions_hash_duration_seconds',
-    help: 'How long passwords took to hash, for logins and for upgrades to the current form, without the wait.',
+    help: 'Duration of password hashes, for logins and for upgrades, without the wait.',
     buckets: HASH_BUCKETS,
     registers,
   });
   const hashWaits = new Histogram({
     name: 'sessions_hash_wait_seconds',
-    help: 'How long passwords waited for a core before they were hashed. Who was refused at once is not in it.',
+    help: 'Time that passwords were queued before they were hashed. Refused logins are not counted.',
     buckets: WAIT_BUCKETS,
     registers,
   });
   let load: HashQueue['load'] = () => ({ running: 0, waiting: 0 });
   new Gauge({
     name: 'sessions_hash_queue_length',
-    help: 'Passwords that wait for a core now.',
+    help: 'Passwords that are queued now.',
     registers,
     collect() {
       this.set(load().waiting);

@@ -1,5 +1,5 @@
-// Runs the README's `sh` blocks in order, as they stand there. A block that starts to serve is left to it while those
-// below it run, until the next one that serves, or the end; every other block has to exit with 0.
+// Runs the README's `sh` blocks in order. A block that serves keeps running while the next blocks run, until another one
+// serves, or the end. Every other block must exit with 0.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';

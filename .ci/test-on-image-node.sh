@@ -37,7 +37,7 @@ npm ci --no-audit --no-fund
 echo "the tests"
 npm test -- --disable-coverage || {
   code=$?
-  # What failed comes last, where it is seen.
+  # Print failures last.
   grep -r -A 20 '^ *not ok' .tap/test-results || true
   exit "$code"
 }

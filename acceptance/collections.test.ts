@@ -9,7 +9,7 @@ const TOOLS = fileURLToPath(new URL('../clients/collections/node_modules/.bin/',
 
 type Sent = { method: string; url: string; status: number; body: string };
 
-/** Runs one of the tools, and expects it to be content. */
+/** Runs one of the tools, and expects exit code 0. */
 async function tool(t: Test, cwd: string, name: string, ...args: string[]): Promise<void> {
   const { code, output } = await command(cwd, join(TOOLS, name), ...args);
   t.equal(code, 0, `${name} ${args[0]}`, { output });

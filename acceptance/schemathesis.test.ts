@@ -19,7 +19,7 @@ t.test('schemathesis finds nothing', { skip: noPython }, async (t) => {
   ] as const) {
     t.match(await command(cwd, file, ...args), { code: 0 }, `${file} ${args[0]}`);
   }
-  // What is asked, not how often nor at what cost, is what is tested.
+  // No throttling, cheap hashes: only replies are tested.
   const env = { ...UNTHROTTLED, PASSWORD_HASHING: 'bcrypt', BCRYPT_COST: '4' };
   const service = await start(t, { cwd, env }, ['demo']);
   const { code, output } = await command(

@@ -10,11 +10,11 @@ import { hashesForPool } from '#built/passwords/thread-pool.js';
 
 const [hashing = '', digest = ''] = process.argv.slice(2);
 const passwords = createPasswords(JSON.parse(hashing));
-const admission = createHashQueue({ slots: hashesForPool(process.env), maxQueue: 1_000, maxWait: 10_000 });
+const hashQueue = createHashQueue({ slots: hashesForPool(process.env), maxQueue: 1_000, maxWait: 10_000 });
 
 const server = createServer(async (request, response) => {
   const password = new URLSearchParams(await text(request)).get('password') ?? '';
-  const matches = await admission.run(() => passwords.verify(password, digest));
+  const matches = await hashQueue.run(() => passwords.verify(password, digest));
   response.statusCode = matches ? 200 : 401;
   response.end();
 });

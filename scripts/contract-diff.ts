@@ -25,7 +25,7 @@ const program = new Command('contract:diff')
   .option('--unless-major-raised', 'let them pass where the major number of info.version was raised');
 const [revision = newestThatDiffers()] = program.parse().processedArgs;
 
-const before: Document = asSaidToday(contractAt(revision));
+const before: Document = inCurrentNotation(contractAt(revision));
 const now: Document = parse(readFileSync(CONTRACT, 'utf8'));
 const breaking = breakingChanges(before, now);
 const raised = Number.parseInt(now.info.version, 10) > Number.parseInt(before.info.version, 10);
@@ -51,11 +51,9 @@ function breakingChanges(base: Document, revision: Document): Change[] {
   writeFileSync(`${cwd}/revision.json`, served(revision));
   writeFileSync(`${cwd}/levels`, RAISED_TO_ERRORS.map((id) => `${id} err\n`).join(''));
   const options = ['--format=json', '--flatten-params', '--severity-levels=levels'];
-  const changes = run('oasdiff failed', `${bin}/oasdiff`, ['breaking', 'base.json', 'revision.json', ...options], {
-    cwd,
-  });
-  rmSync(cwd, { recursive: true });
-  return JSON.parse(changes);
+  process.on('exit', () => rmSync(cwd, { recursive: true }));
+  const files = ['base.json', 'revision.json'];
+  return JSON.parse(run('oasdiff failed', `${bin}/oasdiff`, ['breaking', ...files, ...options], { cwd }));
 }
 
 function served(contract: Document): string {
@@ -63,7 +61,7 @@ function served(contract: Document): string {
 }
 
 /** What version 1.0.0 said in another way: NUL, whose spelling RE2 does not read, and a YAML document, as a string. */
-function asSaidToday(contract: string): Document {
+function inCurrentNotation(contract: string): Document {
   const document = parseDocument(contract.replaceAll('\\u0000', '\\x00'));
   document.deleteIn(['paths', '/openapi.yaml', 'get', 'responses', '200', 'content', 'application/yaml', 'schema']);
   return document.toJS();
@@ -87,7 +85,7 @@ function run(failure: string, file: string, args: string[], options: { cwd?: str
   }
 }
 
-/** Not 1, which means that something breaks. */
+/** Not 1: that means a breaking change. */
 function fail(message: string): never {
   return program.error(message, { exitCode: 2 });
 }

@@ -22,8 +22,7 @@ there are prom-client's own for the process: \`process_*\` and \`nodejs_*\`, suc
 |---|---|---|---|
 ${rows.join('\n')}
 
-No label has a value that a client can choose. What has not happened yet stands at 0, where its labels are known at the
-start, so the first time shows in a rate.
+No label has a value that a client can choose. Known label values start at 0, so the first event shows in a rate.
 
 [monitoring/dashboard.json](../monitoring/dashboard.json) is a dashboard for Grafana,
 [monitoring/alerts.yaml](../monitoring/alerts.yaml) are alerts for Prometheus, which take the scrape job to be called

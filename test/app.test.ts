@@ -67,7 +67,7 @@ async function build(t: Test, options: Partial<AppOptions> = {}) {
   return { app, log };
 }
 
-t.test('what nobody expected is a 500 with no detail; the log has it, under the request’s id', async (t) => {
+t.test('an unexpected error is a 500 with no detail; the log has it, under the request’s id', async (t) => {
   const { app, log } = await build(t);
   const reply = await app.inject(login);
   t.equal(reply.statusCode, 500);

@@ -7,24 +7,31 @@ import { command } from './support/command.js';
 const root = fileURLToPath(new URL('../', import.meta.url));
 const BIOME = fileURLToPath(import.meta.resolve('@biomejs/biome/bin/biome'));
 
+const RESTRICTED = 'lint/style/noRestrictedImports';
+
 const refused: [what: string, file: string, line: string, rule: string][] = [
-  ['to the left', 'database/users.ts', "import { logIn } from '../users/log-in.js';", 'noRestrictedImports'],
+  ['to the left', 'database/users.ts', "import { logIn } from '../users/log-in.js';", RESTRICTED],
   [
     'of a type to the left',
     'database/users.ts',
     "import type { Throttle } from '../throttle/throttle.js';",
-    'noRestricted',
+    RESTRICTED,
   ],
-  ['of a sibling', 'throttle/keys.ts', "import type { HashQueue } from '../passwords/hash-queue.js';", 'noRestricted'],
+  ['of a sibling', 'throttle/keys.ts', "import type { HashQueue } from '../passwords/hash-queue.js';", RESTRICTED],
   [
     'of the configuration by a concern',
     'tokens/tokens.ts',
     "import type { Config } from '../config/config.js';",
-    'noRe',
+    RESTRICTED,
   ],
-  ['by a leaf', 'text/utf8.ts', "import { HttpError } from '../errors/http-error.js';", 'noRestrictedImports'],
-  ['from a folder in a folder', 'passwords/formats/scrypt.ts', "import '../../http/routes.js';", 'noRestrictedImports'],
-  ['in a circle, of a type', 'throttle/rules.ts', "import type { Throttle } from './throttle.js';", 'noImportCycles'],
+  ['by a leaf', 'text/utf8.ts', "import { HttpError } from '../errors/http-error.js';", RESTRICTED],
+  ['from a folder in a folder', 'passwords/formats/scrypt.ts', "import '../../http/routes.js';", RESTRICTED],
+  [
+    'in a circle, of a type',
+    'throttle/rules.ts',
+    "import type { Throttle } from './throttle.js';",
+    'lint/suspicious/noImportCycles',
+  ],
 ];
 
 /** Lints a copy of src/ with one line more, outside of git. */

@@ -11,7 +11,7 @@ import type { TracingOptions } from '../telemetry/tracing.js';
 import { parseWholeNumber } from '../text/whole-number.js';
 import type { Budgets } from '../throttle/rules.js';
 import { JWT_SECRET_MIN_BYTES } from '../tokens/jwt-secret.js';
-import { integer, oneOf, text } from './env-validators.js';
+import { addTo, integer, oneOf, text } from './env-validators.js';
 import { readSecretFiles } from './secret-files.js';
 import { readTracingOptions } from './tracing-options.js';
 
@@ -86,13 +86,11 @@ export function readConfig(env: NodeJS.ProcessEnv, { issuesTokens }: { issuesTok
       CORS_ORIGINS: corsOrigins({ default: [] }),
     },
     {
-      reporter({ errors }) {
-        for (const [name, error] of Object.entries(errors)) {
-          // The file is the first error to mend.
-          if (fileFaults.has(name)) continue;
-          faults.push(`${secrets.has(name) ? `${name}_FILE: the content` : name} ${error?.message}`);
-        }
-      },
+      reporter: addTo(faults, (name) => {
+        // The file is the first error to mend.
+        if (fileFaults.has(name)) return undefined;
+        return secrets.has(name) ? `${name}_FILE: the content` : name;
+      }),
     },
   );
   const tracing = readTracingOptions(set, faults);

@@ -3,11 +3,18 @@ import { parseWholeNumber } from '../text/whole-number.js';
 
 // envalid's own validators quote the value in their messages; it may be a secret.
 
-/** A reporter for envalid that adds errors to a list, by variable. */
+/**
+ * A reporter for envalid that adds errors to a list, by variable.
+ *
+ * @param labelOf - how a variable is named; undefined leaves the error out
+ */
 export const addTo =
-  (faults: string[]) =>
+  (faults: string[], labelOf: (name: string) => string | undefined = (name) => name) =>
   ({ errors }: { errors: Partial<Record<string, Error>> }) => {
-    for (const [name, error] of Object.entries(errors)) faults.push(`${name} ${error?.message}`);
+    for (const [name, error] of Object.entries(errors)) {
+      const label = labelOf(name);
+      if (label !== undefined) faults.push(`${label} ${error?.message}`);
+    }
   };
 
 export const text = makeExactValidator((value) => value);

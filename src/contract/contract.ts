@@ -18,7 +18,7 @@ export type ReplySpec = {
   mediaType: string | undefined;
   schema: Schema;
   headers: Map<string, Schema>;
-  /** The message of an error, where its schema leaves it open: the example's. */
+  /** The example's message, for errors whose schema does not fix it. */
   message: string | undefined;
 };
 

@@ -56,7 +56,7 @@ function surround(reply: OwnReply, outer: HeadersOfEveryReply, inner: HeadersOfE
       ...inner.before,
       ...headers,
       ...after,
-      ...('content' in content && { 'Content-Length': length }),
+      ...(length && 'content' in content && { 'Content-Length': length }),
     },
     ...content,
   };

@@ -20,7 +20,7 @@ export type Client = {
   onHangUp(listener: () => void): () => void;
 };
 
-/** What the contract lets through to the operation's handler. */
+/** The validated input of a handler. */
 export type Input<Id extends OperationId> = {
   body: Content<Operations[Id]['requestBody']>;
   path: Operations[Id]['parameters']['path'];
@@ -30,7 +30,7 @@ export type Input<Id extends OperationId> = {
   origin(): string | undefined;
 };
 
-/** What the contract lets the operation's handler answer. */
+/** The replies that the contract declares. */
 export type Reply<Id extends OperationId> = {
   [Status in keyof Responses<Id>]: { status: Status; body: Content<Responses<Id>[Status]>; log?: LogFields };
 }[keyof Responses<Id>];

@@ -72,11 +72,11 @@ export async function connectPostgresql(href: string, timeout: number, max: numb
   return {
     queries: createPostgresqlQueries(pool, new URL(href).searchParams.get('pgbouncer') !== 'true'),
     openClient() {
-      const modules = [import('@prisma/adapter-pg'), import('../generated/postgresql/client.js')] as const;
-      client ??= Promise.all(modules).then(([{ PrismaPg }, { PrismaClient }]) => {
-        // Both clients are generated from the same models.
-        return new PrismaClient({ adapter: new PrismaPg(pool), errorFormat: 'minimal' }) as unknown as SqliteClient;
-      });
+      client ??= Promise.all([import('@prisma/adapter-pg'), import('../generated/postgresql/client.js')]).then(
+        ([{ PrismaPg }, { PrismaClient }]) =>
+          // Both clients are generated from the same models.
+          new PrismaClient({ adapter: new PrismaPg(pool), errorFormat: 'minimal' }) as unknown as SqliteClient,
+      );
       return client;
     },
     close: () => pool.end(),

@@ -1,4 +1,4 @@
-/** Whose databases are supported; each has migrations, and a client of Prisma's, of its own. */
+/** Supported databases. Each has its own migrations and Prisma client. */
 export const PROVIDERS = ['sqlite', 'postgresql'] as const;
 export type Provider = (typeof PROVIDERS)[number];
 

@@ -76,7 +76,8 @@ export async function openDatabase(
   });
   // A row for each instance: those that write the same row would wait for each other.
   const pingRow = [{ key: `ping:${randomUUID()}`, expiresAt: Date.now() }];
-  let ping = createPing(() => throttleCounters.reset(pingRow));
+  const newPing = () => createPing(() => throttleCounters.reset(pingRow));
+  let ping = newPing();
 
   function retire(old: Connection): void {
     retired.delete(old);
@@ -106,7 +107,8 @@ export async function openDatabase(
       connection = opened;
       findForLogin = createFindForLogin(opened.queries);
       current = next;
-      ping = createPing(() => throttleCounters.reset(pingRow));
+      // Drops the old connection's answer.
+      ping = newPing();
     },
     async close() {
       for (const timer of retired.values()) clearTimeout(timer);

@@ -30,17 +30,19 @@ async function migrateSqlite(file: string): Promise<string[]> {
   await mkdir(dirname(file), { recursive: true, mode: 0o700 });
   // Earlier versions lock this file while they migrate. The system drops the lock when a process dies.
   const lock = new Sqlite(`${file}-migration-lock`, { timeout: SQLITE_MIGRATION_TIMEOUT });
-  const database = new Sqlite(file, { timeout: SQLITE_MIGRATION_TIMEOUT });
+  let database: InstanceType<typeof Sqlite> | undefined;
   try {
     lock.exec('BEGIN EXCLUSIVE');
+    const opened = new Sqlite(file, { timeout: SQLITE_MIGRATION_TIMEOUT });
+    database = opened;
     // WAL also for a restored copy: VACUUM INTO does not keep it. Migrations rebuild tables that foreign keys refer to.
-    database.exec('PRAGMA journal_mode = WAL; PRAGMA foreign_keys = OFF');
+    opened.exec('PRAGMA journal_mode = WAL; PRAGMA foreign_keys = OFF');
     return await applyMigrations('sqlite', {
-      run: async (script) => database.exec(script),
-      query: async (sql) => database.prepare<[], Row>(sql).all(),
+      run: async (script) => opened.exec(script),
+      query: async (sql) => opened.prepare<[], Row>(sql).all(),
     });
   } finally {
-    database.close();
+    database?.close();
     lock.close();
   }
 }

@@ -56,7 +56,7 @@ export async function applyMigrations(provider: Provider, session: Session): Pro
       if (isEdited) throw new ExpectedError(`migration ${name} differs from the one that was applied: other checksum`);
       return { tables, record };
     };
-    // Without the lock first: with nothing pending, an instance must not wait for a newer one's long migration.
+    // Without PostgreSQL's lock first: with nothing pending, no instance waits for a newer one's long migration.
     if ((await readState()).record?.finished_at) continue;
     await session.run(begin);
     const { tables, record } = await readState();
@@ -88,6 +88,6 @@ const unfinished = (name: string) =>
  */
 function isUntouched(sql: string, tables: unknown[]): boolean {
   const created = [...sql.matchAll(/CREATE TABLE (?:IF NOT EXISTS )?"?(\w+)/g)].map(([, table]) => table);
-  const isTold = /^(--[^\n]*\n|\s)*CREATE TABLE/.test(sql) && !/DROP TABLE|RENAME TO/.test(sql);
-  return isTold && !created.some((table) => tables.includes(table));
+  const startsWithCreateTable = /^(--[^\n]*\n|\s)*CREATE TABLE/.test(sql) && !/DROP TABLE|RENAME TO/.test(sql);
+  return startsWithCreateTable && !created.some((table) => tables.includes(table));
 }

@@ -2,7 +2,7 @@ import { ExpectedError } from './expected-error.js';
 
 export type FieldError = { field: string; message: string };
 
-/** Outcomes of failures, by their names in the log and the metrics. */
+/** Outcomes of failures, by their names in the log and the metrics. Each failure states one of these. */
 export const FAILURE_OUTCOMES = ['throttled', 'overloaded', 'database_unavailable', 'client_gone'] as const;
 export type FailureOutcome = (typeof FAILURE_OUTCOMES)[number];
 

@@ -9,7 +9,7 @@ import { createUtf8Check, type Utf8Check } from '../text/utf8.js';
 declare module 'fastify' {
   interface FastifyRequest {
     /** Checks what the parser reads. */
-    bodyText: Utf8Check | undefined;
+    utf8Check: Utf8Check | undefined;
   }
 }
 
@@ -22,12 +22,12 @@ export const bodyPlugin = fp(
   async (app) => {
     await app.register(formbody, { parser: decodeForm });
     app.removeContentTypeParser('text/plain');
-    app.decorateRequest('bodyText');
+    app.decorateRequest('utf8Check');
 
     app.addHook('onRequest', ({ operation, headers }, _reply, done) => {
       const mediaTypes = [...(operation?.bodies.keys() ?? [])];
       if (mediaTypes.length === 0) return done();
-      // Fastify does not validate a request without a body; an empty form it does.
+      // Fastify does not validate a request without a body: make it an empty form, which it does.
       if (!hasBody(headers) && headers['content-type'] === undefined) {
         headers['content-type'] = mediaTypes.includes(FORM) ? FORM : mediaTypes[0];
       }
@@ -38,15 +38,15 @@ export const bodyPlugin = fp(
     app.addHook('preParsing', (request, _reply, payload, done) => {
       const { maxContentLength } = request.operation ?? {};
       if (maxContentLength !== undefined) {
-        request.bodyText = createUtf8Check(maxContentLength);
-        payload.on('data', request.bodyText.push);
+        request.utf8Check = createUtf8Check(maxContentLength);
+        payload.on('data', request.utf8Check.push);
       }
       done(null, payload);
     });
 
-    app.addHook('preValidation', async ({ operation, bodyText, body }) => {
-      if (!bodyText) return;
-      if (!bodyText.isWhole()) throw new HttpError(400, 'The body is not valid UTF-8');
+    app.addHook('preValidation', async ({ operation, utf8Check, body }) => {
+      if (!utf8Check) return;
+      if (!utf8Check.isWhole()) throw new HttpError(400, 'The body is not valid UTF-8');
       const faulty = Object.entries(body ?? {}).filter(([, value]) => isMalformed(value) || isBroken(value));
       if (faulty.length === 0) return;
       const [declared] = operation?.bodies.values() ?? [];

@@ -20,19 +20,17 @@ const NARROW_SCREENS = {
 }`,
 };
 
-/** Nine replies have to fit few screens: no choice of one media type, no titles above one or two headers. */
+/** Makes nine replies fit three screens: hides choices of one media type, and titles of headers. */
 const SHORT_REPLIES = `.swagger-ui .response-control-media-type:has(option:only-child) { display: none; }
 .swagger-ui .responses-inner .headers thead { display: none; }
 .swagger-ui .responses-inner .model-example { margin-top: 0; }
-.swagger-ui .response .tab { padding-top: 0; }
-.swagger-ui .responses-table .response-col_description { padding-top: 8px; }
-.swagger-ui .responses-table .response-col_status { padding-top: 8px; }
+.swagger-ui .responses-table .response-col_description, .swagger-ui .responses-table .response-col_status { padding-top: 8px; }
 .swagger-ui .responses-table .response-col_description__inner p { margin: 0; }
 .swagger-ui .responses-table .response-col_description .highlight-code .microlight { margin: 0; padding: 4px 10px; }
 .swagger-ui .responses-inner .headers__title { display: none; }
 .swagger-ui .responses-inner .headers td { padding: 2px 0; }
 .swagger-ui .response .response-controls { padding-top: 0; margin: 0; }
-.swagger-ui .response .tab { margin: 4px 0; }
+.swagger-ui .response .tab { margin: 4px 0; padding-top: 0; }
 .swagger-ui .opblock-section-request-body .body-param__text { min-height: 120px; height: 120px; }`;
 
 /** Serves Swagger UI at its operation's path, with files of this host only, under its own Content-Security-Policy. */

@@ -1,5 +1,6 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import type { FailureOutcome, LogFields } from '../errors/http-error.js';
+import { ClientGone } from '../errors/client-gone.js';
+import type { LogFields } from '../errors/http-error.js';
 
 /** Returns the operation that a request has reached, and what that adds to the log. */
 export type DescribeRequest = (request: FastifyRequest) => LogFields & { operationId?: string };
@@ -11,8 +12,6 @@ export type EndedRequest = LogFields & {
   status: number | undefined;
   milliseconds: number;
 };
-
-const CLIENT_GONE: FailureOutcome = 'client_gone';
 
 /** Calls back when the reply has been sent, or the client has hung up. */
 export function onceEnded(
@@ -28,7 +27,7 @@ export function onceEnded(
       ...(operationId && { operationId }),
       status: answered ? reply.statusCode : undefined,
       milliseconds: reply.elapsedTime,
-      ...(answered ? fields : { outcome: CLIENT_GONE }),
+      ...(answered ? fields : { outcome: ClientGone.outcome }),
     });
   });
 }

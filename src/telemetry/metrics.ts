@@ -22,7 +22,7 @@ const LOGIN: OperationId = 'createSession';
 /** For requests that reach no operation: clients choose their paths. */
 const NO_OPERATION = 'unknown';
 /** nginx's status for a client that hung up. */
-const CLIENT_GONE = 499;
+const STATUS_CLIENT_GONE = 499;
 
 /** Seconds. A login is answered within 3 s; a hash takes from 1 ms (bcrypt, cost 4) to some seconds. */
 const REQUEST_BUCKETS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
@@ -111,7 +111,7 @@ export function createMetrics({ operations }: Pick<Contract, 'operations'>): Met
 
   return {
     registry,
-    requestEnded({ operationId = NO_OPERATION, status = CLIENT_GONE, milliseconds, outcome, budget }) {
+    requestEnded({ operationId = NO_OPERATION, status = STATUS_CLIENT_GONE, milliseconds, outcome, budget }) {
       requests.observe({ operation: operationId, status }, milliseconds / 1000);
       if (outcome && operationId === LOGIN) logins.inc({ outcome });
       if (budget) throttled.inc({ budget });

@@ -25,7 +25,8 @@ export function decodeForm(text: string): Fields {
     const value = name === MALFORMED ? MALFORMED : decode(pair.slice(end + 1));
     const before = fields[key];
     if (before === undefined) fields[key] = value;
-    else fields[key] = Array.isArray(before) ? [...before, value] : [before, value];
+    else if (Array.isArray(before)) before.push(value);
+    else fields[key] = [before, value];
   }
   return fields;
 }

@@ -11,8 +11,8 @@ export type Pass = {
 
 export type Gate = {
   /**
-   * Runs an attempt as soon as there is room under all of its keys. As many are in flight as may all fail without exceeding
-   * a limit; more wait for an outcome, so that guesses sent at once don't count as one.
+   * Runs an attempt as soon as there is room under all of its keys. At most as many are in flight as could all fail within
+   * the limits. The others wait, so parallel guesses can't exceed them.
    *
    * @param read - reads the counters
    * @param roomFor - how many may be in flight under each place by what has been read, this one included; throws where

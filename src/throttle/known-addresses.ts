@@ -21,21 +21,19 @@ const STORED_AT_ONCE = 500;
 export function createKnownAddresses(counters: Pick<ThrottleCounters, 'reset'>): KnownAddresses {
   /** Until when each is known, by key. */
   const notStored = new Map<string, number>();
-  let storing: Promise<void> | undefined;
+  let storing = Promise.resolve();
   let timer: NodeJS.Timeout | undefined;
 
   async function store(): Promise<void> {
     clearTimeout(timer);
     timer = undefined;
     const rows = [...notStored].map(([key, expiresAt]) => ({ key, expiresAt }));
-    notStored.clear();
     if (rows.length > 0) await counters.reset(rows);
+    for (const { key, expiresAt } of rows) if (notStored.get(key) === expiresAt) notStored.delete(key);
   }
 
   function flush(): Promise<void> {
-    storing ??= store().finally(() => {
-      storing = undefined;
-    });
+    storing = storing.catch(() => {}).then(store);
     return storing;
   }
 
@@ -47,7 +45,7 @@ export function createKnownAddresses(counters: Pick<ThrottleCounters, 'reset'>):
       notStored.set(key, now + KNOWN_FOR);
       // After a failure the next login from there tries again.
       const flushQuietly = () => flush().catch(() => {});
-      if (notStored.size >= STORED_AT_ONCE) flushQuietly();
+      if (notStored.size === STORED_AT_ONCE) flushQuietly();
       else timer ??= setTimeout(flushQuietly, STORED_EVERY).unref();
     },
     flush,

@@ -18,7 +18,7 @@ const PREFLIGHT_STATUS = 204;
 const UNDECLARED = ['content-type', 'date', 'connection', 'keep-alive'];
 
 /**
- * Holds a reply to openapi.yaml, and returns all the ways in which it breaks it.
+ * Compares a reply with openapi.yaml, and returns all violations.
  *
  * @param outside - whether the request was one that reaches no operation although its path has one, as one that is not
  *   HTTP

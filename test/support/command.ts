@@ -9,7 +9,8 @@ export function command(
   const options = typeof where === 'string' ? { cwd: where } : where;
   return new Promise((resolve) => {
     execFile(file, args, { maxBuffer: 2 ** 26, ...options }, (error, stdout, stderr) => {
-      resolve({ code: error ? Number(error.code ?? 1) : 0, output: stdout + stderr });
+      const code = error && typeof error.code !== 'number' ? 1 : (error?.code ?? 0);
+      resolve({ code: Number(code), output: stdout + stderr + (code === 1 ? (error?.message ?? '') : '') });
     });
   });
 }

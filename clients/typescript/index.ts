@@ -25,14 +25,14 @@ export type Session = {
     auth_token: string;
 };
 export type FieldError = {
-    /** The field's name as the request spells it. */
+    /** The field's name in the request. */
     field: string;
     message: string;
 };
 export type Error = {
     /** What went wrong, for a person to read. */
     message: string;
-    /** What is wrong with each field that is to blame, where a field is. */
+    /** The errors of the fields, if fields are invalid. */
     errors?: FieldError[];
 };
 export type InvalidCredentials = {
@@ -87,7 +87,7 @@ export function createSession(credentials: Credentials, { xRequestId }: {
     }));
 }
 /**
- * Does the process answer?
+ * Liveness probe
  */
 export function getLiveness({ xRequestId }: {
     xRequestId?: string;
@@ -109,7 +109,7 @@ export function getLiveness({ xRequestId }: {
     });
 }
 /**
- * Does the database answer too?
+ * Readiness probe
  */
 export function getReadiness({ xRequestId }: {
     xRequestId?: string;

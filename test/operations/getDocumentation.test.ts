@@ -20,7 +20,10 @@ t.test('Swagger UI', async (t) => {
 
   const contract = JSON.parse((await service.request({ path: '/openapi.json' })).body);
   const shown = JSON.parse((await service.request({ path: '/docs/json' })).body);
-  t.same(Object.keys(shown.paths), Object.keys(contract.paths), 'it shows the contract');
+  t.hasStrict(contract, { ...shown, servers: contract.servers }, 'it shows the contract, and nothing else');
+  for (const part of ['info', 'tags', 'security']) t.same(shown[part], contract[part]);
+  t.same(shown.components.schemas, contract.components.schemas);
+  t.same(Object.keys(shown.paths), Object.keys(contract.paths));
   t.same(shown.servers[0].url, '/', 'from where the page is, whatever a proxy says of the scheme');
   t.same(
     Object.keys(shown.paths['/api/v1/sessions'].post.responses['200'].headers),

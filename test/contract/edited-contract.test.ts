@@ -31,7 +31,7 @@ t.test('openapi.yaml alone changes what the running service does', async (t) => 
     // The reply loses its only field, which the handler still answers.
     ['      required: [auth_token]\n', ''],
     ['        auth_token:\n', '        renamed_token:\n'],
-    ['  /livez:', '  /alive:'],
+    ['  /livez:', '  /live.z/{id}/x:'],
   ]);
   await run(['users', 'add', 'foo@bar.com'], { ...options, input: 'foobar\n' });
   const service = await start(t, options);
@@ -55,7 +55,10 @@ t.test('openapi.yaml alone changes what the running service does', async (t) => 
   t.match(tooLong.body, /at most 8 characters/);
   t.equal((await login('x'.repeat(100))).status, 413);
   t.match(await login('foobar', {}), { status: 415, body: '{"message":"Send a form"}' });
-  t.equal((await send(service.url, { path: '/alive' })).status, 200);
+  const statusAt = async (path: string, method = 'GET') => (await send(service.url, { path, method })).status;
+  for (const path of ['/live.z/1/x', '/live.z/1/x?y=/z']) t.equal(await statusAt(path), 200, path);
+  t.equal(await statusAt('/live.z/1/x', 'PUT'), 405);
+  for (const path of ['/livezz/1/x', '/live.z//x', '/live.z/1/2/x', '/live.z/1/x/']) t.equal(await statusAt(path), 404, path);
   t.equal((await send(service.url, { path: '/livez' })).status, 404);
 });
 

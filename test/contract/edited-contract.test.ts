@@ -58,7 +58,8 @@ t.test('openapi.yaml alone changes what the running service does', async (t) => 
   const statusAt = async (path: string, method = 'GET') => (await send(service.url, { path, method })).status;
   for (const path of ['/live.z/1/x', '/live.z/1/x?y=/z']) t.equal(await statusAt(path), 200, path);
   t.equal(await statusAt('/live.z/1/x', 'PUT'), 405);
-  for (const path of ['/livezz/1/x', '/live.z//x', '/live.z/1/2/x', '/live.z/1/x/']) t.equal(await statusAt(path), 404, path);
+  for (const path of ['/livezz/1/x', '/live.z//x', '/live.z/1/2/x', '/live.z/1/x/'])
+    t.equal(await statusAt(path), 404, path);
   t.equal((await send(service.url, { path: '/livez' })).status, 404);
 });
 

@@ -4,11 +4,12 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { setTimeout as wait } from 'node:timers/promises';
 import { promisify } from 'node:util';
-import { PrismaBetterSqlite3 } from '@prisma/adapter-better-sqlite3';
 import { PrismaPg } from '@prisma/adapter-pg';
 import type { SqlDriverAdapter } from '@prisma/driver-adapter-utils';
+import Sqlite from 'libsql';
 import t, { type Test } from 'tap';
 import { run, start } from '../test/support/executable.js';
+import { lockSqlite } from '../test/support/lock-sqlite.js';
 import { FORM, send } from '../test/support/send.js';
 import { SECRET } from '../test/support/service.js';
 import { startTemporaryPostgresql } from '../test/support/temporary-postgresql.js';
@@ -197,22 +198,23 @@ t.test('SQLite', async (t) => {
 
   t.test('refuses to write', async (t) => {
     // A file system can't be made read-only under a process that writes to it, so a trigger stands in.
-    const other = await new PrismaBetterSqlite3({ url: file }).connect();
+    const other = new Sqlite(file);
     await suffer(t, `file:${file}`, {
-      begin: () =>
-        other.executeScript(`CREATE TRIGGER read_only BEFORE INSERT ON throttle_counters
+      begin: async () =>
+        other.exec(`CREATE TRIGGER read_only BEFORE INSERT ON throttle_counters
           BEGIN SELECT RAISE(FAIL, 'attempt to write a readonly database'); END`),
-      end: () => other.executeScript('DROP TRIGGER read_only'),
+      end: async () => other.exec('DROP TRIGGER read_only'),
     });
-    await other.dispose();
+    other.close();
   });
 
   t.test('is locked by another process', async (t) => {
-    const other = await new PrismaBetterSqlite3({ url: file }).connect();
+    let unlock = () => {};
     await suffer(t, `file:${file}`, {
-      begin: () => other.executeScript('BEGIN IMMEDIATE'),
-      end: () => other.executeScript('ROLLBACK'),
+      begin: async () => {
+        unlock = lockSqlite(file);
+      },
+      end: async () => unlock(),
     });
-    await other.dispose();
   });
 });

@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { text } from 'node:stream/consumers';
 import { setTimeout as wait } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { PrismaBetterSqlite3 } from '@prisma/adapter-better-sqlite3';
+import { PrismaLibSql } from '@prisma/adapter-libsql';
 import t from 'tap';
 import { PROVIDERS } from '#built/database/database-url.js';
 import { readMigrations } from '#built/database/migrations.js';
@@ -66,7 +66,7 @@ t.test(`${KILLS} kills of a service, and of users commands, under writes`, async
   t.equal((await send(service.url, { path: '/readyz' })).status, 200, 'the database opens, and can be written to');
   service.kill('SIGTERM');
   await service.exited;
-  const connection = await new PrismaBetterSqlite3({ url: `${cwd}/data/sessions.db` }).connect();
+  const connection = await new PrismaLibSql({ url: `file:${cwd}/data/sessions.db` }).connect();
   t.teardown(() => connection.dispose());
   const query = async (sql: string) => (await connection.queryRaw({ sql, args: [], argTypes: [] })).rows;
   t.same(await query('PRAGMA integrity_check'), [['ok']]);

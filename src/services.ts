@@ -1,7 +1,8 @@
 import type { Contract } from './contract/contract.js';
 import type { MayBeUnavailable, OperationId } from './contract/handler.js';
-import { type Database, LOGIN_TIMEOUT, openDatabase } from './database/database.js';
+import { type Database, openDatabase } from './database/database.js';
 import type { DatabaseUrl } from './database/database-url.js';
+import type { DatabaseReplaced } from './database/sqlite-file.js';
 import { createHashQueue, type HashQueue, type HashQueueLimits } from './passwords/hash-queue.js';
 import { createPasswordUpgrades, type PasswordUpgrades } from './passwords/password-upgrades.js';
 import { createPasswords, type Hashing, type Passwords } from './passwords/passwords.js';
@@ -19,6 +20,8 @@ export type Services = {
   passwordUpgrades: PasswordUpgrades;
   hashQueue: HashQueue;
   throttle: Throttle;
+  /** Milliseconds from its arrival within which a login is answered, without its hash. */
+  loginTimeout: number;
   /** Finishes deferred writes, and closes the database. */
   close(): Promise<void>;
 };
@@ -44,6 +47,8 @@ export type ServicesOptions = {
   log: Log;
   metrics: Metrics | undefined;
   tracing: Tracing | undefined;
+  /** See Services. */
+  loginTimeout?: number;
   /** Milliseconds since the epoch. */
   now?: () => number;
 };
@@ -51,9 +56,13 @@ export type ServicesOptions = {
 export type DatabaseOptions = {
   databaseUrl: DatabaseUrl;
   databasePoolMax: number;
-  /** Milliseconds for each query of a login. */
-  databaseTimeout?: number;
+  onDatabaseReplaced?: (error: DatabaseReplaced) => void;
 };
+
+/** Milliseconds: a login that waits for neither is answered at once. A longer wait for a hash may be configured. */
+const LOGIN_TIMEOUT = 3_000;
+/** Milliseconds that are left for the database after the longest wait for a hash. */
+const AFTER_WAIT = 1_000;
 
 type Log = Record<'info' | 'warn' | 'error', (fields: object, message: string) => void>;
 
@@ -63,14 +72,19 @@ type Log = Record<'info' | 'warn' | 'error', (fields: object, message: string) =
  * @throws DatabaseUnavailable
  */
 export async function openServices(options: ServicesOptions & DatabaseOptions): Promise<Services> {
-  const { databaseUrl, databasePoolMax, databaseTimeout = LOGIN_TIMEOUT, metrics, tracing } = options;
+  const { databaseUrl, databasePoolMax, onDatabaseReplaced, metrics, tracing } = options;
   const database = await openDatabase(databaseUrl, {
-    timeout: databaseTimeout,
+    timeout: loginTimeoutOf(options),
     poolMax: databasePoolMax,
     onFailure: metrics?.databaseFailed,
+    onReplaced: onDatabaseReplaced,
     observe: tracing && ((query, run) => tracing.inDatabaseSpan({ system: databaseUrl.provider, ...query }, run)),
   });
   return createServices(database, options);
+}
+
+function loginTimeoutOf({ loginTimeout, hashQueue }: ServicesOptions): number {
+  return loginTimeout ?? Math.max(LOGIN_TIMEOUT, hashQueue.maxWait + AFTER_WAIT);
 }
 
 /** Makes the services on an open database, with metrics and traces. */
@@ -88,6 +102,7 @@ export function createServices(database: Database, options: ServicesOptions): Se
     passwordUpgrades,
     hashQueue,
     throttle,
+    loginTimeout: loginTimeoutOf(options),
     async close() {
       await passwordUpgrades.finished();
       await throttle.flush().catch((err) => log.warn({ err }, 'known addresses are lost'));

@@ -7,7 +7,8 @@ import { migrate } from '../database/migrate.js';
  * @throws ConfigError, DatabaseUnavailable
  */
 export async function migrateDatabase(env: NodeJS.ProcessEnv): Promise<void> {
-  const applied = await migrate(readConfig(env, { issuesTokens: false }).databaseUrl);
+  const { databaseUrl } = readConfig(env, { issuesTokens: false });
+  const applied = await migrate(databaseUrl, (message) => console.error(`warning: ${message}`));
   for (const name of applied) console.log(`applied ${name}`);
   if (applied.length === 0) console.log('nothing to apply');
 }

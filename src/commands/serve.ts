@@ -6,6 +6,7 @@ import { buildApp } from '../app.js';
 import { readConfig } from '../config/config.js';
 import { loadContract } from '../contract/contract.js';
 import { migrate } from '../database/migrate.js';
+import { DatabaseReplaced } from '../database/sqlite-file.js';
 import { ExpectedError } from '../errors/expected-error.js';
 import { openServices } from '../services.js';
 import { createLog } from '../telemetry/log.js';
@@ -37,13 +38,16 @@ export async function serve(env: NodeJS.ProcessEnv): Promise<string> {
   keepHeapSmall();
   const contract = loadContract();
   const log = await createLog(config.logLevel);
-  for (const name of await migrate(config.databaseUrl)) log.info(`applied migration ${name}`);
+  const warn = (message: string) => log.warn(message);
+  for (const name of await migrate(config.databaseUrl, warn)) log.info(`applied migration ${name}`);
   const jwtSecret = await readJwtSecret(config);
   const metrics = config.metrics && (await import('../telemetry/metrics.js')).createMetrics(contract);
   const tracing =
     config.tracing &&
     (await (await import('../telemetry/tracing.js')).startTracing(config.tracing, contract.version, log));
-  const services = await openServices({ ...config, contract, jwtSecret, log, metrics, tracing });
+  const replaced = new AbortController();
+  const onDatabaseReplaced = (error: DatabaseReplaced) => replaced.abort(error);
+  const services = await openServices({ ...config, contract, jwtSecret, log, metrics, tracing, onDatabaseReplaced });
   const app = await buildApp({ contract, config, services, jwtSecret, log, metrics, tracing });
   let metricsServer: MetricsServer | undefined;
   const close = async () => {
@@ -55,7 +59,7 @@ export async function serve(env: NodeJS.ProcessEnv): Promise<string> {
   };
   // Before the log says that it listens: then it may be stopped at once.
   started();
-  const { uninstall } = stopOnSignal(app, close, config.shutdownDelaySeconds * 1_000);
+  const { uninstall } = stopOnSignal(app, close, config.shutdownDelaySeconds * 1_000, replaced.signal);
   const rotateSecret = (secret: string) => {
     tokensOf(app).rotateSecret(secret);
     // As a restart would: instances that key counters by different secrets would give a guesser a budget each.
@@ -119,8 +123,11 @@ function hasTerminal(): boolean {
   }
 }
 
-/** @param delay - milliseconds until the service stops listening */
-function stopOnSignal(app: FastifyInstance, close: () => Promise<void>, delay: number) {
+/**
+ * @param delay - milliseconds until the service stops listening
+ * @param replaced - aborts with DatabaseReplaced, which stops the service too
+ */
+function stopOnSignal(app: FastifyInstance, close: () => Promise<void>, delay: number, replaced: AbortSignal) {
   const underNpm = process.env.npm_lifecycle_event !== undefined;
   let lastSigint = Number.NEGATIVE_INFINITY;
   process.on('SIGINT', () => {
@@ -130,9 +137,17 @@ function stopOnSignal(app: FastifyInstance, close: () => Promise<void>, delay: n
     process.emit('SIGTERM', 'SIGTERM');
   });
   const options = { delay: delay + STOP_TIMEOUT, logger: app.log, skip: ['SIGINT' as const, 'SIGHUP' as const] };
-  return closeWithGrace(options, async ({ signal, err }) => {
+  const running = closeWithGrace(options, async ({ signal, err }) => {
     if (err) app.log.fatal({ err }, err.message);
     if (signal) app.log.info('stopping: finishing the requests in flight');
     await close();
+    if (replaced.reason instanceof DatabaseReplaced) process.exit(replaced.reason.exitCode);
   });
+  const stop = () => {
+    app.log.fatal(String(replaced.reason.message));
+    running.close();
+  };
+  if (replaced.aborted) stop();
+  else replaced.addEventListener('abort', stop, { once: true });
+  return running;
 }

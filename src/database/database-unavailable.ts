@@ -2,6 +2,9 @@ import { type DriverAdapterError, isDriverAdapterError } from '@prisma/driver-ad
 import { HttpError } from '../errors/http-error.js';
 import { type DatabaseUrl, redactedUrl } from './database-url.js';
 
+/** The reason where a deadline has passed. */
+export const NO_ANSWER = 'no answer in time';
+
 /** A query has failed; the caller may try again. The reason is in `cause`. */
 export class DatabaseUnavailable extends HttpError {
   constructor(url: DatabaseUrl, cause: unknown) {
@@ -10,8 +13,9 @@ export class DatabaseUnavailable extends HttpError {
   }
 }
 
+/** SQLITE_BUSY, in the driver's words and in its adapter's. */
 export function isBusy(error: unknown): boolean {
-  return codeOf(error) === 'SQLITE_BUSY';
+  return ['SQLITE_BUSY', '5'].includes(String(codeOf(error)));
 }
 
 /** PostgreSQL's invalid_password, and invalid_authorization_specification: there is no such role. */

@@ -1,18 +1,18 @@
 import { randomUUID } from 'node:crypto';
-import { setTimeout as wait } from 'node:timers/promises';
-import { type Connection, connectPostgresql, connectSqlite } from './connections.js';
-import { DatabaseUnavailable, isBusy, isRefused } from './database-unavailable.js';
+import { createDeadline, type Deadline, within } from '../errors/deadline.js';
+import { type Client, createClient } from './client.js';
+import { DatabaseUnavailable, NO_ANSWER } from './database-unavailable.js';
 import type { DatabaseUrl } from './database-url.js';
-import { createFindForLogin, type FindForLogin } from './find-for-login.js';
+import { createRunQuery, type RunQuery, type RunQueryOptions } from './run-query.js';
+import { createFileCheck } from './sqlite-file.js';
 import { createThrottleCounters, type ThrottleCounters } from './throttle-counters.js';
 import { createUsers, type Users } from './users.js';
 
 export type Database = {
-  findForLogin: FindForLogin;
   users: Users;
   throttleCounters: ThrottleCounters;
-  /** Throws DatabaseUnavailable where the database does not answer, or can't be written to. */
-  ping(): Promise<void>;
+  /** Throws DatabaseUnavailable where the database does not answer, lacks a table, or can't be written to. */
+  ping(deadline?: Deadline): Promise<void>;
   /**
    * Changes to another URL of the same database. Open connections are closed once their queries have ended. Where it throws
    * DatabaseUnavailable, nothing has changed.
@@ -21,27 +21,19 @@ export type Database = {
   close(): Promise<void>;
 };
 
-/** Milliseconds for each query of a login: it has two, and is answered within 3 s. */
-export const LOGIN_TIMEOUT = 1_400;
 /** Milliseconds for each query of a command. */
 const COMMAND_TIMEOUT = 30_000;
-/** Milliseconds between retries while another process has SQLite's lock. */
-const SQLITE_BUSY_RETRY = 10;
-/** Milliseconds between retries while PostgreSQL refuses the password. */
-const REFUSED_RETRY = 50;
+/** Milliseconds for a ping. */
+const PING_TIMEOUT = 1_400;
 /** Milliseconds for which the answer to a ping is used again. */
 const PING_LIFETIME = 500;
 
-export type DatabaseOptions = {
-  /** Milliseconds for each query of a login. */
-  timeout?: number;
+export type DatabaseOptions = Partial<RunQueryOptions> & {
   /** Connections to PostgreSQL; the driver's default unless given. */
   poolMax?: number;
-  /** Called each time that a query has failed. */
-  onFailure?: (() => void) | undefined;
-  /** Runs a query of a login, for traces. */
-  observe?: (<T>(query: { operation: string; table: string }, run: () => Promise<T>) => Promise<T>) | undefined;
 };
+
+type Connection = { url: DatabaseUrl; client: Client; checkFile: () => void };
 
 /**
  * Opens a database whose migrations have been applied.
@@ -50,71 +42,79 @@ export type DatabaseOptions = {
  */
 export async function openDatabase(
   url: DatabaseUrl,
-  { timeout = COMMAND_TIMEOUT, poolMax, onFailure, observe = (_query, run) => run() }: DatabaseOptions = {},
+  { timeout = COMMAND_TIMEOUT, poolMax, ...options }: DatabaseOptions = {},
 ): Promise<Database> {
-  let current = url;
-  const run = async <T>(query: () => Promise<T>, deadline = timeout, to = current): Promise<T> => {
-    try {
-      return await withinDeadline(deadline, query);
-    } catch (error) {
-      onFailure?.();
-      throw new DatabaseUnavailable(to, error);
-    }
-  };
-  const connect = (to: DatabaseUrl) =>
-    run(
-      () => (to.provider === 'sqlite' ? connectSqlite(to.file) : connectPostgresql(to.href, timeout, poolMax)),
-      timeout,
-      to,
-    );
   let connection = await connect(url);
-  let findForLogin = createFindForLogin(connection.queries);
+  const run = createRunQuery(() => connection, { timeout, ...options });
+  const throttleCounters = createThrottleCounters(run);
   const retired = new Map<Connection, NodeJS.Timeout>();
-  const throttleCounters = createThrottleCounters((sql, observed) => {
-    const execute = () => run(() => connection.queries.execute(sql));
-    return observed ? observe(observed, execute) : execute();
-  });
   // A row for each instance: those that write the same row would wait for each other.
   const pingRow = [{ key: `ping:${randomUUID()}`, expiresAt: Date.now() }];
-  const newPing = () => createPing(() => throttleCounters.reset(pingRow));
+  const newPing = () =>
+    createPing(async () => {
+      const deadline = createDeadline(Math.min(timeout, PING_TIMEOUT));
+      await Promise.all([probe(run, deadline), throttleCounters.reset(pingRow, deadline)]);
+    });
   let ping = newPing();
 
-  function retire(old: Connection): void {
-    retired.delete(old);
-    old.close().catch(() => {});
+  async function connect(to: DatabaseUrl): Promise<Connection> {
+    const checkFile = to.provider === 'sqlite' ? createFileCheck(to.file) : () => {};
+    const opened = { url: to, client: await createClient(to, { timeout, poolMax }), checkFile };
+    try {
+      await probe(createRunQuery(() => opened, { timeout, ...options }));
+      return opened;
+    } catch (error) {
+      await disconnect(opened);
+      throw error;
+    }
   }
 
   return {
-    findForLogin: (...args) => observe({ operation: 'SELECT', table: 'users' }, () => run(() => findForLogin(...args))),
-    users: createUsers(
-      (sql) => run(() => connection.queries.execute(sql)),
-      // The first of these loads Prisma's client.
-      (query) => run(async () => query((await connection.openClient()).user), COMMAND_TIMEOUT),
-    ),
+    users: createUsers(run),
     throttleCounters,
-    ping: () => ping(),
+    ping: (deadline) => {
+      const tooLate = () => new DatabaseUnavailable(connection.url, NO_ANSWER);
+      return deadline ? within(deadline, ping, tooLate) : ping();
+    },
     async reconnect(next) {
       const opened = await connect(next);
       try {
-        const { reset } = createThrottleCounters((sql) => run(() => opened.queries.execute(sql), timeout, next));
-        await reset(pingRow);
+        await createThrottleCounters(createRunQuery(() => opened, { timeout, ...options })).reset(pingRow);
       } catch (error) {
-        retire(opened);
+        await disconnect(opened);
         throw error;
       }
+      const old = connection;
+      const retire = () => retired.delete(old) && disconnect(old);
       // By then all queries on it have ended.
-      retired.set(connection, setTimeout(retire, 2 * timeout, connection).unref());
+      retired.set(old, setTimeout(retire, 2 * timeout).unref());
       connection = opened;
-      findForLogin = createFindForLogin(opened.queries);
-      current = next;
       // Drops the old connection's answer.
       ping = newPing();
     },
     async close() {
       for (const timer of retired.values()) clearTimeout(timer);
-      await Promise.all([connection, ...retired.keys()].map((open) => open.close()));
+      await Promise.all([connection, ...retired.keys()].map(disconnect));
     },
   };
+}
+
+/** Fails where a table is missing. */
+async function probe(run: RunQuery, deadline?: Deadline): Promise<void> {
+  const users = { operation: 'SELECT', table: 'users' };
+  await run(users, ({ user }) => user.findFirst({ select: { id: true } }), deadline);
+  const counters = { operation: 'SELECT', table: 'throttle_counters' };
+  await run(counters, ({ throttleCounter }) => throttleCounter.findFirst({ select: { key: true } }), deadline);
+}
+
+async function disconnect({ client, checkFile }: Connection): Promise<void> {
+  try {
+    checkFile();
+  } catch {
+    // SQLite leaves the write-ahead log of a file that is gone: empty, it can't be applied to the file that replaces it.
+    await client.$queryRaw`PRAGMA wal_checkpoint(TRUNCATE)`.catch(() => {});
+  }
+  await client.$disconnect().catch(() => {});
 }
 
 /** Writes at most once per PING_LIFETIME: each login pings, and anybody may ask for readiness. */
@@ -130,29 +130,4 @@ function createPing(write: () => Promise<void>): () => Promise<void> {
     });
     return ping.answer;
   };
-}
-
-/**
- * Retries while SQLite is locked: its own busy timeout would block the event loop. And while PostgreSQL refuses the role's
- * password, which has just been changed: an open connection may be free next time.
- */
-async function withinDeadline<T>(timeout: number, query: () => Promise<T>): Promise<T> {
-  const deadline = performance.now() + timeout;
-  let timer: NodeJS.Timeout | undefined;
-  const tooLate = new Promise<never>((_resolve, reject) => {
-    timer = setTimeout(() => reject(new Error(`no answer within ${timeout} ms`)), timeout);
-  });
-  try {
-    for (;;) {
-      try {
-        return await Promise.race([query(), tooLate]);
-      } catch (error) {
-        const retryAfter = isBusy(error) ? SQLITE_BUSY_RETRY : isRefused(error) ? REFUSED_RETRY : undefined;
-        if (retryAfter === undefined || performance.now() > deadline) throw error;
-        await Promise.race([wait(retryAfter), tooLate]);
-      }
-    }
-  } finally {
-    clearTimeout(timer);
-  }
 }

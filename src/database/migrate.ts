@@ -1,53 +1,118 @@
-import { mkdir } from 'node:fs/promises';
+import { statSync } from 'node:fs';
+import { stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import type Sqlite from 'libsql';
+import { ConfigError } from '../errors/config-error.js';
 import { ExpectedError } from '../errors/expected-error.js';
 import { DatabaseUnavailable } from './database-unavailable.js';
 import type { DatabaseUrl } from './database-url.js';
 import { applyMigrations, type Row } from './migrations.js';
+import { createPrivateDirectory, createPrivateFile } from './private-file.js';
+import { identityOf } from './sqlite-file.js';
 
 /** Milliseconds for a connection to PostgreSQL. */
 const CONNECTION_TIMEOUT = 5_000;
 /** Milliseconds for another instance's migrations. */
 const SQLITE_MIGRATION_TIMEOUT = 60_000;
 
+/** A database was at the path, and is missing. */
+class DatabaseMissing extends ExpectedError {
+  /** sysexits.h: EX_TEMPFAIL. It may be about to be restored. */
+  override readonly exitCode = 75;
+}
+
+type Warn = (message: string) => void;
+
 /**
  * Brings the database up to the newest migration; instances that start at once wait for one another.
  *
+ * @param warn - told what the operator should change
  * @returns the names of the migrations that were applied now
- * @throws DatabaseUnavailable, or another ExpectedError where the database contradicts a migration
+ * @throws DatabaseUnavailable, ConfigError, or another ExpectedError where the database contradicts a migration
  */
-export async function migrate(url: DatabaseUrl): Promise<string[]> {
+export async function migrate(url: DatabaseUrl, warn: Warn = () => {}): Promise<string[]> {
   try {
-    return url.provider === 'sqlite' ? await migrateSqlite(url.file) : await migratePostgresql(url.href);
+    return url.provider === 'sqlite' ? await migrateSqlite(url.file, warn) : await migratePostgresql(url.href, warn);
   } catch (error) {
     throw error instanceof ExpectedError ? error : new DatabaseUnavailable(url, error);
   }
 }
 
-async function migrateSqlite(file: string): Promise<string[]> {
-  const { default: Sqlite } = await import('better-sqlite3');
-  // It holds digests.
-  await mkdir(dirname(file), { recursive: true, mode: 0o700 });
+async function migrateSqlite(file: string, warn: Warn): Promise<string[]> {
+  const { default: Sqlite } = await import('libsql');
+  const lockFile = `${file}-migration-lock`;
+  await createPrivateDirectory(dirname(file));
+  await createPrivateFile(lockFile, file);
   // Earlier versions lock this file while they migrate. The system drops the lock when a process dies.
-  const lock = new Sqlite(`${file}-migration-lock`, { timeout: SQLITE_MIGRATION_TIMEOUT });
-  let database: InstanceType<typeof Sqlite> | undefined;
+  const lock = new Sqlite(lockFile, { timeout: SQLITE_MIGRATION_TIMEOUT });
+  let database: Sqlite.Database | undefined;
   try {
     lock.exec('BEGIN EXCLUSIVE');
+    refuseMissingOrReplaced(file, lockFile, lock);
+    await createPrivateFile(file, file);
+    await warnIfReadable(file, warn);
     const opened = new Sqlite(file, { timeout: SQLITE_MIGRATION_TIMEOUT });
     database = opened;
     // WAL also for a restored copy: VACUUM INTO does not keep it. Migrations rebuild tables that foreign keys refer to.
     opened.exec('PRAGMA journal_mode = WAL; PRAGMA foreign_keys = OFF');
-    return await applyMigrations('sqlite', {
+    const applied = await applyMigrations('sqlite', {
       run: async (script) => opened.exec(script),
-      query: async (sql) => opened.prepare<[], Row>(sql).all(),
+      query: async (sql) => opened.prepare<[]>(sql).all() as Row[],
     });
+    rememberFile(file, lock);
+    return applied;
   } finally {
-    database?.close();
-    lock.close();
+    for (const open of [database, lock]) if (open) close(open);
   }
 }
 
-async function migratePostgresql(href: string): Promise<string[]> {
+/** The driver closes a connection in a transaction only once it is garbage. */
+function close(database: Sqlite.Database): void {
+  if (database.inTransaction) database.exec('ROLLBACK');
+  database.close();
+}
+
+/** The lock's file remembers which file was migrated last. */
+function rememberedFile(lock: Sqlite.Database): unknown {
+  const [table] = lock.prepare("SELECT 1 FROM sqlite_master WHERE name = 'migrated_file'").all();
+  const [row] = table ? lock.prepare('SELECT identity FROM migrated_file').raw().all() : [];
+  return Array.isArray(row) ? row[0] : undefined;
+}
+
+function rememberFile(file: string, lock: Sqlite.Database): void {
+  const identity = identityOf(file);
+  if (identity === undefined || identity === rememberedFile(lock)) return;
+  lock.exec('CREATE TABLE IF NOT EXISTS migrated_file (identity TEXT NOT NULL); DELETE FROM migrated_file');
+  lock.prepare('INSERT INTO migrated_file VALUES (?)').run([identity]);
+  lock.exec('COMMIT');
+}
+
+/** An empty database would answer 401 to everybody. A write-ahead log would be applied to a file that it does not belong to. */
+function refuseMissingOrReplaced(file: string, lockFile: string, lock: Sqlite.Database): void {
+  const migrated = rememberedFile(lock);
+  const found = identityOf(file);
+  const log = `${file}-wal`;
+  const hasLog = (statSync(log, { throwIfNoEntry: false })?.size ?? 0) > 0;
+  if (found === undefined && (migrated !== undefined || hasLog)) {
+    throw new DatabaseMissing(
+      `${file} is missing, and a database was there: restore it, or remove ${lockFile} and ${log} to begin with an empty one`,
+    );
+  }
+  if (migrated !== undefined && found !== migrated && hasLog) {
+    throw new ConfigError([
+      `DATABASE_URL: ${file} has been replaced, but ${log} is there: remove it, or remove ${lockFile} if both files belong together`,
+    ]);
+  }
+}
+
+/** Where others may enter the directory and read the file. */
+async function warnIfReadable(file: string, warn: Warn): Promise<void> {
+  const [{ mode }, directory] = await Promise.all([stat(file), stat(dirname(file))]);
+  const isReadable = (mode & 0o044) !== 0 && (directory.mode & 0o011) !== 0;
+  if (isReadable) warn(`other users of this machine may read the digests in ${file}: chmod 600 ${file}`);
+}
+
+async function migratePostgresql(href: string, warn: Warn): Promise<string[]> {
   const { default: pg } = await import('pg');
   // No statement timeout: a migration may take long.
   const client = new pg.Client({ connectionString: href, connectionTimeoutMillis: CONNECTION_TIMEOUT });
@@ -55,11 +120,18 @@ async function migratePostgresql(href: string): Promise<string[]> {
   client.on('error', () => {});
   try {
     await client.connect();
-    return await applyMigrations('postgresql', {
-      run: (script) => client.query(script),
-      query: async (sql) => (await client.query<Row>(sql)).rows,
-    });
+    const query = async (sql: string) => (await client.query<Row>(sql)).rows;
+    const [encoding] = await query('SHOW server_encoding');
+    checkEncoding(encoding?.server_encoding, warn);
+    return await applyMigrations('postgresql', { run: (script) => client.query(script), query });
   } finally {
     await client.end();
   }
+}
+
+/** Emails may have any character of Unicode. */
+function checkEncoding(encoding: unknown, warn: Warn): void {
+  if (encoding === 'SQL_ASCII') warn('the database has the encoding SQL_ASCII, which checks no text: use UTF8');
+  else if (encoding !== 'UTF8')
+    throw new ConfigError([`DATABASE_URL: the database has the encoding ${encoding}, and must have UTF8`]);
 }

@@ -1,14 +1,19 @@
-import sql, { join, type Sql } from 'sql-template-tag';
+import sql, { join } from 'sql-template-tag';
+import type { Deadline } from '../errors/deadline.js';
+import type { Client } from './client.js';
+import type { RunQuery } from './run-query.js';
 
 /** Failures that count until `expiresAt`, in milliseconds since the epoch. */
 export type Counter = { failures: number; expiresAt: number };
 
 export type ThrottleCounters = {
+  /** Reads the counters that have not expired, by key. */
+  read(keys: string[], now: number, deadline?: Deadline): Promise<Map<string, Counter>>;
   /** Counts one more failure on each key. A counter that has expired starts again. */
-  countFailure(counts: Count[], now: number): Promise<void>;
+  countFailure(counts: Count[], now: number, deadline?: Deadline): Promise<void>;
   /** Sets counters to no failures. */
-  reset(counters: { key: string; expiresAt: number }[]): Promise<void>;
-  remove(key: string): Promise<void>;
+  reset(counters: { key: string; expiresAt: number }[], deadline?: Deadline): Promise<void>;
+  remove(key: string, deadline?: Deadline): Promise<void>;
   /** Removes some expired counters, and returns how many. */
   removeExpired(now: number): Promise<number>;
 };
@@ -24,14 +29,18 @@ export type Count = {
 /** Rows that one statement removes: meanwhile it holds SQLite's only lock, and the event loop. */
 const ROWS_AT_A_TIME = 500;
 
-const TABLE = 'throttle_counters';
+export function createThrottleCounters(runQuery: RunQuery): ThrottleCounters {
+  const run = <T>(operation: string, query: (client: Client) => Promise<T>, deadline?: Deadline) =>
+    runQuery({ operation, table: 'throttle_counters' }, query, deadline);
 
-/** @param execute - returns how many rows were changed; a query of a login is observed */
-export function createThrottleCounters(
-  execute: (sql: Sql, observed?: { operation: string; table: string }) => Promise<number>,
-): ThrottleCounters {
   return {
-    async countFailure(counts, now) {
+    async read(keys, now, deadline) {
+      const where = { key: { in: keys } };
+      const rows = await run('SELECT', ({ throttleCounter }) => throttleCounter.findMany({ where }), deadline);
+      const counters = rows.map(({ key, failures, expiresAt }) => ({ key, failures, expiresAt: Number(expiresAt) }));
+      return new Map(counters.filter(({ expiresAt }) => expiresAt > now).map((counter) => [counter.key, counter]));
+    },
+    async countFailure(counts, now, deadline) {
       const rows = sortedByKey(counts).map(({ key, expiresAt }) => sql`(${key}, 1, ${BigInt(expiresAt)})`);
       const extended = ['', ...counts.filter((count) => count.extends).map(({ key }) => key)];
       const query = sql`
@@ -42,22 +51,23 @@ export function createThrottleCounters(
             WHEN counter.expires_at > ${BigInt(now)} AND counter.key NOT IN (${join(extended)}) THEN counter.expires_at
             ELSE excluded.expires_at
           END`;
-      await execute(query, { operation: 'INSERT', table: TABLE });
+      await run('INSERT', (client) => client.$executeRaw(query), deadline);
     },
-    async reset(counters) {
+    async reset(counters, deadline) {
       const rows = sortedByKey(counters).map(({ key, expiresAt }) => sql`(${key}, 0, ${BigInt(expiresAt)})`);
-      await execute(sql`
+      const query = sql`
         INSERT INTO throttle_counters (key, failures, expires_at) VALUES ${join(rows)}
-        ON CONFLICT (key) DO UPDATE SET failures = 0, expires_at = excluded.expires_at`);
+        ON CONFLICT (key) DO UPDATE SET failures = 0, expires_at = excluded.expires_at`;
+      await run('INSERT', (client) => client.$executeRaw(query), deadline);
     },
-    async remove(key) {
-      await execute(sql`DELETE FROM throttle_counters WHERE key = ${key}`, { operation: 'DELETE', table: TABLE });
+    async remove(key, deadline) {
+      await run('DELETE', ({ throttleCounter }) => throttleCounter.deleteMany({ where: { key } }), deadline);
     },
-    removeExpired: (now) =>
-      execute(sql`
-      DELETE FROM throttle_counters WHERE key IN (
-        SELECT key FROM throttle_counters WHERE expires_at <= ${BigInt(now)} LIMIT ${ROWS_AT_A_TIME}
-      )`),
+    async removeExpired(now) {
+      const where = { expiresAt: { lte: now } };
+      const expired = { where, limit: ROWS_AT_A_TIME };
+      return (await run('DELETE', ({ throttleCounter }) => throttleCounter.deleteMany(expired))).count;
+    },
   };
 }
 

@@ -1,8 +1,7 @@
-import sql from 'sql-template-tag';
-import type { PrismaClient } from '../generated/sqlite/client.js';
+import type { Deadline } from '../errors/deadline.js';
 import { normalizeEmail } from '../text/email.js';
-import { formatTimestamp } from '../text/timestamp.js';
-import type { Execute } from './queries.js';
+import type { Client } from './client.js';
+import type { RunQuery } from './run-query.js';
 
 export type User = { id: number; passwordDigest: string; disabled: boolean };
 export type UserRecord = Omit<User, 'disabled'> & {
@@ -19,7 +18,18 @@ export type UserFilter = {
   disabled?: boolean;
 };
 
+export type FoundForLogin = {
+  user: User | undefined;
+  /** The user's, or another user's; undefined where there are no users. */
+  digest: string | undefined;
+};
+
 export type Users = {
+  /**
+   * Finds the user of a login. For an unknown email the digest is that of the next user in the order of emails, or of the
+   * first one: it then costs as much as a known one, also in a table with digests of many forms.
+   */
+  findForLogin(email: string, deadline?: Deadline): Promise<FoundForLogin>;
   find(key: { id: number } | { email: string }): Promise<UserRecord | undefined>;
   /** Returns the id; undefined where the email is taken. */
   add(email: string, passwordDigest: string): Promise<number | undefined>;
@@ -34,32 +44,51 @@ export type Users = {
   delete(id: number): Promise<boolean>;
 };
 
-/** Runs a query of Prisma's client. */
-export type RunModel = <T>(query: (model: PrismaClient['user']) => Promise<T>) => Promise<T>;
-
 /** Of PostgreSQL's integer. */
 export const MAX_ID = 2_147_483_647;
 
 /** Prisma's code for a broken unique constraint. */
 const UNIQUE_CONSTRAINT_FAILED = 'P2002';
 
-export function createUsers(execute: Execute, run: RunModel): Users {
+const LOGIN_COLUMNS = { id: true, email: true, passwordDigest: true, disabledAt: true };
+
+export function createUsers(runQuery: RunQuery): Users {
+  const run = <T>(operation: string, query: (model: Client['user']) => Promise<T>, deadline?: Deadline) =>
+    runQuery({ operation, table: 'users' }, ({ user }) => query(user), deadline);
+
   return {
+    async findForLogin(emailAsGiven, deadline) {
+      const email = normalizeEmail(emailAsGiven);
+      const nextFrom = (least: string) =>
+        run(
+          'SELECT',
+          (model) =>
+            model.findFirst({ where: { email: { gte: least } }, orderBy: { email: 'asc' }, select: LOGIN_COLUMNS }),
+          deadline,
+        );
+      const next = (await nextFrom(email)) ?? (await nextFrom(''));
+      if (!next) return { user: undefined, digest: undefined };
+      const { id, passwordDigest, disabledAt } = next;
+      const user = { id, passwordDigest, disabled: disabledAt !== null };
+      return { user: next.email === email ? user : undefined, digest: passwordDigest };
+    },
     async find(key) {
       const where = 'id' in key ? key : { email: normalizeEmail(key.email) };
-      return (await run((model) => model.findUnique({ where }))) ?? undefined;
+      return (await run('SELECT', (model) => model.findUnique({ where }))) ?? undefined;
     },
     add(email, passwordDigest) {
       const data = { email: normalizeEmail(email), passwordDigest };
-      return run((model) => model.create({ data, select: { id: true } }).then(({ id }) => id, undefinedIfTaken));
+      return run('INSERT', (model) =>
+        model.create({ data, select: { id: true } }).then(({ id }) => id, undefinedIfTaken),
+      );
     },
-    count: () => run((model) => model.count()),
+    count: () => run('SELECT', (model) => model.count()),
     async list({ after, limit, filter = {} }) {
       const part = normalizeEmail(filter.email ?? '');
       const users: UserRecord[] = [];
       for (let last = after; ; ) {
         const where = { ...whereOf(filter), id: { gt: last } };
-        const page = await run((model) => model.findMany({ where, orderBy: { id: 'asc' }, take: limit }));
+        const page = await run('SELECT', (model) => model.findMany({ where, orderBy: { id: 'asc' }, take: limit }));
         // Prisma's `contains` takes % and _ for wildcards.
         users.push(...page.filter(({ email }) => email.includes(part)));
         last = page.at(-1)?.id ?? last;
@@ -67,13 +96,11 @@ export function createUsers(execute: Execute, run: RunModel): Users {
       }
     },
     async replacePasswordDigest(id, old, passwordDigest) {
-      const changed = await execute(sql`
-        UPDATE users SET password_digest = ${passwordDigest}, updated_at = ${formatTimestamp(Date.now())}
-        WHERE id = ${id} AND password_digest = ${old}`);
-      return changed > 0;
+      const where = { id, passwordDigest: old };
+      return (await run('UPDATE', (model) => model.updateMany({ where, data: { passwordDigest } }))).count > 0;
     },
-    update: async (id, data) => (await run((model) => model.updateMany({ where: { id }, data }))).count > 0,
-    delete: async (id) => (await run((model) => model.deleteMany({ where: { id } }))).count > 0,
+    update: async (id, data) => (await run('UPDATE', (model) => model.updateMany({ where: { id }, data }))).count > 0,
+    delete: async (id) => (await run('DELETE', (model) => model.deleteMany({ where: { id } }))).count > 0,
   };
 }
 

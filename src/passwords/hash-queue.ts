@@ -1,16 +1,11 @@
 import { ClientGone } from '../errors/client-gone.js';
-import { HttpError } from '../errors/http-error.js';
-
-/** Too many hashes are queued. */
-export class Overloaded extends HttpError {
-  constructor(retryAfterSeconds: number) {
-    const message = 'the queue is full, or the wait too long';
-    super(503, '', { retryAfterSeconds, message, log: { outcome: 'overloaded' } });
-  }
-}
+import type { Deadline } from '../errors/deadline.js';
+import { Overloaded } from '../errors/overloaded.js';
 
 /** Who waits for a hash. */
 export type Waiter = {
+  /** Ends the wait for a slot. The hash itself does not count. */
+  deadline: Deadline;
   hasHungUp(): boolean;
   /** Returns a function that removes the listener. */
   onHangUp(listener: () => void): () => void;
@@ -38,8 +33,8 @@ export type HashQueue = {
   /**
    * Runs a task that hashes as soon as there is a slot for it.
    *
-   * @param waiter - leaves the queue by hanging up; a task that runs goes on, and keeps its slot
-   * @throws Overloaded at once, where the task would have to wait too long; ClientGone
+   * @param waiter - leaves the queue by hanging up, or at its deadline; a task that runs goes on, and keeps its slot
+   * @throws Overloaded at once, where the task would have to wait too long, or at the deadline; ClientGone
    */
   run<T>(task: () => Promise<T>, waiter?: Waiter): Promise<T>;
   /** How many tasks run, and how many wait for a slot. */
@@ -65,14 +60,21 @@ export function createHashQueue(
 
   function waitForSlot(waiter?: Waiter): Promise<void> {
     return new Promise((resolve, reject) => {
-      const start = () => {
+      const stopWaiting = () => {
         stopListening?.();
+        clearTimeout(timer);
+      };
+      const start = () => {
+        stopWaiting();
         resolve();
       };
-      const stopListening = waiter?.onHangUp(() => {
+      const leave = (error: Error) => {
         queue = queue.filter((waiting) => waiting !== start);
-        reject(new ClientGone());
-      });
+        stopWaiting();
+        reject(error);
+      };
+      const stopListening = waiter?.onHangUp(() => leave(new ClientGone()));
+      const timer = waiter && setTimeout(() => leave(new Overloaded()), waiter.deadline.remaining());
       queue.push(start);
     });
   }
@@ -92,7 +94,8 @@ export function createHashQueue(
       return undefined;
     }
     const wait = expectedWait();
-    if (queue.length >= maxQueue || wait > maxWait) throw new Overloaded(Math.max(1, Math.ceil(wait / 1000)));
+    const longest = Math.min(maxWait, waiter?.deadline.remaining() ?? maxWait);
+    if (queue.length >= maxQueue || wait > longest) throw new Overloaded(Math.max(1, Math.ceil(wait / 1000)));
     return waitForSlot(waiter);
   }
 
@@ -105,6 +108,7 @@ export function createHashQueue(
       return await observe('hash', task);
     } finally {
       const took = now() - started;
+      waiter?.deadline.extend(took);
       meanDuration = meanDuration === 0 ? took : meanDuration + WEIGHT_OF_LAST * (took - meanDuration);
       releaseSlot();
       onHashed?.({ waited: started - arrived, took });

@@ -1,5 +1,6 @@
 import type { User, Users } from '../database/users.js';
-import { type HashQueue, Overloaded } from './hash-queue.js';
+import { Overloaded } from '../errors/overloaded.js';
+import type { HashQueue } from './hash-queue.js';
 import { type Passwords, PasswordTooLong } from './passwords.js';
 
 export type PasswordUpgrades = {

@@ -1,3 +1,6 @@
+import type { Deadline } from '../errors/deadline.js';
+import { Overloaded } from '../errors/overloaded.js';
+
 /** A key that attempts are counted under, and how many may be in flight. */
 export type Place = { key: string; limit: number };
 
@@ -9,21 +12,28 @@ export type Pass = {
   hasFailures(key: string): boolean;
 };
 
+/** An attempt that wants to pass the gate. */
+export type Attempt<Found> = {
+  places: readonly Place[];
+  /** Ends the wait for room. */
+  deadline: Deadline;
+  /** Reads the counters. */
+  read(): Promise<Found>;
+  /**
+   * How many may be in flight under each place by what has been read, this one included; throws where the attempt is
+   * refused.
+   */
+  roomFor(found: Found): number[];
+};
+
 export type Gate = {
   /**
    * Runs an attempt as soon as there is room under all of its keys. At most as many are in flight as could all fail within
    * the limits. The others wait, so parallel guesses can't exceed them.
    *
-   * @param read - reads the counters
-   * @param roomFor - how many may be in flight under each place by what has been read, this one included; throws where
-   *   the attempt is refused
+   * @throws Overloaded at the deadline
    */
-  pass<Found, Result>(
-    places: readonly Place[],
-    read: () => Promise<Found>,
-    roomFor: (found: Found) => number[],
-    work: (found: Found, pass: Pass) => Promise<Result>,
-  ): Promise<Result>;
+  pass<Found, Result>(attempt: Attempt<Found>, work: (found: Found, pass: Pass) => Promise<Result>): Promise<Result>;
 };
 
 /** What this process knows of a key before the database does. */
@@ -51,11 +61,11 @@ export function createGate(): Gate {
   }
 
   return {
-    async pass(places, read, roomFor, work) {
-      const entries = places.map(enter);
+    async pass(attempt, work) {
+      const entries = attempt.places.map(enter);
       let admitted = false;
       try {
-        const found = await admit(entries, read, roomFor);
+        const found = await admit(entries, attempt);
         admitted = true;
         return await work(found, {
           countFailure() {
@@ -70,11 +80,7 @@ export function createGate(): Gate {
   };
 }
 
-async function admit<Found>(
-  entries: Entry[],
-  read: () => Promise<Found>,
-  roomFor: (found: Found) => number[],
-): Promise<Found> {
+async function admit<Found>(entries: Entry[], { deadline, read, roomFor }: Attempt<Found>): Promise<Found> {
   let woken: Tally | undefined;
   try {
     for (;;) {
@@ -92,14 +98,27 @@ async function admit<Found>(
         }
       }
       if (woken !== full.tally) woken?.waiting.shift()?.();
-      const { tally } = full;
-      woken = tally;
-      await new Promise<void>((resolve) => tally.waiting.push(resolve));
+      woken = full.tally;
+      await waitForRoom(woken, deadline);
     }
   } finally {
     // There may be room for another.
     woken?.waiting.shift()?.();
   }
+}
+
+function waitForRoom(tally: Tally, deadline: Deadline): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const wake = () => {
+      clearTimeout(timer);
+      resolve();
+    };
+    const timer = setTimeout(() => {
+      tally.waiting = tally.waiting.filter((waiting) => waiting !== wake);
+      reject(new Overloaded());
+    }, deadline.remaining());
+    tally.waiting.push(wake);
+  });
 }
 
 function failuresIn(entries: Entry[]): number {

@@ -1,5 +1,6 @@
 import type { Database } from '../database/database.js';
 import type { Counter } from '../database/throttle-counters.js';
+import type { Deadline } from '../errors/deadline.js';
 import { HttpError } from '../errors/http-error.js';
 import { createGate } from './gate.js';
 import { createKeyedHashes } from './keys.js';
@@ -15,18 +16,19 @@ export class TooManyFailures extends HttpError {
 }
 
 type Counters = Map<string, Counter>;
+type Who = { email: string; address: string; deadline: Deadline };
 
 export type Throttle = {
   /**
    * Runs an attempt to log in, and counts a failure unless the outcome is `succeeded`. One that throws is not counted.
    *
-   * @param who - the email as it was given, and the client's IPv4 or IPv6 address
-   * @param find - reads the counters that have not expired, by key, and what else the login needs
-   * @throws TooManyFailures, and DatabaseUnavailable where no failure could be counted
+   * @param who - the email as it was given, the client's IPv4 or IPv6 address, and by when it is to be answered
+   * @param find - reads what the login needs, along with the counters
+   * @throws TooManyFailures, Overloaded, and DatabaseUnavailable where no failure could be counted
    */
-  attempt<Found extends { counters: Counters }, Result extends { outcome: string }>(
-    who: { email: string; address: string },
-    find: (counterKeys: string[], now: number) => Promise<Found>,
+  attempt<Found, Result extends { outcome: string }>(
+    who: Who,
+    find: () => Promise<Found>,
     verify: (found: Found) => Promise<Result>,
   ): Promise<Result>;
   /** Stores known addresses that are not stored yet. */
@@ -54,45 +56,49 @@ export function createThrottle(
   let keyedHashes = createKeyedHashes(secret);
 
   return {
-    attempt({ email, address }, find, verify) {
+    attempt({ email, address, deadline }, find, verify) {
       const hashes = keyedHashes(email, address);
       const knownKey = `known:${hashes.both}`;
       const places = rules.map((rule) => ({ rule, key: rule.keyFrom(hashes), limit: rule.limit }));
 
       async function read() {
-        const [found] = await Promise.all([
-          find([knownKey, ...places.map(({ key }) => key)], now()),
+        const [found, stored] = await Promise.all([
+          find(),
+          counters.read([knownKey, ...places.map(({ key }) => key)], now(), deadline),
           // A guess that can't be counted would be free.
-          rules.length > 0 && database.ping(),
+          rules.length > 0 && database.ping(deadline),
         ]);
-        return found;
+        return { found, stored };
       }
 
-      function roomFor({ counters }: { counters: Counters }): number[] {
-        const isKnown = counters.has(knownKey) || knownAddresses.has(knownKey);
-        return places.map(({ rule, key }) => roomUnder(rule, counters.get(key), isKnown, now()));
+      function roomFor(stored: Counters): number[] {
+        const isKnown = stored.has(knownKey) || knownAddresses.has(knownKey);
+        return places.map(({ rule, key }) => roomUnder(rule, stored.get(key), isKnown, now()));
       }
 
       async function fail(): Promise<void> {
         const at = now();
         const counts = places.map(({ rule, key }) => ({ key, extends: rule.extends, expiresAt: at + rule.lifetime }));
-        if (counts.length > 0) await counters.countFailure(counts, at);
+        if (counts.length > 0) await counters.countFailure(counts, at, deadline);
       }
 
-      return gate.pass(places, read, roomFor, async (found, pass) => {
-        const result = await verify(found);
-        if (result.outcome !== 'succeeded') {
-          await fail();
-          pass.countFailure();
+      return gate.pass(
+        { places, deadline, read, roomFor: ({ stored }) => roomFor(stored) },
+        async ({ found, stored }, pass) => {
+          const result = await verify(found);
+          if (result.outcome !== 'succeeded') {
+            await fail();
+            pass.countFailure();
+            return result;
+          }
+          const consecutive = places.find(({ rule }) => rule.forKnown)?.key;
+          if (consecutive && (stored.has(consecutive) || pass.hasFailures(consecutive))) {
+            await counters.remove(consecutive, deadline);
+          }
+          if (rules.length > 0) knownAddresses.remember(knownKey, stored.get(knownKey), now());
           return result;
-        }
-        const consecutive = places.find(({ rule }) => rule.forKnown)?.key;
-        if (consecutive && (found.counters.has(consecutive) || pass.hasFailures(consecutive))) {
-          await counters.remove(consecutive);
-        }
-        if (rules.length > 0) knownAddresses.remember(knownKey, found.counters.get(knownKey), now());
-        return result;
-      });
+        },
+      );
     },
     flush: knownAddresses.flush,
     rotateSecret(changed) {

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
-import { link, readFile, rm, writeFile } from 'node:fs/promises';
+import { link, readFile, rm } from 'node:fs/promises';
 import type { DatabaseUrl } from '../database/database-url.js';
+import { createPrivateFile } from '../database/private-file.js';
 import { ExpectedError } from '../errors/expected-error.js';
 
 /** RFC 7518, section 3.2: a key at least as long as the hash that HS256 makes. */
@@ -19,7 +20,7 @@ export async function readJwtSecret({ jwtSecret, databaseUrl }: JwtSecretOptions
   const file = `${databaseUrl.file}.jwt-secret`;
   // A link is atomic: instances that start at once agree on one secret.
   const candidate = `${file}.${process.pid}`;
-  await writeFile(candidate, randomBytes(32).toString('base64url'), { mode: 0o600, flush: true });
+  await createPrivateFile(candidate, databaseUrl.file, randomBytes(32).toString('base64url'));
   try {
     await link(candidate, file);
   } catch (error) {

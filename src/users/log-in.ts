@@ -1,16 +1,19 @@
 import type { Client } from '../contract/handler.js';
 import type { Database } from '../database/database.js';
+import { createDeadline } from '../errors/deadline.js';
 import type { HashQueue } from '../passwords/hash-queue.js';
 import type { PasswordUpgrades } from '../passwords/password-upgrades.js';
 import type { Passwords } from '../passwords/passwords.js';
 import type { Throttle } from '../throttle/throttle.js';
 
 export type LogInServices = {
-  database: Pick<Database, 'findForLogin'>;
+  database: { users: Pick<Database['users'], 'findForLogin'> };
   throttle: Throttle;
   hashQueue: HashQueue;
   passwords: Pick<Passwords, 'verify'>;
   passwordUpgrades: Pick<PasswordUpgrades, 'add'>;
+  /** Milliseconds from its arrival within which a login is answered, without its hash. */
+  loginTimeout: number;
 };
 
 export const LOGIN_OUTCOMES = ['succeeded', 'unknown_email', 'wrong_password', 'disabled'] as const;
@@ -27,13 +30,14 @@ type LoggedIn =
 export function logIn(
   { email, password }: { email: string; password: string },
   client: Client,
-  { database, throttle, hashQueue, passwords, passwordUpgrades }: LogInServices,
+  { database, throttle, hashQueue, passwords, passwordUpgrades, loginTimeout }: LogInServices,
 ): Promise<LoggedIn> {
+  const deadline = createDeadline(loginTimeout);
   return throttle.attempt(
-    { email, address: client.address },
-    (counterKeys, now) => database.findForLogin(email, counterKeys, now),
+    { email, address: client.address, deadline },
+    () => database.users.findForLogin(email, deadline),
     async ({ user, digest }) => {
-      const matches = await hashQueue.run(() => passwords.verify(password, digest), client);
+      const matches = await hashQueue.run(() => passwords.verify(password, digest), { ...client, deadline });
       if (!user) return { outcome: 'unknown_email', userId: undefined };
       if (!matches) return { outcome: 'wrong_password', userId: user.id };
       if (user.disabled) return { outcome: 'disabled', userId: user.id };

@@ -1,7 +1,7 @@
 import { cp, mkdir, symlink, writeFile } from 'node:fs/promises';
 import { setTimeout as wait } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { PrismaBetterSqlite3 } from '@prisma/adapter-better-sqlite3';
+import { PrismaLibSql } from '@prisma/adapter-libsql';
 import { PrismaPg } from '@prisma/adapter-pg';
 import type { SqlDriverAdapter } from '@prisma/driver-adapter-utils';
 import t, { type Test } from 'tap';
@@ -13,6 +13,7 @@ import { ExpectedError } from '#built/errors/expected-error.js';
 import { readModels, schemaDiff } from '../../scripts/schema-diff.js';
 import { applyMigrationsByEngine } from '../../scripts/schema-engine.js';
 import { run } from '../support/executable.js';
+import { lockSqlite } from '../support/lock-sqlite.js';
 import { createDatabase } from '../support/service.js';
 
 const UUID = /^[\da-f]{8}-[\da-f]{4}-4[\da-f]{3}-[89ab][\da-f]{3}-[\da-f]{12}$/;
@@ -47,7 +48,7 @@ async function scratchDatabase(t: Test, provider: Provider) {
 
 function factoryFor(url: DatabaseUrl) {
   return url.provider === 'sqlite'
-    ? new PrismaBetterSqlite3({ url: url.file })
+    ? new PrismaLibSql({ url: `file:${url.file}` })
     : new PrismaPg({ connectionString: url.href });
 }
 
@@ -193,15 +194,17 @@ for (const provider of PROVIDERS) {
 
   t.test(`an earlier version, whose engine holds its lock, is waited for on ${provider}`, async (t) => {
     const { cwd, DATABASE_URL, databaseUrl, query, factory } = await scratchDatabase(t, provider);
-    const lock =
-      databaseUrl.provider === 'sqlite'
-        ? await new PrismaBetterSqlite3({ url: `${databaseUrl.file}-migration-lock` }).connect()
-        : await factory.connect();
-    await lock.executeScript(provider === 'sqlite' ? 'BEGIN EXCLUSIVE' : 'SELECT pg_advisory_lock(72707369)');
+    const lock = async () => {
+      if (databaseUrl.provider === 'sqlite') return lockSqlite(`${databaseUrl.file}-migration-lock`, 'BEGIN EXCLUSIVE');
+      const connection = await factory.connect();
+      await connection.executeScript('SELECT pg_advisory_lock(72707369)');
+      return () => connection.dispose();
+    };
+    const unlock = await lock();
     const instance = run(['migrate'], { cwd, env: { DATABASE_URL } });
     t.equal(await Promise.race([instance, wait(1_500, 'waits')]), 'waits');
     await t.rejects(query('SELECT 1 FROM users'));
-    await lock.dispose();
+    await unlock();
     t.match(await instance, { code: 0, stdout: `applied ${first}` });
   });
 

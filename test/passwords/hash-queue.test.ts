@@ -2,7 +2,9 @@ import { EventEmitter, once } from 'node:events';
 import { connect } from 'node:net';
 import t from 'tap';
 import { ClientGone } from '#built/errors/client-gone.js';
-import { createHashQueue, Overloaded } from '#built/passwords/hash-queue.js';
+import { createDeadline } from '#built/errors/deadline.js';
+import { Overloaded } from '#built/errors/overloaded.js';
+import { createHashQueue } from '#built/passwords/hash-queue.js';
 import { createPasswords, type Passwords } from '#built/passwords/passwords.js';
 import { hashesForPool } from '#built/passwords/thread-pool.js';
 import { FORM, send } from '../support/send.js';
@@ -25,6 +27,7 @@ function createClient() {
   const connection = new EventEmitter();
   let open = true;
   return {
+    deadline: createDeadline(60_000),
     hasHungUp: () => !open,
     onHangUp(listener: () => void) {
       connection.once('close', listener);

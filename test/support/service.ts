@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { PrismaBetterSqlite3 } from '@prisma/adapter-better-sqlite3';
+import { PrismaLibSql } from '@prisma/adapter-libsql';
 import { PrismaPg } from '@prisma/adapter-pg';
 import root, { type Test } from 'tap';
 import { type AppOptions, buildApp } from '#built/app.js';
@@ -54,14 +54,14 @@ async function startServer() {
 export async function execute(url: DatabaseUrl, sql: string): Promise<void> {
   const factory =
     url.provider === 'sqlite'
-      ? new PrismaBetterSqlite3({ url: url.file })
+      ? new PrismaLibSql({ url: `file:${url.file}` })
       : new PrismaPg({ connectionString: url.href });
   const connection = await factory.connect();
   await connection.executeScript(sql).finally(() => connection.dispose());
 }
 
 export type ServiceOptions = Pick<AppOptions, 'requestTimeout' | 'keepAliveTimeout' | 'now'> &
-  Pick<ServicesOptions & DatabaseOptions, 'databaseTimeout' | 'passwords'> & {
+  Pick<ServicesOptions & DatabaseOptions, 'loginTimeout' | 'passwords'> & {
     env?: NodeJS.ProcessEnv;
     databaseUrl?: string;
     /** Where the log goes; nowhere unless given. */

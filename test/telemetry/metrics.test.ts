@@ -3,12 +3,12 @@ import { createServer } from 'node:http';
 import { type AddressInfo, connect } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { setTimeout as wait } from 'node:timers/promises';
-import { PrismaBetterSqlite3 } from '@prisma/adapter-better-sqlite3';
 import t, { type Test } from 'tap';
 import { loadContract } from '#built/contract/contract.js';
 import { createPasswords } from '#built/passwords/passwords.js';
 import { command } from '../support/command.js';
 import { type Running, run, start } from '../support/executable.js';
+import { lockSqlite } from '../support/lock-sqlite.js';
 import { byLabel, metricsUrlOf, scrape } from '../support/scrape.js';
 import { FORM, send } from '../support/send.js';
 import { execute } from '../support/service.js';
@@ -88,12 +88,10 @@ t.test('counts what happens, and names nobody', async (t) => {
   (await beginLogin(service, 10)).destroy();
   await service.written('hung up');
 
-  const other = await new PrismaBetterSqlite3({ url: database.file }).connect();
-  await other.executeScript('BEGIN IMMEDIATE');
+  const unlock = lockSqlite(database.file);
   await wait(600); // A login does not write to the database again within 500 ms of the last write.
   t.equal(await login('d@secret.example'), 503, 'a failure could not be counted: no hash');
-  await other.executeScript('ROLLBACK');
-  await other.dispose();
+  unlock();
 
   const paths = ['/nothing', '/nothing/else?secret=1', '//', '/docs/nothing', '/livez/x'];
   for (const path of paths) t.equal((await send(service.url, { path })).status, 404);

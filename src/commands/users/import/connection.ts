@@ -1,11 +1,12 @@
-import { PrismaBetterSqlite3 } from '@prisma/adapter-better-sqlite3';
-import { PrismaPg } from '@prisma/adapter-pg';
-import type { SqlDriverAdapter, SqlQueryable } from '@prisma/driver-adapter-utils';
 import type { DatabaseUrl, Provider } from '../../../database/database-url.js';
 
-type Argument = string | number | null;
+type Argument = string | number;
 
-export type Statements = ReturnType<typeof statementsOn>;
+/** A driver's connection, whose statements may be of any size. Rows are values in the order of the columns. */
+export type Statements = {
+  query(sql: string, ...args: Argument[]): Promise<unknown[][]>;
+  execute(sql: string, ...args: Argument[]): Promise<void>;
+};
 
 export type Connection = {
   provider: Provider;
@@ -13,6 +14,8 @@ export type Connection = {
   transaction<T>(work: (statements: Statements) => Promise<T>): Promise<T>;
   close(): Promise<void>;
 };
+
+type Session = Statements & { provider: Provider; close(): Promise<void> };
 
 /** Milliseconds. */
 const SQLITE_BUSY_TIMEOUT = 60_000;
@@ -31,26 +34,23 @@ const SQLITE_SYNC = 'PRAGMA wal_checkpoint';
 
 /** Opens a connection without Prisma's client, whose statements would have thousands of parameters. */
 export async function connect(url: DatabaseUrl): Promise<Connection> {
-  const adapter = await openAdapter(url);
+  const session = await openSession(url);
   return {
-    provider: url.provider,
+    provider: session.provider,
     async transaction(work) {
-      const transaction = await adapter.startTransaction();
-      const statements = statementsOn(transaction);
+      await session.execute('BEGIN');
       try {
-        const result = await work(statements);
-        await statements.execute('COMMIT');
-        await transaction.commit();
+        const result = await work(session);
+        await session.execute('COMMIT');
         return result;
       } catch (error) {
-        await statements.execute('ROLLBACK').catch(() => undefined);
-        await transaction.rollback();
+        await session.execute('ROLLBACK').catch(() => undefined);
         throw error;
       }
     },
     async close() {
-      if (url.provider === 'sqlite') await adapter.executeScript(SQLITE_SYNC);
-      await adapter.dispose();
+      if (session.provider === 'sqlite') await session.query(SQLITE_SYNC);
+      await session.close();
     },
   };
 }
@@ -60,38 +60,51 @@ export async function connect(url: DatabaseUrl): Promise<Connection> {
  * Its locks block no other connection.
  */
 export async function connectForRehearsal(url: DatabaseUrl): Promise<Connection> {
-  const adapter = await openAdapter(url);
-  const transaction = await adapter.startTransaction();
-  const statements = statementsOn(transaction);
-  await statements.execute('CREATE TEMPORARY TABLE users AS SELECT * FROM users');
-  await statements.execute('CREATE UNIQUE INDEX rehearsal_id ON users (id)');
-  await statements.execute('CREATE UNIQUE INDEX rehearsal_email ON users (email)');
+  const session = await openSession(url);
+  await session.execute('BEGIN');
+  await session.execute('CREATE TEMPORARY TABLE users AS SELECT * FROM users');
+  await session.execute('CREATE UNIQUE INDEX rehearsal_id ON users (id)');
+  await session.execute('CREATE UNIQUE INDEX rehearsal_email ON users (email)');
   return {
-    provider: url.provider,
-    transaction: (work) => work(statements),
-    async close() {
-      await statements.execute('ROLLBACK').finally(() => transaction.rollback());
-      await adapter.dispose();
-    },
+    provider: session.provider,
+    transaction: (work) => work(session),
+    close: () => session.execute('ROLLBACK').finally(session.close),
   };
 }
 
-async function openAdapter(url: DatabaseUrl): Promise<SqlDriverAdapter> {
-  if (url.provider === 'postgresql') {
-    const connectionTimeoutMillis = POSTGRESQL_CONNECTION_TIMEOUT;
-    return new PrismaPg({ connectionString: url.href, connectionTimeoutMillis }).connect();
-  }
-  const adapter = await new PrismaBetterSqlite3({ url: url.file, timeout: SQLITE_BUSY_TIMEOUT }).connect();
-  await adapter.executeScript(SQLITE_PRAGMAS);
-  return adapter;
+function openSession(url: DatabaseUrl): Promise<Session> {
+  return url.provider === 'sqlite' ? openSqlite(url.file) : openPostgresql(url.href);
 }
 
-function statementsOn(connection: SqlQueryable) {
-  const bind = (sql: string, args: Argument[]) => {
-    return { sql, args, argTypes: args.map(() => ({ scalarType: 'unknown', arity: 'scalar' }) as const) };
-  };
+async function openSqlite(file: string): Promise<Session> {
+  const { default: Sqlite } = await import('libsql');
+  const database = new Sqlite(file, { timeout: SQLITE_BUSY_TIMEOUT });
+  database.exec(SQLITE_PRAGMAS);
+  const prepare = (sql: string) => database.prepare<[Argument[]]>(sql);
   return {
-    query: async (sql: string, ...args: Argument[]) => (await connection.queryRaw(bind(sql, args))).rows,
-    execute: async (sql: string, ...args: Argument[]) => void (await connection.executeRaw(bind(sql, args))),
+    provider: 'sqlite',
+    // raw() makes a row an array.
+    query: async (sql, ...args) => prepare(sql).raw().all(args) as unknown[][],
+    execute: async (sql, ...args) => void prepare(sql).run(args),
+    close: async () => void database.close(),
+  };
+}
+
+async function openPostgresql(href: string): Promise<Session> {
+  const { default: pg } = await import('pg');
+  const client = new pg.Client({
+    connectionString: href,
+    connectionTimeoutMillis: POSTGRESQL_CONNECTION_TIMEOUT,
+    // Values as PostgreSQL writes them: the driver would take a timestamp for one of the local zone.
+    types: { getTypeParser: () => String },
+  });
+  // The query that it breaks fails too.
+  client.on('error', () => {});
+  await client.connect();
+  return {
+    provider: 'postgresql',
+    query: async (text, ...values) => (await client.query<unknown[]>({ text, values, rowMode: 'array' })).rows,
+    execute: async (text, ...values) => void (await client.query(text, values)),
+    close: () => client.end(),
   };
 }

@@ -1,0 +1,62 @@
+import { pathToFileURL } from 'node:url';
+import type { PrismaClient } from '../generated/sqlite/client.js';
+import type { DatabaseUrl } from './database-url.js';
+
+/** What the clients of both databases have in common. */
+export type Client = {
+  user: Pick<
+    PrismaClient['user'],
+    'count' | 'create' | 'deleteMany' | 'findFirst' | 'findMany' | 'findUnique' | 'updateMany'
+  >;
+  throttleCounter: Pick<PrismaClient['throttleCounter'], 'deleteMany' | 'findFirst' | 'findMany'>;
+} & Pick<PrismaClient, '$disconnect' | '$executeRaw' | '$queryRaw'>;
+
+export type ClientOptions = {
+  /** Milliseconds for a connection to PostgreSQL, and for a query on it. */
+  timeout: number;
+  /** Connections to PostgreSQL; the driver's default unless given. */
+  poolMax?: number | undefined;
+};
+
+/** Creates Prisma's client, which connects at its first query. Each process loads one driver. */
+export function createClient(url: DatabaseUrl, options: ClientOptions): Promise<Client> {
+  return url.provider === 'sqlite' ? createSqliteClient(url.file) : createPostgresqlClient(url.href, options);
+}
+
+/** libsql is built with `synchronous = FULL`, without which WAL may lose acknowledged writes, and with foreign keys. */
+async function createSqliteClient(file: string): Promise<Client> {
+  const [{ PrismaLibSql }, { PrismaClient }] = await Promise.all([
+    import('@prisma/adapter-libsql'),
+    import('../generated/sqlite/client.js'),
+  ]);
+  return new PrismaClient({ adapter: new PrismaLibSql({ url: pathToFileURL(file).href }), errorFormat: 'minimal' });
+}
+
+async function createPostgresqlClient(href: string, { timeout, poolMax }: ClientOptions): Promise<Client> {
+  const [{ PrismaPg }, { PrismaClient }] = await Promise.all([
+    import('@prisma/adapter-pg'),
+    import('../generated/postgresql/client.js'),
+  ]);
+  const pool = {
+    connectionString: href,
+    connectionTimeoutMillis: timeout,
+    query_timeout: timeout,
+    ...(poolMax && { max: poolMax }),
+    fallback_application_name: 'sessions-api',
+  };
+  // Named prepared statements need the same server connection.
+  const isPooled = new URL(href).searchParams.get('pgbouncer') === 'true';
+  const adapter = new PrismaPg(pool, isPooled ? {} : { statementNameGenerator: createStatementNames() });
+  return new PrismaClient({ adapter, errorFormat: 'minimal' });
+}
+
+/** Names the statements that read, so that they are parsed and planned once. Those that write vary with their rows: no name. */
+function createStatementNames(): (query: { sql: string }) => string {
+  const names = new Map<string, string>();
+  return ({ sql }) => {
+    if (!sql.startsWith('SELECT')) return '';
+    const name = names.get(sql) ?? `sessions_${names.size}`;
+    names.set(sql, name);
+    return name;
+  };
+}

@@ -1,0 +1,9 @@
+import { HttpError } from './http-error.js';
+
+/** Too much is queued to be answered in time. */
+export class Overloaded extends HttpError {
+  constructor(retryAfterSeconds = 1) {
+    const message = 'the queue is full, or the wait too long';
+    super(503, '', { retryAfterSeconds, message, log: { outcome: 'overloaded' } });
+  }
+}

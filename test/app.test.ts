@@ -20,8 +20,8 @@ const login = {
 const unused = () => Promise.reject(new Error('unused'));
 
 const broken: Database = {
+  findForLogin: () => Promise.reject(new Error('SELECT of foo@bar.com went wrong')),
   users: {
-    findForLogin: () => Promise.reject(new Error('SELECT of foo@bar.com went wrong')),
     find: unused,
     add: unused,
     count: unused,
@@ -31,7 +31,6 @@ const broken: Database = {
     delete: unused,
   },
   throttleCounters: {
-    read: () => Promise.resolve(new Map()),
     countFailure: () => Promise.resolve(),
     reset: () => Promise.resolve(),
     remove: () => Promise.resolve(),

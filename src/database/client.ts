@@ -8,7 +8,7 @@ export type Client = {
     PrismaClient['user'],
     'count' | 'create' | 'deleteMany' | 'findFirst' | 'findMany' | 'findUnique' | 'updateMany'
   >;
-  throttleCounter: Pick<PrismaClient['throttleCounter'], 'deleteMany' | 'findFirst' | 'findMany'>;
+  throttleCounter: Pick<PrismaClient['throttleCounter'], 'deleteMany' | 'findFirst'>;
 } & Pick<PrismaClient, '$disconnect' | '$executeRaw' | '$queryRaw'>;
 
 export type ClientOptions = {

@@ -3,12 +3,14 @@ import { createDeadline, type Deadline, within } from '../errors/deadline.js';
 import { type Client, createClient } from './client.js';
 import { DatabaseUnavailable, NO_ANSWER } from './database-unavailable.js';
 import type { DatabaseUrl } from './database-url.js';
+import { createFindForLogin, type FindForLogin } from './find-for-login.js';
 import { createRunQuery, type RunQuery, type RunQueryOptions } from './run-query.js';
 import { createFileCheck } from './sqlite-file.js';
 import { createThrottleCounters, type ThrottleCounters } from './throttle-counters.js';
 import { createUsers, type Users } from './users.js';
 
 export type Database = {
+  findForLogin: FindForLogin;
   users: Users;
   throttleCounters: ThrottleCounters;
   /** Throws DatabaseUnavailable where the database does not answer, lacks a table, or can't be written to. */
@@ -70,6 +72,7 @@ export async function openDatabase(
   }
 
   return {
+    findForLogin: createFindForLogin(run),
     users: createUsers(run),
     throttleCounters,
     ping: (deadline) => {

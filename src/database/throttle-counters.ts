@@ -7,8 +7,6 @@ import type { RunQuery } from './run-query.js';
 export type Counter = { failures: number; expiresAt: number };
 
 export type ThrottleCounters = {
-  /** Reads the counters that have not expired, by key. */
-  read(keys: string[], now: number, deadline?: Deadline): Promise<Map<string, Counter>>;
   /** Counts one more failure on each key. A counter that has expired starts again. */
   countFailure(counts: Count[], now: number, deadline?: Deadline): Promise<void>;
   /** Sets counters to no failures. */
@@ -34,12 +32,6 @@ export function createThrottleCounters(runQuery: RunQuery): ThrottleCounters {
     runQuery({ operation, table: 'throttle_counters' }, query, deadline);
 
   return {
-    async read(keys, now, deadline) {
-      const where = { key: { in: keys } };
-      const rows = await run('SELECT', ({ throttleCounter }) => throttleCounter.findMany({ where }), deadline);
-      const counters = rows.map(({ key, failures, expiresAt }) => ({ key, failures, expiresAt: Number(expiresAt) }));
-      return new Map(counters.filter(({ expiresAt }) => expiresAt > now).map((counter) => [counter.key, counter]));
-    },
     async countFailure(counts, now, deadline) {
       const rows = sortedByKey(counts).map(({ key, expiresAt }) => sql`(${key}, 1, ${BigInt(expiresAt)})`);
       const extended = ['', ...counts.filter((count) => count.extends).map(({ key }) => key)];

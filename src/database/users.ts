@@ -1,4 +1,3 @@
-import type { Deadline } from '../errors/deadline.js';
 import { normalizeEmail } from '../text/email.js';
 import type { Client } from './client.js';
 import type { RunQuery } from './run-query.js';
@@ -18,18 +17,7 @@ export type UserFilter = {
   disabled?: boolean;
 };
 
-export type FoundForLogin = {
-  user: User | undefined;
-  /** The user's, or another user's; undefined where there are no users. */
-  digest: string | undefined;
-};
-
 export type Users = {
-  /**
-   * Finds the user of a login. For an unknown email the digest is that of the next user in the order of emails, or of the
-   * first one: it then costs as much as a known one, also in a table with digests of many forms.
-   */
-  findForLogin(email: string, deadline?: Deadline): Promise<FoundForLogin>;
   find(key: { id: number } | { email: string }): Promise<UserRecord | undefined>;
   /** Returns the id; undefined where the email is taken. */
   add(email: string, passwordDigest: string): Promise<number | undefined>;
@@ -50,28 +38,11 @@ export const MAX_ID = 2_147_483_647;
 /** Prisma's code for a broken unique constraint. */
 const UNIQUE_CONSTRAINT_FAILED = 'P2002';
 
-const LOGIN_COLUMNS = { id: true, email: true, passwordDigest: true, disabledAt: true };
-
 export function createUsers(runQuery: RunQuery): Users {
-  const run = <T>(operation: string, query: (model: Client['user']) => Promise<T>, deadline?: Deadline) =>
-    runQuery({ operation, table: 'users' }, ({ user }) => query(user), deadline);
+  const run = <T>(operation: string, query: (model: Client['user']) => Promise<T>) =>
+    runQuery({ operation, table: 'users' }, ({ user }) => query(user));
 
   return {
-    async findForLogin(emailAsGiven, deadline) {
-      const email = normalizeEmail(emailAsGiven);
-      const nextFrom = (least: string) =>
-        run(
-          'SELECT',
-          (model) =>
-            model.findFirst({ where: { email: { gte: least } }, orderBy: { email: 'asc' }, select: LOGIN_COLUMNS }),
-          deadline,
-        );
-      const next = (await nextFrom(email)) ?? (await nextFrom(''));
-      if (!next) return { user: undefined, digest: undefined };
-      const { id, passwordDigest, disabledAt } = next;
-      const user = { id, passwordDigest, disabled: disabledAt !== null };
-      return { user: next.email === email ? user : undefined, digest: passwordDigest };
-    },
     async find(key) {
       const where = 'id' in key ? key : { email: normalizeEmail(key.email) };
       return (await run('SELECT', (model) => model.findUnique({ where }))) ?? undefined;

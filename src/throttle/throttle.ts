@@ -23,12 +23,12 @@ export type Throttle = {
    * Runs an attempt to log in, and counts a failure unless the outcome is `succeeded`. One that throws is not counted.
    *
    * @param who - the email as it was given, the client's IPv4 or IPv6 address, and by when it is to be answered
-   * @param find - reads what the login needs, along with the counters
+   * @param find - reads the counters that have not expired, by key, and what else the login needs
    * @throws TooManyFailures, Overloaded, and DatabaseUnavailable where no failure could be counted
    */
-  attempt<Found, Result extends { outcome: string }>(
+  attempt<Found extends { counters: Counters }, Result extends { outcome: string }>(
     who: Who,
-    find: () => Promise<Found>,
+    find: (counterKeys: string[], now: number) => Promise<Found>,
     verify: (found: Found) => Promise<Result>,
   ): Promise<Result>;
   /** Stores known addresses that are not stored yet. */
@@ -56,24 +56,27 @@ export function createThrottle(
   let keyedHashes = createKeyedHashes(secret);
 
   return {
-    attempt({ email, address, deadline }, find, verify) {
+    attempt<Found extends { counters: Counters }, Result extends { outcome: string }>(
+      { email, address, deadline }: Who,
+      find: (counterKeys: string[], now: number) => Promise<Found>,
+      verify: (found: Found) => Promise<Result>,
+    ) {
       const hashes = keyedHashes(email, address);
       const knownKey = `known:${hashes.both}`;
       const places = rules.map((rule) => ({ rule, key: rule.keyFrom(hashes), limit: rule.limit }));
 
       async function read() {
-        const [found, stored] = await Promise.all([
-          find(),
-          counters.read([knownKey, ...places.map(({ key }) => key)], now(), deadline),
+        const [found] = await Promise.all([
+          find([knownKey, ...places.map(({ key }) => key)], now()),
           // A guess that can't be counted would be free.
           rules.length > 0 && database.ping(deadline),
         ]);
-        return { found, stored };
+        return found;
       }
 
-      function roomFor(stored: Counters): number[] {
-        const isKnown = stored.has(knownKey) || knownAddresses.has(knownKey);
-        return places.map(({ rule, key }) => roomUnder(rule, stored.get(key), isKnown, now()));
+      function roomFor({ counters }: Found): number[] {
+        const isKnown = counters.has(knownKey) || knownAddresses.has(knownKey);
+        return places.map(({ rule, key }) => roomUnder(rule, counters.get(key), isKnown, now()));
       }
 
       async function fail(): Promise<void> {
@@ -82,23 +85,20 @@ export function createThrottle(
         if (counts.length > 0) await counters.countFailure(counts, at, deadline);
       }
 
-      return gate.pass(
-        { places, deadline, read, roomFor: ({ stored }) => roomFor(stored) },
-        async ({ found, stored }, pass) => {
-          const result = await verify(found);
-          if (result.outcome !== 'succeeded') {
-            await fail();
-            pass.countFailure();
-            return result;
-          }
-          const consecutive = places.find(({ rule }) => rule.forKnown)?.key;
-          if (consecutive && (stored.has(consecutive) || pass.hasFailures(consecutive))) {
-            await counters.remove(consecutive, deadline);
-          }
-          if (rules.length > 0) knownAddresses.remember(knownKey, stored.get(knownKey), now());
+      return gate.pass({ places, deadline, read, roomFor }, async (found, pass) => {
+        const result = await verify(found);
+        if (result.outcome !== 'succeeded') {
+          await fail();
+          pass.countFailure();
           return result;
-        },
-      );
+        }
+        const consecutive = places.find(({ rule }) => rule.forKnown)?.key;
+        if (consecutive && (found.counters.has(consecutive) || pass.hasFailures(consecutive))) {
+          await counters.remove(consecutive, deadline);
+        }
+        if (rules.length > 0) knownAddresses.remember(knownKey, found.counters.get(knownKey), now());
+        return result;
+      });
     },
     flush: knownAddresses.flush,
     rotateSecret(changed) {

@@ -7,7 +7,7 @@ import type { Passwords } from '../passwords/passwords.js';
 import type { Throttle } from '../throttle/throttle.js';
 
 export type LogInServices = {
-  database: { users: Pick<Database['users'], 'findForLogin'> };
+  database: Pick<Database, 'findForLogin'>;
   throttle: Throttle;
   hashQueue: HashQueue;
   passwords: Pick<Passwords, 'verify'>;
@@ -35,7 +35,7 @@ export function logIn(
   const deadline = createDeadline(loginTimeout);
   return throttle.attempt(
     { email, address: client.address, deadline },
-    () => database.users.findForLogin(email, deadline),
+    (counterKeys, now) => database.findForLogin(email, counterKeys, now, deadline),
     async ({ user, digest }) => {
       const matches = await hashQueue.run(() => passwords.verify(password, digest), { ...client, deadline });
       if (!user) return { outcome: 'unknown_email', userId: undefined };

@@ -151,7 +151,7 @@ t.test('a new secret starts the counters afresh, once for all instances', async 
   const fail = (throttle: Throttle) =>
     throttle.attempt(
       who(),
-      () => database.users.findForLogin('foo@bar.com'),
+      (keys, now) => database.findForLogin('foo@bar.com', keys, now),
       async () => ({ outcome: 'wrong_password' }),
     );
   const REFUSED = { message: 'too many failed logins' };
@@ -166,13 +166,8 @@ t.test('a new secret starts the counters afresh, once for all instances', async 
 });
 
 const nothing = async () => {};
-const throttleCounters = {
-  read: async () => new Map(),
-  countFailure: nothing,
-  reset: nothing,
-  remove: nothing,
-  removeExpired: async () => 0,
-};
+const throttleCounters = { countFailure: nothing, reset: nothing, remove: nothing, removeExpired: async () => 0 };
+const find = async () => ({ counters: new Map() });
 
 const who = () => ({ email: 'foo@bar.com', address: '192.0.2.1', deadline: createDeadline(10_000) });
 const succeed = async () => ({ outcome: 'succeeded' });
@@ -186,7 +181,7 @@ t.test('an attempt that fails where it is its turn leaves it to the next', async
     end = resolve;
   });
   const inside = new Promise<void>((entered) => {
-    throttle.attempt(who(), nothing, async () => {
+    throttle.attempt(who(), find, async () => {
       entered();
       await ended;
       return { outcome: 'succeeded' };
@@ -194,7 +189,7 @@ t.test('an attempt that fails where it is its turn leaves it to the next', async
   });
   await inside;
   const failing = throttle.attempt(who(), () => Promise.reject(new Error('no answer')), succeed);
-  const next = throttle.attempt(who(), nothing, succeed);
+  const next = throttle.attempt(who(), find, succeed);
   end();
   await t.rejects(failing, { message: 'no answer' });
   t.ok(await next);
@@ -208,10 +203,10 @@ t.test('an attempt whose verification throws is closed, and not counted', async 
   };
   const counting = { ...throttleCounters, countFailure };
   const throttle = createThrottle({ throttleCounters: counting, ping: nothing }, budgets, SECRET, Date.now);
-  await t.rejects(throttle.attempt(who(), nothing, () => Promise.reject(new Error('overloaded'))));
+  await t.rejects(throttle.attempt(who(), find, () => Promise.reject(new Error('overloaded'))));
   t.equal(counted, 0);
-  t.ok(await throttle.attempt(who(), nothing, succeed), 'the next one is not kept waiting');
-  await throttle.attempt(who(), nothing, async () => ({ outcome: 'wrong_password' }));
+  t.ok(await throttle.attempt(who(), find, succeed), 'the next one is not kept waiting');
+  await throttle.attempt(who(), find, async () => ({ outcome: 'wrong_password' }));
   t.equal(counted, 1);
 });
 
@@ -219,7 +214,7 @@ t.test('a failure that could not be counted is not risked, unless none is counte
   const ping = () => Promise.reject(new Error('read-only'));
   const attempt = (emailAddress: number) => {
     const budgets = { emailAddress, address: 0, email: 0 };
-    return createThrottle({ throttleCounters, ping }, budgets, SECRET, Date.now).attempt(who(), nothing, succeed);
+    return createThrottle({ throttleCounters, ping }, budgets, SECRET, Date.now).attempt(who(), find, succeed);
   };
   await t.rejects(attempt(1), { message: 'read-only' });
   t.ok(await attempt(0));

@@ -21,7 +21,7 @@ import { tokensOf, tokensPlugin } from './tokens/tokens.js';
 
 export type AppOptions = Pick<ServerOptions, 'requestTimeout' | 'keepAliveTimeout'> & {
   contract: Contract;
-  config: Pick<Config, 'trustProxy' | 'shutdownDelaySeconds' | 'corsOrigins' | 'tokenTtlSeconds'>;
+  config: Pick<Config, 'trustProxy' | 'shutdownDelaySeconds' | 'corsOrigins' | 'tokenTtlSeconds' | 'budgets'>;
   services: Services;
   jwtSecret: string;
   log: FastifyBaseLogger;
@@ -55,7 +55,11 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
   await app.register(bodyPlugin);
   await app.register(tokensPlugin, { secret: jwtSecret, ttlSeconds, now });
   await app.register(docsPlugin, { contract });
-  await app.register(expiredCountersPlugin, { counters: services.database.throttleCounters, now });
+  await app.register(expiredCountersPlugin, {
+    counters: services.database.throttleCounters,
+    budgets: config.budgets,
+    now,
+  });
   await app.register(routesPlugin, {
     contract,
     handlers,

@@ -32,9 +32,13 @@ const broken: Database = {
   },
   throttleCounters: {
     countFailure: () => Promise.resolve(),
+    shorten: () => Promise.resolve(),
     reset: () => Promise.resolve(),
     remove: () => Promise.resolve(),
     removeExpired: () => Promise.resolve(0),
+    countUntil: () => Promise.resolve(0),
+    countOf: () => Promise.resolve(0),
+    trim: () => Promise.resolve(0),
   },
   ping: () => Promise.resolve(),
   reconnect: async () => {},

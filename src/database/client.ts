@@ -8,7 +8,8 @@ export type Client = {
     PrismaClient['user'],
     'count' | 'create' | 'deleteMany' | 'findFirst' | 'findMany' | 'findUnique' | 'updateMany'
   >;
-  throttleCounter: Pick<PrismaClient['throttleCounter'], 'deleteMany' | 'findFirst'>;
+  throttleCounter: Pick<PrismaClient['throttleCounter'], 'count' | 'deleteMany' | 'findFirst' | 'updateMany'>;
+  secret: Pick<PrismaClient['secret'], 'findUniqueOrThrow'>;
 } & Pick<PrismaClient, '$disconnect' | '$executeRaw' | '$queryRaw'>;
 
 export type ClientOptions = {

@@ -1,3 +1,4 @@
+import { createHmac } from 'node:crypto';
 import sql, { join } from 'sql-template-tag';
 import type { Deadline } from '../errors/deadline.js';
 import { normalizeEmail } from '../text/email.js';
@@ -7,17 +8,20 @@ import type { User } from './users.js';
 
 export type FoundForLogin = {
   user: User | undefined;
-  /** The user's, or another user's; undefined where there are no users. */
+  /** The user's, or a stand-in's; undefined where there are no users. */
   digest: string | undefined;
   /** The counters that have not expired, by key. */
   counters: Map<string, Counter>;
+  /** Milliseconds since the epoch; 0 where it never was, or there is no such user. */
+  unlockedAt: number;
+  passwordChangedAt: number;
 };
 
 /**
  * Finds the user of a login, and its counters, in one query: Prisma's two model queries cost twice as much.
  *
- * For an unknown email the digest is that of the next user in the order of emails, or of the first one: it then costs as
- * much as a known one, also in a table with digests of many forms.
+ * For an unknown email the digest is a stand-in's: another user's, drawn by a keyed hash of the email. So the forms of
+ * digests come in their proportion, the same email always costs the same, and a stand-in is the neighbour of no email.
  *
  * @param counterKeys - at least one
  */
@@ -28,38 +32,83 @@ export type FindForLogin = (
   deadline?: Deadline,
 ) => Promise<FoundForLogin>;
 
-/** The same user in each row, and a counter or none. */
-type Row = Record<'id' | 'failures' | 'expires_at', number | bigint | null> &
-  Record<'email' | 'password_digest' | 'key', string | null> & { disabled: boolean | number | null };
+type Time = Date | string | null;
+
+/** The same user and stand-in in each row, and a counter or none. */
+type Row = {
+  id: number | null;
+  password_digest: string | null;
+  disabled_at: Time;
+  unlocked_at: Time;
+  password_changed_at: Time;
+  stand_in: string | null;
+  key: string | null;
+  failures: number | null;
+  expires_at: number | bigint | null;
+};
 
 export function createFindForLogin(run: RunQuery): FindForLogin {
+  let secret: string | undefined;
+
+  /** All instances draw the same stand-in. */
+  async function readSecret(deadline?: Deadline): Promise<string> {
+    const name = { operation: 'SELECT', table: 'secrets' };
+    const find = { where: { name: 'stand_in' } };
+    secret = (await run(name, (client) => client.secret.findUniqueOrThrow(find), deadline)).value;
+    return secret;
+  }
+
   return async (emailAsGiven, counterKeys, now, deadline) => {
     const email = normalizeEmail(emailAsGiven);
-    const nextFrom = (least: string) =>
-      run(
-        { operation: 'SELECT', table: 'users' },
-        (client) => client.$queryRaw<Row[]>(select(least, counterKeys)),
-        deadline,
-      );
-    let rows = await nextFrom(email);
-    if (rows[0]?.email === null) rows = await nextFrom('');
-    const counters = countersIn(rows, now);
-    const [next] = rows;
-    if (!next?.password_digest) return { user: undefined, digest: undefined, counters };
-    const user = { id: Number(next.id), passwordDigest: next.password_digest, disabled: Boolean(next.disabled) };
-    return { user: next.email === email ? user : undefined, digest: user.passwordDigest, counters };
+    const draw = createHmac('sha256', secret ?? (await readSecret(deadline)))
+      .update(email)
+      .digest()
+      .readUInt32BE();
+    const query = select(email, draw, counterKeys);
+    const rows = await run(
+      { operation: 'SELECT', table: 'users' },
+      (client) => client.$queryRaw<Row[]>(query),
+      deadline,
+    );
+    const [row] = rows;
+    const user = row && userIn(row);
+    return {
+      user,
+      digest: user?.passwordDigest ?? row?.stand_in ?? undefined,
+      counters: countersIn(rows, now),
+      unlockedAt: timeOf(row?.unlocked_at),
+      passwordChangedAt: timeOf(row?.password_changed_at),
+    };
   };
 }
 
-/** With `key IN`, or a condition on the time, PostgreSQL may read the whole table of counters. */
-function select(least: string, counterKeys: string[]) {
+/** A user's place in the draw: as the index has it. */
+const PLACE = sql`(id * 2654435769 % 4294967296)`;
+
+/**
+ * The stand-in is the user with the next place after the draw, or with the first one: a user who is added or removed changes
+ * the stand-in of few emails. With `key IN`, or a condition on the time, PostgreSQL may read the whole table of counters.
+ */
+function select(email: string, draw: number, counterKeys: string[]) {
   const byKey = counterKeys.map(
     (key) => sql`SELECT key, failures, expires_at FROM throttle_counters WHERE key = ${key}`,
   );
-  return sql`SELECT id, email, password_digest, disabled_at IS NOT NULL AS disabled, key, failures, expires_at
+  const columns = sql`id, password_digest, disabled_at, unlocked_at, password_changed_at`;
+  return sql`SELECT known.*, coalesce(next.digest, first.digest) AS stand_in, counters.*
     FROM (SELECT 1) AS one_row
-    LEFT JOIN (SELECT id, email, password_digest, disabled_at FROM users WHERE email >= ${least} ORDER BY email LIMIT 1) AS next ON true
+    LEFT JOIN (SELECT ${columns} FROM users WHERE email = ${email}) AS known ON true
+    LEFT JOIN (SELECT password_digest AS digest FROM users WHERE ${PLACE} >= ${draw} ORDER BY ${PLACE} LIMIT 1) AS next ON true
+    LEFT JOIN (SELECT password_digest AS digest FROM users ORDER BY ${PLACE} LIMIT 1) AS first ON true
     LEFT JOIN (${join(byKey, ' UNION ALL ')}) AS counters ON true`;
+}
+
+function userIn({ id, password_digest, disabled_at }: Row): User | undefined {
+  if (id === null || password_digest === null) return undefined;
+  return { id, passwordDigest: password_digest, disabled: disabled_at !== null };
+}
+
+function timeOf(time: Time | undefined): number {
+  return time ? new Date(time).getTime() : 0;
 }
 
 function countersIn(rows: Row[], now: number): Map<string, Counter> {

@@ -7,14 +7,23 @@ import type { RunQuery } from './run-query.js';
 export type Counter = { failures: number; expiresAt: number };
 
 export type ThrottleCounters = {
-  /** Counts one more failure on each key. A counter that has expired starts again. */
-  countFailure(counts: Count[], now: number, deadline?: Deadline): Promise<void>;
+  /** Counts one more failure on each key. */
+  countFailure(counts: Count[], deadline?: Deadline): Promise<void>;
+  /** Brings forward when a counter expires. */
+  shorten(key: string, expiresAt: number, deadline?: Deadline): Promise<void>;
   /** Sets counters to no failures. */
   reset(counters: { key: string; expiresAt: number }[], deadline?: Deadline): Promise<void>;
   remove(key: string, deadline?: Deadline): Promise<void>;
   /** Removes some expired counters, and returns how many. */
   removeExpired(now: number): Promise<number>;
+  countUntil(expiresAt: number): Promise<number>;
+  countOf(budget: CappedBudget): Promise<number>;
+  /** Removes some counters that lock nobody out, those that expire first, and returns how many. */
+  trim(budget: CappedBudget, most: number): Promise<number>;
 };
+
+/** The counters whose key has a prefix; from `limit` failures on they lock out. */
+export type CappedBudget = { prefix: string; limit: number };
 
 export type Count = {
   key: string;
@@ -22,6 +31,8 @@ export type Count = {
   expiresAt: number;
   /** Whether each failure extends the counter's life. */
   extends: boolean;
+  /** A counter that expires at this time or before starts again. */
+  restartsUntil: number;
 };
 
 /** Rows that one statement removes: meanwhile it holds SQLite's only lock, and the event loop. */
@@ -32,18 +43,26 @@ export function createThrottleCounters(runQuery: RunQuery): ThrottleCounters {
     runQuery({ operation, table: 'throttle_counters' }, query, deadline);
 
   return {
-    async countFailure(counts, now, deadline) {
+    async countFailure(counts, deadline) {
       const rows = sortedByKey(counts).map(({ key, expiresAt }) => sql`(${key}, 1, ${BigInt(expiresAt)})`);
       const extended = ['', ...counts.filter((count) => count.extends).map(({ key }) => key)];
+      const restarts = counts.map(({ key, restartsUntil }) => sql`WHEN ${key} THEN CAST(${restartsUntil} AS BIGINT)`);
+      const goesOn = sql`counter.expires_at > CASE counter.key ${join(restarts, ' ')} END`;
+      // A clock that was set back has made counters that expire too late.
       const query = sql`
         INSERT INTO throttle_counters AS counter (key, failures, expires_at) VALUES ${join(rows)}
         ON CONFLICT (key) DO UPDATE SET
-          failures = CASE WHEN counter.expires_at > ${BigInt(now)} THEN counter.failures + 1 ELSE 1 END,
+          failures = CASE WHEN ${goesOn} THEN counter.failures + 1 ELSE 1 END,
           expires_at = CASE
-            WHEN counter.expires_at > ${BigInt(now)} AND counter.key NOT IN (${join(extended)}) THEN counter.expires_at
+            WHEN ${goesOn} AND counter.key NOT IN (${join(extended)}) AND counter.expires_at < excluded.expires_at
+            THEN counter.expires_at
             ELSE excluded.expires_at
           END`;
       await run('INSERT', (client) => client.$executeRaw(query), deadline);
+    },
+    async shorten(key, expiresAt, deadline) {
+      const later = { where: { key, expiresAt: { gt: expiresAt } }, data: { expiresAt } };
+      await run('UPDATE', ({ throttleCounter }) => throttleCounter.updateMany(later), deadline);
     },
     async reset(counters, deadline) {
       const rows = sortedByKey(counters).map(({ key, expiresAt }) => sql`(${key}, 0, ${BigInt(expiresAt)})`);
@@ -55,6 +74,17 @@ export function createThrottleCounters(runQuery: RunQuery): ThrottleCounters {
     async remove(key, deadline) {
       await run('DELETE', ({ throttleCounter }) => throttleCounter.deleteMany({ where: { key } }), deadline);
     },
+    countUntil: (expiresAt) =>
+      run('SELECT', ({ throttleCounter }) => throttleCounter.count({ where: { expiresAt: { lte: expiresAt } } })),
+    countOf: ({ prefix }) =>
+      run('SELECT', ({ throttleCounter }) => throttleCounter.count({ where: { key: { startsWith: prefix } } })),
+    trim: ({ prefix, limit }, most) =>
+      run(
+        'DELETE',
+        (client) => client.$executeRaw`DELETE FROM throttle_counters WHERE key IN (
+          SELECT key FROM throttle_counters WHERE key LIKE ${`${prefix}%`} AND failures < ${limit}
+          ORDER BY expires_at LIMIT ${Math.min(most, ROWS_AT_A_TIME)})`,
+      ),
     async removeExpired(now) {
       const where = { expiresAt: { lte: now } };
       const expired = { where, limit: ROWS_AT_A_TIME };

@@ -3,6 +3,7 @@ import type { Client } from './client.js';
 import type { RunQuery } from './run-query.js';
 
 export type User = { id: number; passwordDigest: string; disabled: boolean };
+export type UserChange = { passwordDigest: string } | { disabledAt: Date | null } | { unlockedAt: Date };
 export type UserRecord = Omit<User, 'disabled'> & {
   email: string;
   disabledAt: Date | null;
@@ -26,8 +27,8 @@ export type Users = {
   list(page: { after: number; limit: number; filter?: UserFilter }): Promise<UserRecord[]>;
   /** Stores another digest if the user's is still the old one; returns whether it was. */
   replacePasswordDigest(id: number, old: string, passwordDigest: string): Promise<boolean>;
-  /** Returns whether there is such a user. */
-  update(id: number, change: { passwordDigest: string } | { disabledAt: Date | null }): Promise<boolean>;
+  /** Returns whether there is such a user. A new password unlocks the user, and forgets known addresses. */
+  update(id: number, change: UserChange): Promise<boolean>;
   /** Returns whether there was such a user. */
   delete(id: number): Promise<boolean>;
 };
@@ -70,7 +71,11 @@ export function createUsers(runQuery: RunQuery): Users {
       const where = { id, passwordDigest: old };
       return (await run('UPDATE', (model) => model.updateMany({ where, data: { passwordDigest } }))).count > 0;
     },
-    update: async (id, data) => (await run('UPDATE', (model) => model.updateMany({ where: { id }, data }))).count > 0,
+    async update(id, change) {
+      const now = new Date();
+      const data = 'passwordDigest' in change ? { ...change, passwordChangedAt: now, unlockedAt: now } : change;
+      return (await run('UPDATE', (model) => model.updateMany({ where: { id }, data }))).count > 0;
+    },
     delete: async (id) => (await run('DELETE', (model) => model.deleteMany({ where: { id } }))).count > 0,
   };
 }

@@ -1,20 +1,28 @@
 import fp from 'fastify-plugin';
 import type { ThrottleCounters } from '../database/throttle-counters.js';
+import { type Budgets, rulesOf } from './rules.js';
 
 export type ExpiredCountersOptions = {
   counters: ThrottleCounters;
+  budgets: Budgets;
   /** Milliseconds since the epoch. */
   now: () => number;
 };
 
 const EVERY = 10 * 60 * 1_000;
 
-/** Removes expired counters, at the start and every ten minutes. */
+/**
+ * Counters of one budget: some 330 MB. A flood of failures may make more until the next sweep. Then those that lock nobody
+ * out go, the oldest first: a guesser gains less than the failures that it takes to push a counter out.
+ */
+const MOST_COUNTERS = 1_000_000;
+
+/** Removes expired counters, and those beyond the cap, at the start and every ten minutes. */
 export const expiredCountersPlugin = fp<ExpiredCountersOptions>(
-  async (app, { counters, now }) => {
+  async (app, { counters, budgets, now }) => {
     const sweep = async () => {
       try {
-        while ((await counters.removeExpired(now())) > 0);
+        await sweepCounters(counters, budgets, now());
       } catch (error) {
         app.log.warn({ err: error }, 'expired counters are still there');
       }
@@ -31,3 +39,23 @@ export const expiredCountersPlugin = fp<ExpiredCountersOptions>(
   },
   { name: 'expired-counters' },
 );
+
+/** @param most - counters of a budget */
+export async function sweepCounters(
+  counters: ThrottleCounters,
+  budgets: Budgets,
+  now: number,
+  most = MOST_COUNTERS,
+): Promise<void> {
+  while ((await counters.removeExpired(now)) > 0);
+  for (const { prefix, lifetime, limit } of rulesOf(budgets)) {
+    // Cheaper than to count the budget's own.
+    if ((await counters.countUntil(now + lifetime)) <= most) continue;
+    let surplus = (await counters.countOf({ prefix, limit })) - most;
+    while (surplus > 0) {
+      const removed = await counters.trim({ prefix, limit }, surplus);
+      if (removed === 0) break;
+      surplus -= removed;
+    }
+  }
+}

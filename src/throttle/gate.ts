@@ -31,7 +31,7 @@ export type Gate = {
    * Runs an attempt as soon as there is room under all of its keys. At most as many are in flight as could all fail within
    * the limits. The others wait, so parallel guesses can't exceed them.
    *
-   * @throws Overloaded at the deadline
+   * @throws Overloaded at the deadline, and where as many wait as may be in flight
    */
   pass<Found, Result>(attempt: Attempt<Found>, work: (found: Found, pass: Pass) => Promise<Result>): Promise<Result>;
 };
@@ -98,6 +98,7 @@ async function admit<Found>(entries: Entry[], { deadline, read, roomFor }: Attem
         }
       }
       if (woken !== full.tally) woken?.waiting.shift()?.();
+      if (full.tally.waiting.length >= full.limit) throw new Overloaded();
       woken = full.tally;
       await waitForRoom(woken, deadline);
     }

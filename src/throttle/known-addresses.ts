@@ -2,8 +2,8 @@ import type { Counter, ThrottleCounters } from '../database/throttle-counters.js
 
 /** Addresses that an email has logged in from: a stranger's guesses do not lock them out. */
 export type KnownAddresses = {
-  /** Whether a key is remembered here and not stored yet. */
-  has(key: string): boolean;
+  /** Whether an address is known, by what is stored or remembered here, since it was last forgotten. */
+  isKnown(key: string, stored: Counter | undefined, forgottenAt: number): boolean;
   /** Remembers an address, unless what is stored is new enough. */
   remember(key: string, stored: Counter | undefined, now: number): void;
   /** Stores what is not stored yet. */
@@ -38,7 +38,10 @@ export function createKnownAddresses(counters: Pick<ThrottleCounters, 'reset'>):
   }
 
   return {
-    has: (key) => notStored.has(key),
+    isKnown(key, stored, forgottenAt) {
+      const knownUntil = Math.max(stored?.expiresAt ?? 0, notStored.get(key) ?? 0);
+      return knownUntil - KNOWN_FOR > forgottenAt;
+    },
     remember(key, stored, now) {
       if (stored && stored.expiresAt - now >= KNOWN_FOR - RENEWED_AFTER) return;
       // One write for many logins: a write each would cost more than the rest of a login beside hashing.

@@ -24,7 +24,13 @@ export type Rule = {
   extends: boolean;
   /** Whether it applies to known addresses. */
   forKnown: boolean;
-  keyFrom(hashes: KeyedHashes): string;
+  /** Whether unlocking the user voids it. */
+  endsByUnlocking: boolean;
+  /** Milliseconds. */
+  longestWait: number;
+  /** Of the keys of its counters. */
+  prefix: string;
+  hashFrom(hashes: KeyedHashes): string;
   /** Time of the next attempt, once the limit is reached. */
   retryAt(counter: Counter): number;
 };
@@ -44,9 +50,12 @@ export function rulesOf(budgets: Budgets): Rule[] {
       budget: 'email_address',
       limit: budgets.emailAddress,
       lifetime: DAY,
+      longestWait: LONGEST_WAIT,
       extends: true,
       forKnown: true,
-      keyFrom: ({ both }) => `email-address:${both}`,
+      endsByUnlocking: true,
+      prefix: 'email-address:',
+      hashFrom: ({ both }) => both,
       retryAt: ({ failures, expiresAt }) =>
         expiresAt - DAY + Math.min(LONGEST_WAIT, SECOND * 2 ** (failures - budgets.emailAddress)),
     },
@@ -54,10 +63,40 @@ export function rulesOf(budgets: Budgets): Rule[] {
       budget: 'address',
       limit: budgets.address,
       lifetime: HOUR,
-      keyFrom: ({ network }) => `address:${network}`,
+      longestWait: HOUR,
+      endsByUnlocking: false,
+      prefix: 'address:',
+      hashFrom: ({ network }) => network,
       ...window,
     },
-    { budget: 'email', limit: budgets.email, lifetime: DAY, keyFrom: ({ email }) => `email:${email}`, ...window },
+    {
+      budget: 'email',
+      limit: budgets.email,
+      lifetime: DAY,
+      longestWait: DAY,
+      endsByUnlocking: true,
+      prefix: 'email:',
+      hashFrom: ({ email }) => email,
+      ...window,
+    },
   ];
   return rules.filter(({ limit }) => limit > 0);
+}
+
+/**
+ * How many attempts may be in flight at once under a rule, one more included, and the milliseconds until the next one.
+ *
+ * @param forgivenAt - when the failures before were forgiven, in milliseconds since the epoch; 0 where it was not
+ */
+export function standingUnder(rule: Rule, counter: Counter | undefined, forgivenAt: number, now: number): Standing {
+  if (!counter || counter.expiresAt <= restartsUntil(rule, forgivenAt, now)) return { rule, room: rule.limit, wait: 0 };
+  if (counter.failures < rule.limit) return { rule, room: rule.limit - counter.failures, wait: 0 };
+  return { rule, room: 1, wait: Math.min(Math.max(0, rule.retryAt(counter) - now), rule.longestWait) };
+}
+
+export type Standing = { rule: Rule; room: number; wait: number };
+
+/** A counter that expires at this time or before starts again. */
+export function restartsUntil(rule: Rule, forgivenAt: number, now: number): number {
+  return rule.endsByUnlocking && forgivenAt > 0 ? Math.max(now, forgivenAt + rule.lifetime) : now;
 }

@@ -1,35 +1,51 @@
+import { setTimeout as wait } from 'node:timers/promises';
 import type { Database } from '../database/database.js';
-import type { Counter } from '../database/throttle-counters.js';
+import type { Counter, ThrottleCounters } from '../database/throttle-counters.js';
 import type { Deadline } from '../errors/deadline.js';
 import { HttpError } from '../errors/http-error.js';
-import { createGate } from './gate.js';
-import { createKeyedHashes } from './keys.js';
+import { createGate, type Place } from './gate.js';
+import { createKeyedHashes, type KeyedHashes } from './keys.js';
 import { createKnownAddresses } from './known-addresses.js';
-import { type Budget, type Budgets, type Rule, rulesOf } from './rules.js';
+import { type Budgets, type Rule, restartsUntil, rulesOf, standingUnder } from './rules.js';
 
 /** A budget is used up. */
 export class TooManyFailures extends HttpError {
-  constructor(budget: Budget, retryAfterSeconds: number) {
+  /** @param wait - milliseconds */
+  constructor(
+    readonly rule: Rule,
+    wait: number,
+  ) {
     const message = 'too many failed logins';
-    super(429, '', { retryAfterSeconds, message, log: { outcome: 'throttled', budget } });
+    const log = { outcome: 'throttled', budget: rule.budget } as const;
+    super(429, '', { retryAfterSeconds: Math.ceil(wait / 1_000), message, log });
   }
 }
 
-type Counters = Map<string, Counter>;
 type Who = { email: string; address: string; deadline: Deadline };
+type RulePlace = Place & { rule: Rule };
+type Found = {
+  /** Those that have not expired, by key. */
+  counters: Map<string, Counter>;
+  /** When failures were forgiven, and when known addresses were forgotten: milliseconds since the epoch; 0 for never. */
+  unlockedAt: number;
+  passwordChangedAt: number;
+};
 
 export type Throttle = {
   /**
    * Runs an attempt to log in, and counts a failure unless the outcome is `succeeded`. One that throws is not counted.
    *
+   * Over the budget of an address or an email, a known address may still log in. A wrong password gets the reply that others
+   * get, after the time that they wait: who shares the address does not learn who is known from there.
+   *
    * @param who - the email as it was given, the client's IPv4 or IPv6 address, and by when it is to be answered
    * @param find - reads the counters that have not expired, by key, and what else the login needs
    * @throws TooManyFailures, Overloaded, and DatabaseUnavailable where no failure could be counted
    */
-  attempt<Found extends { counters: Counters }, Result extends { outcome: string }>(
+  attempt<FoundForLogin extends Found, Result extends { outcome: string }>(
     who: Who,
-    find: (counterKeys: string[], now: number) => Promise<Found>,
-    verify: (found: Found) => Promise<Result>,
+    find: (counterKeys: string[], now: number) => Promise<FoundForLogin>,
+    verify: (found: FoundForLogin) => Promise<Result>,
   ): Promise<Result>;
   /** Stores known addresses that are not stored yet. */
   flush(): Promise<void>;
@@ -44,7 +60,9 @@ export type Throttle = {
  * @param now - milliseconds since the epoch
  */
 export function createThrottle(
-  database: Pick<Database, 'throttleCounters' | 'ping'>,
+  database: Pick<Database, 'ping'> & {
+    throttleCounters: Pick<ThrottleCounters, 'countFailure' | 'shorten' | 'reset' | 'remove'>;
+  },
   budgets: Budgets,
   secret: string,
   now: () => number,
@@ -54,16 +72,41 @@ export function createThrottle(
   const gate = createGate();
   const knownAddresses = createKnownAddresses(counters);
   let keyedHashes = createKeyedHashes(secret);
+  /** Milliseconds. */
+  let lastVerificationTook = 0;
+
+  function placesOf(hashes: KeyedHashes): RulePlace[] {
+    return rules.map((rule) => ({ rule, key: rule.prefix + rule.hashFrom(hashes), limit: rule.limit }));
+  }
+
+  /** A clock that was set back has made counters that expire too late: they would lock out for longer than the rule says. */
+  async function shorten(places: RulePlace[], { counters: found }: Found, deadline: Deadline): Promise<void> {
+    for (const { rule, key } of places) {
+      const counter = found.get(key);
+      const latest = now() + rule.lifetime;
+      if (!counter || counter.expiresAt <= latest) continue;
+      await counters.shorten(key, latest, deadline);
+      counter.expiresAt = latest;
+    }
+  }
+
+  async function countFailure(places: RulePlace[], { unlockedAt }: Found, deadline: Deadline): Promise<void> {
+    const at = now();
+    const counts = places.map(({ rule, key }) => ({
+      key,
+      extends: rule.extends,
+      expiresAt: at + rule.lifetime,
+      restartsUntil: restartsUntil(rule, unlockedAt, at),
+    }));
+    if (counts.length > 0) await counters.countFailure(counts, deadline);
+  }
 
   return {
-    attempt<Found extends { counters: Counters }, Result extends { outcome: string }>(
-      { email, address, deadline }: Who,
-      find: (counterKeys: string[], now: number) => Promise<Found>,
-      verify: (found: Found) => Promise<Result>,
-    ) {
+    async attempt({ email, address, deadline }, find, verify) {
       const hashes = keyedHashes(email, address);
       const knownKey = `known:${hashes.both}`;
-      const places = rules.map((rule) => ({ rule, key: rule.keyFrom(hashes), limit: rule.limit }));
+      const places = placesOf(hashes);
+      let isVerified = false;
 
       async function read() {
         const [found] = await Promise.all([
@@ -71,34 +114,39 @@ export function createThrottle(
           // A guess that can't be counted would be free.
           rules.length > 0 && database.ping(deadline),
         ]);
-        return found;
+        await shorten(places, found, deadline);
+        const isKnown = knownAddresses.isKnown(knownKey, found.counters.get(knownKey), found.passwordChangedAt);
+        return { found, isKnown, ...judge(places, found, isKnown, now()) };
       }
 
-      function roomFor({ counters }: Found): number[] {
-        const isKnown = counters.has(knownKey) || knownAddresses.has(knownKey);
-        return places.map(({ rule, key }) => roomUnder(rule, counters.get(key), isKnown, now()));
+      try {
+        return await gate.pass(
+          { places, deadline, read, roomFor: (judged) => roomFor(judged) },
+          async ({ found, isKnown, refusal }, pass) => {
+            isVerified = true;
+            const began = performance.now();
+            const result = await verify(found);
+            if (result.outcome !== 'succeeded') {
+              await countFailure(places, found, deadline);
+              pass.countFailure();
+              lastVerificationTook = performance.now() - began;
+              if (refusal) throw refusal;
+              return result;
+            }
+            const consecutive = places.find(({ rule }) => rule.forKnown)?.key;
+            if (consecutive && (found.counters.has(consecutive) || pass.hasFailures(consecutive))) {
+              await counters.remove(consecutive, deadline);
+            }
+            const stored = isKnown ? found.counters.get(knownKey) : undefined;
+            if (rules.length > 0) knownAddresses.remember(knownKey, stored, now());
+            return result;
+          },
+        );
+      } catch (error) {
+        const isForOthers = error instanceof TooManyFailures && !error.rule.forKnown && !isVerified;
+        if (isForOthers) await wait(Math.max(0, Math.min(lastVerificationTook, deadline.remaining())));
+        throw error;
       }
-
-      async function fail(): Promise<void> {
-        const at = now();
-        const counts = places.map(({ rule, key }) => ({ key, extends: rule.extends, expiresAt: at + rule.lifetime }));
-        if (counts.length > 0) await counters.countFailure(counts, at, deadline);
-      }
-
-      return gate.pass({ places, deadline, read, roomFor }, async (found, pass) => {
-        const result = await verify(found);
-        if (result.outcome !== 'succeeded') {
-          await fail();
-          pass.countFailure();
-          return result;
-        }
-        const consecutive = places.find(({ rule }) => rule.forKnown)?.key;
-        if (consecutive && (found.counters.has(consecutive) || pass.hasFailures(consecutive))) {
-          await counters.remove(consecutive, deadline);
-        }
-        if (rules.length > 0) knownAddresses.remember(knownKey, found.counters.get(knownKey), now());
-        return result;
-      });
     },
     flush: knownAddresses.flush,
     rotateSecret(changed) {
@@ -107,11 +155,18 @@ export function createThrottle(
   };
 }
 
-/** How many attempts may be in flight at once under a rule, one more included. */
-function roomUnder(rule: Rule, counter: Counter | undefined, isKnown: boolean, now: number): number {
-  if (!counter || (isKnown && !rule.forKnown)) return rule.limit;
-  if (counter.failures < rule.limit) return rule.limit - counter.failures;
-  const wait = rule.retryAt(counter) - now;
-  if (wait > 0) throw new TooManyFailures(rule.budget, Math.ceil(wait / 1_000));
-  return 1;
+/** What the counters say of an attempt. A known address that is refused may verify its password all the same. */
+type Judgement = { rooms: number[]; refusal: TooManyFailures | undefined; mayVerify: boolean };
+
+function judge(places: RulePlace[], { counters, unlockedAt }: Found, isKnown: boolean, now: number): Judgement {
+  const standings = places.map(({ rule, key }) => standingUnder(rule, counters.get(key), unlockedAt, now));
+  const rooms = standings.map(({ rule, room }) => (isKnown && !rule.forKnown ? rule.limit : room));
+  const exceeded = standings.find(({ wait }) => wait > 0);
+  const refusal = exceeded && new TooManyFailures(exceeded.rule, exceeded.wait);
+  return { rooms, refusal, mayVerify: !exceeded || (isKnown && !exceeded.rule.forKnown) };
+}
+
+function roomFor({ rooms, refusal, mayVerify }: Judgement): number[] {
+  if (refusal && !mayVerify) throw refusal;
+  return rooms;
 }

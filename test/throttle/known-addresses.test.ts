@@ -15,18 +15,18 @@ function slowTable() {
 t.test('an address that is remembered while others are stored is stored too', async (t) => {
   const { stored, reset, finish } = slowTable();
   const known = createKnownAddresses({ reset });
-  known.remember('a', undefined, 0);
+  known.remember('a', undefined, 1);
   const first = known.flush();
   await Promise.resolve();
   await Promise.resolve();
-  t.ok(known.has('a'), 'and known until it is stored');
-  known.remember('b', undefined, 0);
+  t.ok(known.isKnown('a', undefined, 0), 'and known until it is stored');
+  known.remember('b', undefined, 1);
   const second = known.flush();
   finish();
   await first;
   t.same(stored, ['a']);
-  t.notOk(known.has('a'), 'once it is stored, the database tells');
-  t.ok(known.has('b'));
+  t.notOk(known.isKnown('a', undefined, 0), 'once it is stored, the database tells');
+  t.ok(known.isKnown('b', undefined, 0));
   while (stored.length < 2) {
     finish();
     await Promise.resolve();
@@ -44,7 +44,7 @@ t.test('after a failure they are stored at the next flush', async (t) => {
       stored.push(...rows.map(({ key }) => key));
     },
   });
-  known.remember('a', undefined, 0);
+  known.remember('a', undefined, 1);
   await t.rejects(known.flush(), { message: 'no answer' });
   fails = false;
   await known.flush();

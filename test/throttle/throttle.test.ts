@@ -99,7 +99,7 @@ for (const provider of PROVIDERS) {
     }
     t.equal((await request(login('foo@bar.com', 'foobar', '192.0.2.9'))).status, 200, 'the owner’s own address');
     t.equal((await request(login('foo@bar.com', 'foobar', '::ffff:192.0.2.9'))).status, 200, 'spelled otherwise');
-    t.same(await statuses(12, 'foo@bar.com', 'wrong', '192.0.2.9'), [...times(10, 401), 429, 429]);
+    t.same(await statuses(12, 'foo@bar.com', 'wrong', '192.0.2.9'), times(12, 429), 'what others get');
     clock.now += DAY;
     t.equal((await request(login('foo@bar.com', 'foobar', '203.0.113.1'))).status, 200);
   });
@@ -110,13 +110,13 @@ for (const provider of PROVIDERS) {
     for (const email of ['foo@bar.com', 'nobody@bar.com']) {
       const guesses = await Promise.all(Array.from({ length: 60 }, () => request(login(email, 'wrong'))));
       t.equal(guesses.filter(({ status }) => status === 401).length, 10);
-      t.equal(guesses.filter(({ status }) => status === 429).length, 50);
+      t.equal(guesses.filter(({ status }) => status === 429 || status === 503).length, 50);
     }
     const address = '192.0.2.7';
-    const right = await Promise.all(Array.from({ length: 60 }, () => request(login('foo@bar.com', 'foobar', address))));
+    const right = await Promise.all(Array.from({ length: 20 }, () => request(login('foo@bar.com', 'foobar', address))));
     t.same(
       right.map(({ status }) => status),
-      times(60, 200),
+      times(20, 200),
       'right passwords wait for one another',
     );
   });
@@ -166,33 +166,37 @@ t.test('a new secret starts the counters afresh, once for all instances', async 
 });
 
 const nothing = async () => {};
-const throttleCounters = { countFailure: nothing, reset: nothing, remove: nothing, removeExpired: async () => 0 };
-const find = async () => ({ counters: new Map() });
+const throttleCounters = {
+  countFailure: nothing,
+  shorten: nothing,
+  reset: nothing,
+  remove: nothing,
+  removeExpired: async () => 0,
+};
+const find = async () => ({ counters: new Map(), unlockedAt: 0, passwordChangedAt: 0 });
 
 const who = () => ({ email: 'foo@bar.com', address: '192.0.2.1', deadline: createDeadline(10_000) });
 const succeed = async () => ({ outcome: 'succeeded' });
 
 t.test('an attempt that fails where it is its turn leaves it to the next', async (t) => {
-  const budgets = { emailAddress: 1, address: 0, email: 0 };
+  const budgets = { emailAddress: 2, address: 0, email: 0 };
   const throttle = createThrottle({ throttleCounters, ping: nothing }, budgets, SECRET, Date.now);
-
-  let end: () => void = () => {};
-  const ended = new Promise<void>((resolve) => {
-    end = resolve;
-  });
-  const inside = new Promise<void>((entered) => {
-    throttle.attempt(who(), find, async () => {
-      entered();
-      await ended;
-      return { outcome: 'succeeded' };
+  const ends: (() => void)[] = [];
+  const enter = () =>
+    new Promise<void>((entered) => {
+      throttle.attempt(who(), find, async () => {
+        entered();
+        await new Promise<void>((resolve) => ends.push(resolve));
+        return { outcome: 'succeeded' };
+      });
     });
-  });
-  await inside;
+  await Promise.all([enter(), enter()]);
   const failing = throttle.attempt(who(), () => Promise.reject(new Error('no answer')), succeed);
   const next = throttle.attempt(who(), find, succeed);
-  end();
+  ends.pop()?.();
   await t.rejects(failing, { message: 'no answer' });
   t.ok(await next);
+  ends.pop()?.();
 });
 
 t.test('an attempt whose verification throws is closed, and not counted', async (t) => {

@@ -15,6 +15,7 @@ const USER_VERBS: [name: string, description: string, load: Load<[user: string, 
   ['show', 'show a user', async () => (await import('./show.js')).showUser],
   ['set-password', `set a password; ${PASSWORD}`, async () => (await import('./set-password.js')).setPassword],
   ['disable', 'disable a user', async () => (await import('./disable.js')).disableUser],
+  ['unlock', 'forgive the failed logins of a user', async () => (await import('./unlock.js')).unlockUser],
   ['enable', 'enable a disabled user', async () => (await import('./disable.js')).enableUser],
 ];
 

@@ -25,6 +25,8 @@ export type Database = {
 
 /** Milliseconds for each query of a command. */
 const COMMAND_TIMEOUT = 30_000;
+/** Milliseconds for the first query, which loads Prisma's query compiler too. */
+const CONNECT_TIMEOUT = 10_000;
 /** Milliseconds for a ping. */
 const PING_TIMEOUT = 1_400;
 /** Milliseconds for which the answer to a ping is used again. */
@@ -63,7 +65,10 @@ export async function openDatabase(
     const checkFile = to.provider === 'sqlite' ? createFileCheck(to.file) : () => {};
     const opened = { url: to, client: await createClient(to, { timeout, poolMax }), checkFile };
     try {
-      await probe(createRunQuery(() => opened, { timeout, ...options }));
+      await probe(
+        createRunQuery(() => opened, { timeout, ...options }),
+        createDeadline(Math.max(timeout, CONNECT_TIMEOUT)),
+      );
       return opened;
     } catch (error) {
       await disconnect(opened);

@@ -11,6 +11,6 @@ CREATE TABLE "secrets" (
 );
 
 -- A user's place in the draw of stand-ins (src/database/find-for-login.ts): Knuth's multiplicative hash spreads ids evenly.
-CREATE INDEX "users_draw_idx" ON "users" (("id"::bigint * 2654435769 % 4294967296));
+CREATE INDEX "users_draw_idx" ON "users" (("id" * 2654435769 % 4294967296));
 
 INSERT INTO "secrets" ("name", "value") VALUES ('stand_in', concat(gen_random_uuid(), gen_random_uuid()));

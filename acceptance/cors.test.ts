@@ -1,11 +1,10 @@
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import type { Page } from 'playwright-core';
 import t, { type Test } from 'tap';
 import { loadContract, operationNamed } from '#built/contract/contract.js';
 import { run, start } from '../test/support/executable.js';
-import { launchBrowser, noBrowser } from './browser.js';
+import { launchBrowser, noBrowser, type Page } from './browser/browser.js';
 
 const { path } = operationNamed(loadContract(), 'createSession');
 

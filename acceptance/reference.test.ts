@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import t from 'tap';
 import { loadContract } from '#built/contract/contract.js';
-import { launchBrowser, noBrowser } from './browser.js';
+import { launchBrowser, noBrowser } from './browser/browser.js';
 
 const reference = new URL('../docs/reference.html', import.meta.url);
 const notMade = !existsSync(reference) && '`npm run docs` makes docs/reference.html';

@@ -1,9 +1,8 @@
-import type { Browser, Locator, Page } from 'playwright-core';
 import t, { type Test } from 'tap';
 import { loadContract, operationNamed } from '#built/contract/contract.js';
 import { start } from '../test/support/executable.js';
 import { FORM } from '../test/support/send.js';
-import { launchBrowser, noBrowser } from './browser.js';
+import { type Browser, type Locator, launchBrowser, noBrowser, type Page } from './browser/browser.js';
 
 const DESK = { width: 1280, height: 900 };
 const TELEPHONE = { width: 375, height: 667 };

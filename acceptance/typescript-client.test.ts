@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url';
 import t, { type Test } from 'tap';
 import { command } from '../test/support/command.js';
 import { run, start } from '../test/support/executable.js';
-import { launchBrowser, noBrowser } from './browser.js';
+import { launchBrowser, noBrowser } from './browser/browser.js';
 
 const CLIENT = fileURLToPath(new URL('../clients/typescript/', import.meta.url));
 const TSC = fileURLToPath(import.meta.resolve('typescript/bin/tsc'));

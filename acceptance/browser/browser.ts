@@ -2,6 +2,8 @@ import { existsSync } from 'node:fs';
 import { type Browser, chromium } from 'playwright-core';
 import type { Test } from 'tap';
 
+export type { Browser, Locator, Page } from 'playwright-core';
+
 /** Debian's. Playwright's own would have to be downloaded. */
 const CHROMIUM = '/usr/bin/chromium';
 const ARGUMENTS = [

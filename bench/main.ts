@@ -9,11 +9,11 @@ import { availableParallelism, cpus, tmpdir } from 'node:os';
 import { setTimeout as wait } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import autocannon from 'autocannon';
 import { PROVIDERS, type Provider } from '#built/database/database-url.js';
 import { createPasswords, type Hashing } from '#built/passwords/passwords.js';
 import { startTemporaryPostgresql } from '../test/support/temporary-postgresql.js';
 import { fillUsers } from './fill-users.js';
+import { load } from './load/load.js';
 import { POOL, run, type Service, startService } from './service.js';
 
 const SECONDS = Number(process.env.BENCH_SECONDS ?? 10);
@@ -63,17 +63,6 @@ function loginsOf(users: number, connections: number) {
   return Array.from({ length: connections }, () => Array.from({ length: REQUESTS_OF_CONNECTION }, request));
 }
 
-function load(url: string, lists: ReturnType<typeof loginsOf>, options: { amount?: number } = {}) {
-  const left = [...lists];
-  return autocannon({
-    url,
-    connections: lists.length,
-    duration: SECONDS,
-    ...options,
-    setupClient: (client) => client.setRequests(left.pop() ?? []),
-  });
-}
-
 /**
  * Makes a service warm, and lets it know where the logins come from.
  *
@@ -83,7 +72,7 @@ async function warmUp({ url }: Service, users: number, amount: number): Promise<
   const lists = loginsOf(users, CONNECTIONS);
   await load(url, lists, { amount });
   return async () => {
-    const { '2xx': succeeded, non2xx, errors, duration } = await load(url, lists);
+    const { '2xx': succeeded, non2xx, errors, duration } = await load(url, lists, { duration: SECONDS });
     if (non2xx + errors > 0) throw new Error(`${non2xx + errors} logins did not succeed`);
     return succeeded / duration;
   };
@@ -91,7 +80,7 @@ async function warmUp({ url }: Service, users: number, amount: number): Promise<
 
 /** The 99th percentile, in milliseconds, of how long the probe takes while all cores hash. */
 async function probeDuringStorm({ url }: Service): Promise<number> {
-  const storm = load(url, loginsOf(SMALL, 64));
+  const storm = load(url, loginsOf(SMALL, 64), { duration: SECONDS });
   const durations: number[] = [];
   const end = performance.now() + SECONDS * 1_000 - 500;
   while (performance.now() < end) {

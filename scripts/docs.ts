@@ -51,9 +51,20 @@ async function recordExchanges(): Promise<Exchange[]> {
 /** Redoc in one file. It would show a logo from its maker's host; the policy keeps the page from asking any host. */
 async function buildReference(): Promise<void> {
   const file = fileURLToPath(new URL('reference.html', docs));
-  npx(['redocly', 'build-docs', 'src/generated/openapi.yaml', '--inlineBundle', '--output', file], {
-    REDOCLY_TELEMETRY: 'off',
-  });
+  npx(
+    [
+      '--prefix=scripts/redocly',
+      'redocly',
+      'build-docs',
+      'src/generated/openapi.yaml',
+      '--inlineBundle',
+      '--output',
+      file,
+    ],
+    {
+      REDOCLY_TELEMETRY: 'off',
+    },
+  );
   const policy = "default-src 'unsafe-inline' data: blob:";
   const html = await readFile(file, 'utf8');
   await writeFile(

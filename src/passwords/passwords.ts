@@ -63,7 +63,7 @@ export function createPasswords(hashing: Hashing): Passwords {
       if (hashing.algorithm === 'argon2id') return hashArgon2(password, ARGON2ID);
       if (Buffer.byteLength(password) > BCRYPT_MAX_BYTES) throw new PasswordTooLong();
       // The pepper may reach past the 72 bytes, as it does in Devise.
-      return hashBcrypt(password + options.bcryptPepper, { cost: hashing.cost });
+      return hashBcrypt(password + options.bcryptPepper, hashing.cost);
     },
     async verify(password, digest) {
       const known = digest === undefined ? undefined : readDigest(digest, options);

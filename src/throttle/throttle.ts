@@ -161,9 +161,11 @@ type Judgement = { rooms: number[]; refusal: TooManyFailures | undefined; mayVer
 function judge(places: RulePlace[], { counters, unlockedAt }: Found, isKnown: boolean, now: number): Judgement {
   const standings = places.map(({ rule, key }) => standingUnder(rule, counters.get(key), unlockedAt, now));
   const rooms = standings.map(({ rule, room }) => (isKnown && !rule.forKnown ? rule.limit : room));
-  const exceeded = standings.find(({ wait }) => wait > 0);
-  const refusal = exceeded && new TooManyFailures(exceeded.rule, exceeded.wait);
-  return { rooms, refusal, mayVerify: !exceeded || (isKnown && !exceeded.rule.forKnown) };
+  const exceeded = standings.filter(({ wait }) => wait > 0);
+  // What everybody gets, also where a known address has used up its own budget.
+  const shown = exceeded.find(({ rule }) => !rule.forKnown) ?? exceeded[0];
+  const refusal = shown && new TooManyFailures(shown.rule, shown.wait);
+  return { rooms, refusal, mayVerify: exceeded.every(({ rule }) => isKnown && !rule.forKnown) };
 }
 
 function roomFor({ rooms, refusal, mayVerify }: Judgement): number[] {

@@ -65,6 +65,15 @@ for (const provider of PROVIDERS) {
     t.same(other.reply, known.reply, 'a wrong password gets the reply of the others');
     t.ok(other.took >= VERIFYING_TAKES - 1, `who waits as long: ${other.took} ms`);
     t.equal((await attempt('succeeded', '192.0.2.1')).reply, 'succeeded', 'the right one is let in');
+
+    for (let i = 0; i < BUDGETS.emailAddress; i += 1) await attempt('wrong_password', '192.0.2.1');
+    const lockedOut = await attempt('wrong_password', '192.0.2.1');
+    t.same(
+      lockedOut.reply,
+      (await attempt('wrong_password', '192.0.2.1', 'other@bar.com')).reply,
+      'also once locked out',
+    );
+    t.ok(lockedOut.took >= VERIFYING_TAKES - 1, `after the same time: ${lockedOut.took} ms`);
   });
 
   t.test(`a clock that is set back locks nobody out for longer than the rule says, on ${provider}`, async (t) => {

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { hash as hashArgon2, type Options } from '@node-rs/argon2';
 import { hash as hashBcrypt } from '@node-rs/bcrypt';
+import { BCRYPT_MAX_BYTES } from './formats/bcrypt.js';
 import type { ReadOptions } from './formats/digest.js';
 import { readDigest } from './formats/read-digest.js';
 
@@ -34,9 +35,6 @@ export type Passwords = {
   /** Whether a password that matches this digest should be rehashed. */
   isOutdated(digest: string, password: string): boolean;
 };
-
-/** bcrypt reads no more than this many bytes of a password. */
-const BCRYPT_MAX_BYTES = 72;
 
 /** Highest cost of imported digests, some four seconds; our own may have the configured cost. */
 const BCRYPT_MAX_COST = 16;
@@ -76,8 +74,11 @@ export function createPasswords(hashing: Hashing): Passwords {
     isOutdated(digest, password) {
       if (current.test(digest)) return false;
       const known = readDigest(digest, options);
+      if (known === undefined) return false;
+      // What was typed may be longer than the right password, or end differently: a new digest would refuse the right one.
+      if (known.maxBytes !== undefined && Buffer.byteLength(password) >= known.maxBytes) return false;
       // Another device may send another Unicode form, which the old digest accepts and a new one would refuse.
-      return known !== undefined && (known.normalization === undefined || hasOneSpelling(password));
+      return known.normalization === undefined || hasOneSpelling(password);
     },
   };
 }

@@ -8,7 +8,7 @@ import { createPasswordUpgrades } from '#built/passwords/password-upgrades.js';
 import { createPasswords } from '#built/passwords/passwords.js';
 import { run, start } from '../support/executable.js';
 import { FORM, send } from '../support/send.js';
-import { createDatabase, SECRET } from '../support/service.js';
+import { createDatabase, SECRET, startService } from '../support/service.js';
 
 const bcrypt = createPasswords({ algorithm: 'bcrypt', cost: 4 });
 
@@ -57,6 +57,21 @@ for (const provider of PROVIDERS) {
     t.notMatch(service.output(), 'foobar', 'no password in the log');
   });
 }
+
+t.test('a longer password that shares the 72 bytes that bcrypt reads', async (t) => {
+  const service = await startService(t, 'sqlite');
+  const login = async (email: string, password: string) => {
+    const body = new URLSearchParams({ email, password }).toString();
+    return (await service.request({ method: 'POST', path: '/api/v1/sessions', headers: FORM, body })).status;
+  };
+  for (const [email, right] of [
+    ['ascii@bar.com', 'p'.repeat(72)],
+    ['euro@bar.com', '€'.repeat(24)],
+  ] as const) {
+    await service.addUser(email, right, await bcrypt.hash(right));
+    for (const password of [`${right}x`, right, `${right}x`, right]) t.equal(await login(email, password), 200, email);
+  }
+});
 
 t.test('an upgrade with PASSWORD_HASHING=bcrypt', async (t) => {
   const cwd = t.testdir();

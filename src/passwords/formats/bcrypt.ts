@@ -4,15 +4,21 @@ import type { Digest, ReadDigest, ReadOptions } from './digest.js';
 
 const MIN_COST = 4;
 
-/** bcrypt as Rails, Devise, PHP and Node.js store it. It reads 72 bytes of a password, pepper included, and no more. */
-export const readBcrypt: ReadDigest = (digest, options) =>
-  bcrypt('bcrypt', digest, options, (password) => password + options.bcryptPepper);
+/** bcrypt reads no more than this many bytes of a password. */
+export const BCRYPT_MAX_BYTES = 72;
+
+/** bcrypt as Rails, Devise, PHP and Node.js store it. The pepper counts among the bytes that it reads. */
+export const readBcrypt: ReadDigest = (digest, options) => {
+  const found = bcrypt('bcrypt', digest, options, (password) => password + options.bcryptPepper);
+  return found && { ...found, maxBytes: BCRYPT_MAX_BYTES };
+};
 
 /** BCryptPasswordHasher. */
-export const readDjangoBcrypt: ReadDigest = (digest, options) =>
-  digest.startsWith('bcrypt$')
-    ? bcrypt('django bcrypt', digest.slice('bcrypt$'.length), options, (password) => password)
-    : undefined;
+export const readDjangoBcrypt: ReadDigest = (digest, options) => {
+  if (!digest.startsWith('bcrypt$')) return undefined;
+  const found = bcrypt('django bcrypt', digest.slice('bcrypt$'.length), options, (password) => password);
+  return found && { ...found, maxBytes: BCRYPT_MAX_BYTES };
+};
 
 /** BCryptSHA256PasswordHasher: all of a password counts, because bcrypt reads its SHA-256 in hexadecimal. */
 export const readDjangoBcryptSha256: ReadDigest = (digest, options) =>

@@ -10,6 +10,8 @@ export type Digest = {
   verify(password: string): Promise<boolean>;
   /** Set if the format takes several Unicode forms of a password for one. */
   normalization?: 'NFKC';
+  /** Set if the format reads only so many bytes of a password: all that begin with them match. */
+  maxBytes?: number;
 };
 
 export type ReadOptions = {

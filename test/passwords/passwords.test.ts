@@ -132,6 +132,22 @@ t.test('parameters out of bounds are refused before any work is done', async (t)
   t.ok(costly.formOf(`$2b$17$${'a'.repeat(53)}`), 'the configured cost is always within');
 });
 
+t.test('parameters of argon2 in any order, each once', async (t) => {
+  const rest = 'c29tZXNhbHRzb21lc2FsdA$+0QTc6ulPLwzo01i6C7NpEBqrmtGZWi00mricLEHH60';
+  for (const parameters of ['m=512,t=2,p=1', 'm=512,p=1,t=2', 't=2,p=1,m=512', 'p=1,m=512,t=2']) {
+    const digest = `$argon2id$v=19$${parameters}$${rest}`;
+    t.ok(await argon2id.verify('foobar', digest), parameters);
+    t.ok(await argon2id.verify('foobar', `argon2${digest}`), `${parameters}, Django`);
+    t.match(argon2id.formOf(digest), { parameters: 'm=512,t=2,p=1' });
+  }
+  for (const parameters of ['m=512,t=2', 'm=512,t=2,t=2', 'm=512,t=2,p=1,t=2', 'm=512,t=2,p=1,', 'm=512,t=2,x=1']) {
+    t.notOk(argon2id.formOf(`$argon2id$v=19$${parameters}$${rest}`), parameters);
+  }
+  for (const beyond of ['p=1,t=1,m=262145', 't=1025,m=1024,p=1', 'p=65,t=1,m=1024']) {
+    t.notOk(argon2id.formOf(`$argon2id$v=19$${beyond}$${rest}`), beyond);
+  }
+});
+
 t.test('a digest that nobody’s password made', async (t) => {
   const digests = [
     '',

@@ -15,20 +15,22 @@ export const readDjangoArgon2: ReadDigest = (digest) =>
   digest.startsWith('argon2$') ? argon2('django ', digest.slice('argon2'.length)) : undefined;
 
 const PHC =
-  /^\$(argon2(?:id|i|d))\$(v=(?:16|19)\$)?(m=(\d{1,7}),t=(\d{1,7}),p=(\d{1,3}))\$[A-Za-z0-9+/]{11,86}\$[A-Za-z0-9+/]{22,86}$/;
+  /^\$(argon2(?:id|i|d))\$(?:v=(16|19)\$)?((?:[mtp]=\d{1,7},){2}[mtp]=\d{1,7})\$([A-Za-z0-9+/]{11,86}\$[A-Za-z0-9+/]{22,86})$/;
 
 function argon2(owner: string, digest: string): Digest | undefined {
-  const [, variant, version, parameters, memory, passes, lanes] = PHC.exec(digest) ?? [];
-  if (variant === undefined || parameters === undefined) return undefined;
-  if (Number(memory) > MAX_MEMORY || Number(memory) * Number(passes) > MAX_WORK || Number(lanes) > MAX_LANES) {
-    return undefined;
-  }
   // Digests before version 19 do not name their version.
-  const versioned = version === undefined ? digest.replace(variant, `${variant}$v=16`) : digest;
+  const [, variant, version = '16', inAnyOrder = '', saltAndHash] = PHC.exec(digest) ?? [];
+  if (variant === undefined) return undefined;
+  const { m, t, p } = Object.fromEntries(inAnyOrder.split(',').map((parameter) => parameter.split('=')));
+  // One of the three is missing where another one stands twice.
+  if (m === undefined || t === undefined || p === undefined) return undefined;
+  if (Number(m) > MAX_MEMORY || Number(m) * Number(t) > MAX_WORK || Number(p) > MAX_LANES) return undefined;
+  const parameters = `m=${m},t=${t},p=${p}`;
+  const inOrder = `$${variant}$v=${version}$${parameters}$${saltAndHash}`;
   return {
     format: owner + variant,
     parameters,
     // The library throws at invalid parameters, such as too little memory for the lanes: no password matches.
-    verify: (password) => verify(versioned, password).catch(() => false),
+    verify: (password) => verify(inOrder, password).catch(() => false),
   };
 }

@@ -1,5 +1,7 @@
+import { scryptSync } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import t from 'tap';
+import { parseScryptParameters, withScryptParameters } from '#built/passwords/formats/scrypt.js';
 import { createPasswords, PasswordTooLong } from '#built/passwords/passwords.js';
 
 const argon2id = createPasswords({ algorithm: 'argon2id' });
@@ -121,6 +123,13 @@ t.test('parameters out of bounds are refused before any work is done', async (t)
     [`$scrypt$ln=18,r=8,p=2$${salt}$${key}`, `$scrypt$ln=19,r=8,p=1$${salt}$${key}`],
     [`$scrypt$ln=18,r=8,p=1$${salt}$${key}`, `$scrypt$ln=18,r=8,p=3$${salt}$${key}`],
     [`scrypt:262144:8:1$salt$${'0'.repeat(128)}`, `scrypt:262143:8:1$salt$${'0'.repeat(128)}`],
+    [`scrypt$32768$salt$1$1$${'A'.repeat(86)}==`, `scrypt$65536$salt$1$1$${'A'.repeat(86)}==`],
+    [`scrypt:65536:2:1$salt$${'0'.repeat(128)}`, `scrypt:65536:1:1$salt$${'0'.repeat(128)}`],
+    [`$scrypt$ln=15,r=1,p=1$${salt}$${key}`, `$scrypt$ln=16,r=1,p=1$${salt}$${key}`],
+    [
+      `$scrypt-hex$ln=15,r=1,p=1$${'0'.repeat(32)}$${'0'.repeat(64)}`,
+      `$scrypt-hex$ln=16,r=1,p=1$${'0'.repeat(32)}$${'0'.repeat(64)}`,
+    ],
     [`scrypt$2$salt$1$1$${'A'.repeat(86)}==`, `scrypt$1$salt$1$1$${'A'.repeat(86)}==`],
     [`scrypt$2$salt$1$1$${'A'.repeat(86)}==`, `scrypt$2$salt$0$1$${'A'.repeat(86)}==`],
   ];
@@ -148,6 +157,38 @@ t.test('parameters of argon2 in any order, each once', async (t) => {
   }
 });
 
+t.test('SALT:KEY of Node.js, with the parameters that the import is told', async (t) => {
+  const salt = '00112233445566778899aabbccddeeff';
+  const password = 'café ①';
+  for (const [text, keyBytes] of [
+    ['N=1024,r=8,p=1', 64],
+    ['N=16,r=1,p=2', 32],
+  ] as const) {
+    const cost = parseScryptParameters(text);
+    if (!cost) return t.fail(text);
+    const key = scryptSync(password, salt, keyBytes, cost).toString('hex');
+    const stored = withScryptParameters(`${salt}:${key}`, cost);
+    t.match(argon2id.formOf(stored), { format: 'node scrypt', parameters: text, current: false });
+    t.ok(await argon2id.verify(password, stored), text);
+    t.notOk(await argon2id.verify(password.normalize('NFKC'), stored), 'Node.js does not normalize');
+    t.ok(argon2id.isOutdated(stored, password));
+    t.equal(stored.replace(/^\$scrypt-hex\$[^$]*\$(\w+)\$/, '$1:'), `${salt}:${key}`, 'can go back');
+    t.equal(withScryptParameters(stored, cost), stored, 'once');
+  }
+  const bad = [
+    '',
+    'N=1000,r=8,p=1',
+    'N=65536,r=1,p=1',
+    'N=1048576,r=8,p=1',
+    'N=16,r=0,p=1',
+    'r=8,p=1',
+    'N=1e3,r=8,p=1',
+  ];
+  for (const text of bad) t.equal(parseScryptParameters(text), undefined, text);
+  const bcryptDigest = await bcrypt.hash('foobar');
+  t.equal(withScryptParameters(bcryptDigest, { N: 16, r: 1, p: 1 }), bcryptDigest);
+});
+
 t.test('a digest that nobody’s password made', async (t) => {
   const digests = [
     '',
@@ -157,6 +198,7 @@ t.test('a digest that nobody’s password made', async (t) => {
     '$argon2id$v=19$broken',
     '$1$md5$x',
     '$2x$04$'.padEnd(60, 'a'),
+    `scrypt$65536$salt$1$1$${'A'.repeat(86)}==`,
   ];
   for (const digest of [undefined, ...digests]) {
     t.equal(await argon2id.verify('foobar', digest), false, String(digest));

@@ -1,5 +1,6 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { MAX_ID } from '../../database/users.js';
+import { parseScryptParameters, type ScryptCost } from '../../passwords/formats/scrypt.js';
 import { parseWholeNumber } from '../../text/whole-number.js';
 import type { Output } from './print.js';
 
@@ -23,13 +24,15 @@ const IMPORT_HELP = `
 Columns:
   id               kept, so that tokens keep their user_id; a new one where it is empty
   email            matched without regard to case and surrounding space
-  password_digest  stored unchanged; also encrypted_password (Devise) or password (Django)
+  password_digest  stored unchanged, but see --scrypt-parameters; also encrypted_password (Devise) or password (Django)
   disabled_at      optional; with a time here, the user can't log in
   created_at       optional
 
 Rejected rows are written to <file>.rejected.jsonl with line and reason; the exit code is 1.
 With --on-conflict update the file wins: over another email of the same id, another id of the
 same email, and another digest of the same user. A second run changes nothing.`;
+
+const SCRYPT_PARAMETERS = "of Node's scrypt, for digests that are SALT:KEY (default: better-auth's, N=16384,r=16,p=1)";
 
 /** Declares `users` and its verbs: arguments, options, help and examples. */
 export function declareUsersCommands(program: Command, env: NodeJS.ProcessEnv): void {
@@ -62,7 +65,8 @@ export function declareUsersCommands(program: Command, env: NodeJS.ProcessEnv): 
       new Option('--on-conflict <action>', 'for a row whose id or email belongs to another user')
         .choices(['reject', 'update'])
         .default('reject'),
-    );
+    )
+    .option('--scrypt-parameters <N=…,r=…,p=…>', SCRYPT_PARAMETERS, scryptParameters);
   const exported = 'print all users, with digests, as JSON Lines for import';
   verb('export', '> users.jsonl', exported, async () => (await import('./export.js')).exportUsers);
   const counted = 'count users by the format of their passwords';
@@ -70,6 +74,12 @@ export function declareUsersCommands(program: Command, env: NodeJS.ProcessEnv): 
   for (const command of users.commands) {
     if (command.name() !== 'export') command.option('--json', 'print JSON, for scripts');
   }
+}
+
+function scryptParameters(value: string): ScryptCost {
+  const cost = parseScryptParameters(value);
+  if (cost) return cost;
+  throw new InvalidArgumentError('It must be like N=16384,r=8,p=1: N a power of two below 2^(16r), within 256 MiB.');
 }
 
 function wholeNumber(least: number, most: number): (value: string) => number {

@@ -2,7 +2,13 @@ import { readArgon2, readDjangoArgon2 } from './argon2.js';
 import { readBcrypt, readDjangoBcrypt, readDjangoBcryptSha256 } from './bcrypt.js';
 import type { ReadDigest } from './digest.js';
 import { readDjangoPbkdf2, readPasslibPbkdf2, readWerkzeugPbkdf2 } from './pbkdf2.js';
-import { readBetterAuthScrypt, readDjangoScrypt, readPasslibScrypt, readWerkzeugScrypt } from './scrypt.js';
+import {
+  readBetterAuthScrypt,
+  readDjangoScrypt,
+  readNodeScrypt,
+  readPasslibScrypt,
+  readWerkzeugScrypt,
+} from './scrypt.js';
 
 /** Every format that a password may be stored in, the most likely first. */
 const FORMATS: ReadDigest[] = [
@@ -18,6 +24,7 @@ const FORMATS: ReadDigest[] = [
   readPasslibPbkdf2,
   readPasslibScrypt,
   readBetterAuthScrypt,
+  readNodeScrypt,
 ];
 
 /** Longer than any digest of a known format. */

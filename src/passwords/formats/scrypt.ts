@@ -8,7 +8,7 @@ const MAX_WORK = 2 * MAX_MEMORY;
 /** What Werkzeug, Django and better-auth store; passlib stores 32. */
 const KEY_BYTES = 64;
 
-type Cost = { N: number; r: number; p: number };
+export type ScryptCost = { N: number; r: number; p: number };
 
 /** `$scrypt$ln=16,r=8,p=1$SALT$KEY` of passlib, in base 64. */
 export const readPasslibScrypt: ReadDigest = (digest) => {
@@ -42,9 +42,36 @@ export const readBetterAuthScrypt: ReadDigest = (digest) => {
   return scryptDigest('better-auth scrypt', cost, Buffer.from(salt), Buffer.from(key, 'hex'), normalization);
 };
 
+/**
+ * `$scrypt-hex$ln=14,r=8,p=1$SALT$KEY`: a `SALT:KEY` of Node.js, as better-auth's but with parameters of its own and no
+ * normalization. Made by an import, so that the digest says how it is verified.
+ */
+export const readNodeScrypt: ReadDigest = (digest) => {
+  const [, ln, r, p, salt = '', key = ''] =
+    /^\$scrypt-hex\$ln=(\d{1,2}),r=(\d{1,4}),p=(\d{1,4})\$([0-9a-f]{16,128})\$((?:[0-9a-f]{2}){16,64})$/.exec(digest) ??
+    [];
+  const cost = { N: 2 ** Number(ln), r: Number(r), p: Number(p) };
+  return scryptDigest('node scrypt', cost, Buffer.from(salt), Buffer.from(key, 'hex'));
+};
+
+/** Writes parameters into a `SALT:KEY`; any other digest stays as it is. */
+export function withScryptParameters(digest: string, { N, r, p }: ScryptCost): string {
+  return digest.replace(
+    /^([0-9a-f]{16,128}):((?:[0-9a-f]{2}){16,64})$/,
+    (_digest, salt, key) => `$scrypt-hex$ln=${Math.log2(N)},r=${r},p=${p}$${salt}$${key}`,
+  );
+}
+
+/** Reads `N=16384,r=8,p=1`; undefined where scrypt does not allow the parameters, or they are out of bounds. */
+export function parseScryptParameters(text: string): ScryptCost | undefined {
+  const [, N, r, p] = /^N=(\d{1,7}),r=(\d{1,4}),p=(\d{1,4})$/.exec(text) ?? [];
+  const cost = { N: Number(N), r: Number(r), p: Number(p) };
+  return isWithinBounds(cost) ? cost : undefined;
+}
+
 function scryptDigest(
   format: string,
-  cost: Cost,
+  cost: ScryptCost,
   salt: Buffer,
   key: Buffer,
   normalization?: 'NFKC',
@@ -61,9 +88,10 @@ function scryptDigest(
   };
 }
 
-/** RFC 7914, section 2: N is a power of two greater than 1; r and p are at least 1. */
-function isWithinBounds({ N, r, p }: Cost): boolean {
-  if (!(N > 1 && Number.isInteger(Math.log2(N)) && r >= 1 && p >= 1)) return false;
+/** RFC 7914, section 2: N is a power of two greater than 1 and less than 2^(128 * r / 8); r and p are at least 1. */
+function isWithinBounds({ N, r, p }: ScryptCost): boolean {
+  const ln = Math.log2(N);
+  if (!(ln >= 1 && Number.isInteger(ln) && ln < 16 * r && r >= 1 && p >= 1)) return false;
   const memory = 128 * N * r;
   return memory <= MAX_MEMORY && memory * p <= MAX_WORK;
 }

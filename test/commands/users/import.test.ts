@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { randomUUID } from 'node:crypto';
+import { randomUUID, scryptSync } from 'node:crypto';
 import { once } from 'node:events';
 import { readFile, writeFile } from 'node:fs/promises';
 import { Readable } from 'node:stream';
@@ -12,6 +12,7 @@ import { type Config, readConfig } from '#built/config/config.js';
 import { type Database, openDatabase } from '#built/database/database.js';
 import { PROVIDERS, type Provider } from '#built/database/database-url.js';
 import { migrate } from '#built/database/migrate.js';
+import { createPasswords } from '#built/passwords/passwords.js';
 import { run } from '../../support/executable.js';
 import { execute } from '../../support/service.js';
 import { startTemporaryPostgresql } from '../../support/temporary-postgresql.js';
@@ -65,7 +66,7 @@ async function setUp(t: Test, provider: Provider, directory = t.testdir()): Prom
   };
 }
 
-function parseLines(text: string): object[] {
+function parseLines(text: string): { [column: string]: string }[] {
   return text
     .trimEnd()
     .split('\n')
@@ -307,6 +308,31 @@ t.test('users import on the command line', async (t) => {
     code: 1,
     stderr: 'sessions-api: line 1: the header has no column email\n',
   });
+});
+
+t.test('scrypt of Node.js with other parameters than better-auth’s', async (t) => {
+  const salt = '00112233445566778899aabbccddeeff';
+  const digest = `${salt}:${scryptSync('foobar', salt, 64, { N: 1024, r: 8, p: 1 }).toString('hex')}`;
+  const cwd = t.testdir({ 'users.csv': `email,password\na@b,${digest}\nc@d,${BCRYPT}\n` });
+  const parameters = ['--scrypt-parameters', 'N=1024,r=8,p=1'];
+  for (const counts of ['2 added, 0 updated, 0 unchanged', '0 added, 0 updated, 2 unchanged']) {
+    t.match(await run(['users', 'import', 'users.csv', '--on-conflict', 'update', ...parameters], { cwd }), {
+      code: 0,
+      stdout: `${counts}, 0 rejected\n`,
+    });
+  }
+  const { stdout } = await run(['users', 'export'], { cwd });
+  const [{ password_digest: stored = '' } = {}, { password_digest: other = '' } = {}] = parseLines(stdout);
+  t.equal(stored, `$scrypt-hex$ln=10,r=8,p=1$${digest.replace(':', '$')}`);
+  t.ok(await createPasswords({ algorithm: 'argon2id' }).verify('foobar', stored));
+  t.equal(other, BCRYPT, 'other formats are stored unchanged');
+  t.match(await run(['users', 'import', '-'], { cwd, input: stdout }), { stdout: /2 unchanged, 0 rejected/ });
+  for (const text of ['N=1000,r=8,p=1', 'N=65536,r=1,p=1', '8']) {
+    t.match(await run(['users', 'import', 'users.csv', '--scrypt-parameters', text], { cwd }), {
+      code: 64,
+      stdout: '',
+    });
+  }
 });
 
 /** What comes out of a file that comes in in pieces of so many bytes. */

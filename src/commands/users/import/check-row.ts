@@ -1,5 +1,6 @@
 import { compileSchema } from '../../../contract/validation.js';
 import { MAX_ID } from '../../../database/users.js';
+import { type ScryptCost, withScryptParameters } from '../../../passwords/formats/scrypt.js';
 import type { Passwords } from '../../../passwords/passwords.js';
 import { normalizeEmail } from '../../../text/email.js';
 import { parseWholeNumber } from '../../../text/whole-number.js';
@@ -17,8 +18,15 @@ export type Row = {
   createdAt: number | undefined;
 };
 
-/** Validates rows. An email must be one that a login accepts. */
-export function createRowCheck(passwords: Passwords): (record: SourceRecord) => Row | Rejection {
+/**
+ * Validates rows. An email must be one that a login accepts.
+ *
+ * @param scryptParameters - of digests that are `SALT:KEY`; better-auth's unless given
+ */
+export function createRowCheck(
+  passwords: Passwords,
+  scryptParameters?: ScryptCost,
+): (record: SourceRecord) => Row | Rejection {
   const checkEmail = compileSchema({ ...credentialsSchema(), required: ['email'] });
 
   return ({ line, values }) => {
@@ -34,9 +42,10 @@ export function createRowCheck(passwords: Passwords): (record: SourceRecord) => 
     if (fault) return reject(`${fault.field} ${fault.message}`);
 
     const column = DIGEST_COLUMNS.find((name) => values[name] !== undefined) ?? 'password_digest';
-    const passwordDigest = values[column];
-    if (typeof passwordDigest !== 'string' || passwordDigest === '') return reject(`${column} is missing`);
-    if (passwordDigest.startsWith('!')) return reject(`${column} is an unusable password`);
+    const digest = values[column];
+    if (typeof digest !== 'string' || digest === '') return reject(`${column} is missing`);
+    if (digest.startsWith('!')) return reject(`${column} is an unusable password`);
+    const passwordDigest = scryptParameters ? withScryptParameters(digest, scryptParameters) : digest;
     if (!passwords.formOf(passwordDigest)) return reject(`${column} has an unknown format, or exceeds its limits`);
 
     const disabledAt = readTime(values.disabled_at);

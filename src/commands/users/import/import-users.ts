@@ -4,6 +4,7 @@ import type { Config } from '../../../config/config.js';
 import { DatabaseUnavailable } from '../../../database/database-unavailable.js';
 import type { DatabaseUrl } from '../../../database/database-url.js';
 import { migrate } from '../../../database/migrate.js';
+import type { ScryptCost } from '../../../passwords/formats/scrypt.js';
 import { createPasswords } from '../../../passwords/passwords.js';
 import { keepHeapSmall } from '../../heap.js';
 import { startProgress } from '../../progress.js';
@@ -13,7 +14,12 @@ import { FileRefused, readRecords } from './read-records.js';
 import { RejectedFile } from './rejected-file.js';
 import { type OnConflict, writeBatch } from './write-batch.js';
 
-export type ImportOptions = { dryRun?: boolean; onConflict: OnConflict };
+export type ImportOptions = {
+  dryRun?: boolean;
+  onConflict: OnConflict;
+  /** Of digests that are `SALT:KEY`; better-auth's unless given. */
+  scryptParameters?: ScryptCost;
+};
 
 export type ImportSummary = {
   added: number;
@@ -37,7 +43,7 @@ const BATCH = 1000;
 export async function importUsers(
   { databaseUrl, hashing }: Config,
   file: string,
-  { dryRun = false, onConflict }: ImportOptions,
+  { dryRun = false, onConflict, scryptParameters }: ImportOptions,
 ): Promise<ImportSummary> {
   keepHeapSmall();
   const orUnavailable = unavailableAt(databaseUrl);
@@ -45,7 +51,7 @@ export async function importUsers(
   await migrate(databaseUrl);
   const connection = await (dryRun ? connectForRehearsal : connect)(databaseUrl).catch(orUnavailable);
   const rejected = new RejectedFile(`${file === '-' ? 'stdin' : file}.rejected.jsonl`);
-  const check = createRowCheck(createPasswords(hashing));
+  const check = createRowCheck(createPasswords(hashing), scryptParameters);
   const progress = startProgress();
   const counts = { added: 0, updated: 0, unchanged: 0 };
   let rows: Row[] = [];

@@ -5,7 +5,7 @@ import type { DatabaseUrl } from './database/database-url.js';
 import type { DatabaseReplaced } from './database/sqlite-file.js';
 import { createHashQueue, type HashQueue, type HashQueueLimits } from './passwords/hash-queue.js';
 import { createPasswordUpgrades, type PasswordUpgrades } from './passwords/password-upgrades.js';
-import { createPasswords, type Hashing, type Passwords } from './passwords/passwords.js';
+import { createPasswords, type Hashing, hashMemoryFor, type Passwords } from './passwords/passwords.js';
 import type { Metrics } from './telemetry/metrics.js';
 import type { Tracing } from './telemetry/tracing.js';
 import type { Budgets } from './throttle/rules.js';
@@ -91,7 +91,8 @@ function loginTimeoutOf({ loginTimeout, hashQueue }: ServicesOptions): number {
 export function createServices(database: Database, options: ServicesOptions): Services {
   const { contract, hashing, budgets, jwtSecret, log, metrics, tracing, now = Date.now } = options;
   const passwords = options.passwords ?? createPasswords(hashing);
-  const hashQueue = createHashQueue(options.hashQueue, { onHashed: metrics?.hashed, observe: tracing?.inSpan });
+  const limits = { maxMemory: hashMemoryFor(options.hashQueue.slots), ...options.hashQueue };
+  const hashQueue = createHashQueue(limits, { onHashed: metrics?.hashed, observe: tracing?.inSpan });
   metrics?.watchHashQueue(hashQueue);
   const passwordUpgrades = createPasswordUpgrades(database.users, passwords, hashQueue, log);
   const throttle = createThrottle(database, budgets, jwtSecret, now);

@@ -14,6 +14,8 @@ export type Waiter = {
 export type HashQueueLimits = {
   /** Hashes that run at once. */
   slots: number;
+  /** Bytes of hashes that run at once; a hash that needs more runs alone. */
+  maxMemory?: number;
   /** Hashes that wait for a slot. */
   maxQueue: number;
   /** Milliseconds that a hash may be expected to wait. */
@@ -31,12 +33,13 @@ export type HashQueueOptions = {
 
 export type HashQueue = {
   /**
-   * Runs a task that hashes as soon as there is a slot for it.
+   * Runs a task that hashes as soon as there is a slot for it, and memory.
    *
    * @param waiter - leaves the queue by hanging up, or at its deadline; a task that runs goes on, and keeps its slot
+   * @param memory - bytes that the task takes
    * @throws Overloaded at once, where the task would have to wait too long, or at the deadline; ClientGone
    */
-  run<T>(task: () => Promise<T>, waiter?: Waiter): Promise<T>;
+  run<T>(task: () => Promise<T>, waiter?: Waiter, memory?: number): Promise<T>;
   /** How many tasks run, and how many wait for a slot. */
   load(): { running: number; waiting: number };
 };
@@ -44,21 +47,44 @@ export type HashQueue = {
 /** Weight of the last task in the mean duration. */
 const WEIGHT_OF_LAST = 0.1;
 
-/** Limits how many hashes run at once and how many are queued: what can't be answered in time is refused at once. */
+type Waiting = { memory: number; start: () => void };
+
+/** Limits how many hashes run at once, their memory, and how many are queued: what can't be answered in time is refused at once. */
 export function createHashQueue(
-  { slots, maxQueue, maxWait }: HashQueueLimits,
+  { slots, maxMemory = Number.POSITIVE_INFINITY, maxQueue, maxWait }: HashQueueLimits,
   { now = () => performance.now(), onHashed, observe = (_name, run) => run() }: HashQueueOptions = {},
 ): HashQueue {
   // No Set: its outgrown hash tables keep requests alive until the old generation is collected.
-  let queue: (() => void)[] = [];
+  let queue: Waiting[] = [];
   let running = 0;
+  let memoryInUse = 0;
   let meanDuration = 0;
 
-  function expectedWait(): number {
-    return running < slots ? 0 : ((queue.length + 1) * meanDuration) / slots;
+  function fits(memory: number): boolean {
+    return running === 0 || (running < slots && memoryInUse + memory <= maxMemory);
   }
 
-  function waitForSlot(waiter?: Waiter): Promise<void> {
+  function take(memory: number): void {
+    running += 1;
+    memoryInUse += memory;
+  }
+
+  /** Of a task with this memory. Each task occupies all slots for the mean duration, divided by how many like it fit. */
+  function expectedWait(memory: number): number {
+    const shareOf = (bytes: number) => 1 / Math.max(1, Math.min(slots, Math.floor(maxMemory / bytes)));
+    return queue.reduce((sum, waiting) => sum + shareOf(waiting.memory), shareOf(memory)) * meanDuration;
+  }
+
+  /** In order: a large task would wait for ever if small ones overtook it. */
+  function startNext(): void {
+    for (let next = queue[0]; next && fits(next.memory); next = queue[0]) {
+      queue.shift();
+      take(next.memory);
+      next.start();
+    }
+  }
+
+  function waitForSlot(memory: number, waiter?: Waiter): Promise<void> {
     return new Promise((resolve, reject) => {
       const stopWaiting = () => {
         stopListening?.();
@@ -69,39 +95,40 @@ export function createHashQueue(
         resolve();
       };
       const leave = (error: Error) => {
-        queue = queue.filter((waiting) => waiting !== start);
+        queue = queue.filter((waiting) => waiting.start !== start);
         stopWaiting();
         reject(error);
+        // Those behind a large task may fit.
+        startNext();
       };
       const stopListening = waiter?.onHangUp(() => leave(new ClientGone()));
       const timer = waiter && setTimeout(() => leave(new Overloaded()), waiter.deadline.remaining());
-      queue.push(start);
+      queue.push({ memory, start });
     });
   }
 
-  /** Hands the slot to the task that has waited longest. */
-  function releaseSlot(): void {
-    const next = queue.shift();
-    if (next) next();
-    else running -= 1;
+  function releaseSlot(memory: number): void {
+    running -= 1;
+    memoryInUse -= memory;
+    startNext();
   }
 
-  /** Returns a promise where there is no free slot. */
-  function takeSlot(waiter?: Waiter): Promise<void> | undefined {
+  /** Returns a promise where the task has to wait. */
+  function takeSlot(memory: number, waiter?: Waiter): Promise<void> | undefined {
     if (waiter?.hasHungUp()) throw new ClientGone();
-    if (running < slots) {
-      running += 1;
+    if (queue.length === 0 && fits(memory)) {
+      take(memory);
       return undefined;
     }
-    const wait = expectedWait();
+    const wait = expectedWait(memory);
     const longest = Math.min(maxWait, waiter?.deadline.remaining() ?? maxWait);
     if (queue.length >= maxQueue || wait > longest) throw new Overloaded(Math.max(1, Math.ceil(wait / 1000)));
-    return waitForSlot(waiter);
+    return waitForSlot(memory, waiter);
   }
 
-  async function runInSlot<T>(task: () => Promise<T>, waiter?: Waiter): Promise<T> {
+  async function runInSlot<T>(task: () => Promise<T>, memory: number, waiter?: Waiter): Promise<T> {
     const arrived = now();
-    const slot = takeSlot(waiter);
+    const slot = takeSlot(memory, waiter);
     if (slot) await slot;
     const started = now();
     try {
@@ -110,13 +137,13 @@ export function createHashQueue(
       const took = now() - started;
       waiter?.deadline.extend(took);
       meanDuration = meanDuration === 0 ? took : meanDuration + WEIGHT_OF_LAST * (took - meanDuration);
-      releaseSlot();
+      releaseSlot(memory);
       onHashed?.({ waited: started - arrived, took });
     }
   }
 
   return {
-    run: (task, waiter) => observe('hash queue', () => runInSlot(task, waiter)),
+    run: (task, waiter, memory = 0) => observe('hash queue', () => runInSlot(task, memory, waiter)),
     load: () => ({ running, waiting: queue.length }),
   };
 }

@@ -16,7 +16,7 @@ const MAX_WAITING = 32;
 /** Upgrades one password at a time, so that logins keep the other threads. */
 export function createPasswordUpgrades(
   users: Pick<Users, 'replacePasswordDigest'>,
-  passwords: Pick<Passwords, 'hash' | 'isOutdated'>,
+  passwords: Pick<Passwords, 'hash' | 'memoryOf' | 'isOutdated'>,
   hashQueue: HashQueue,
   log: { info(fields: object, message: string): void; error(fields: object, message: string): void },
 ): PasswordUpgrades {
@@ -25,7 +25,7 @@ export function createPasswordUpgrades(
 
   async function upgrade({ id, passwordDigest }: Pick<User, 'id' | 'passwordDigest'>, password: string): Promise<void> {
     try {
-      const digest = await hashQueue.run(() => passwords.hash(password));
+      const digest = await hashQueue.run(() => passwords.hash(password), undefined, passwords.memoryOf(undefined));
       // Not stored where the password has been changed meanwhile.
       const stored = await users.replacePasswordDigest(id, passwordDigest, digest);
       if (stored) log.info({ userId: id }, 'stored the password in the current form');

@@ -30,6 +30,8 @@ export type Passwords = {
    * time does not tell which emails are known.
    */
   verify(password: string, digest: string | undefined): Promise<boolean>;
+  /** Bytes that verifying takes; without a digest, and with one of an unknown format, that hashing takes. */
+  memoryOf(digest: string | undefined): number;
   /** Undefined where the format is unknown, or verifying would take more memory or time than the format's bounds allow. */
   formOf(digest: string): DigestForm | undefined;
   /** Whether a password that matches this digest should be rehashed. */
@@ -45,6 +47,14 @@ const BCRYPT_MAX_COST = 16;
  */
 const ARGON2ID = { algorithm: 2, memoryCost: 19456, timeCost: 2, parallelism: 1 } satisfies Options;
 
+/**
+ * Bytes that hashes in so many slots may take: for each, four times what our own takes. Most imported digests then run in
+ * all slots (argon2's libraries default to 64 MiB), and a few of the largest ones do not fill the memory.
+ */
+export function hashMemoryFor(slots: number): number {
+  return slots * 4 * ARGON2ID.memoryCost * 1024;
+}
+
 export class PasswordTooLong extends Error {
   constructor() {
     super(`must have at most ${BCRYPT_MAX_BYTES} bytes, because bcrypt reads no more`);
@@ -56,6 +66,8 @@ export function createPasswords(hashing: Hashing): Passwords {
   const options = readOptions(hashing);
   const current = currentForm(hashing);
   const unmatchable = readDigest(unmatchableDigest(hashing), options);
+  const readOrUnmatchable = (digest: string | undefined) =>
+    (digest === undefined ? undefined : readDigest(digest, options)) ?? unmatchable;
   return {
     async hash(password) {
       if (hashing.algorithm === 'argon2id') return hashArgon2(password, ARGON2ID);
@@ -64,9 +76,9 @@ export function createPasswords(hashing: Hashing): Passwords {
       return hashBcrypt(password + options.bcryptPepper, hashing.cost);
     },
     async verify(password, digest) {
-      const known = digest === undefined ? undefined : readDigest(digest, options);
-      return (await (known ?? unmatchable)?.verify(password)) ?? false;
+      return (await readOrUnmatchable(digest)?.verify(password)) ?? false;
     },
+    memoryOf: (digest) => readOrUnmatchable(digest)?.memory ?? 0,
     formOf(digest) {
       const known = readDigest(digest, options);
       return known && { format: known.format, parameters: known.parameters, current: current.test(digest) };

@@ -10,7 +10,7 @@ export type LogInServices = {
   database: Pick<Database, 'findForLogin'>;
   throttle: Throttle;
   hashQueue: HashQueue;
-  passwords: Pick<Passwords, 'verify'>;
+  passwords: Pick<Passwords, 'verify' | 'memoryOf'>;
   passwordUpgrades: Pick<PasswordUpgrades, 'add'>;
   /** Milliseconds from its arrival within which a login is answered, without its hash. */
   loginTimeout: number;
@@ -37,7 +37,8 @@ export function logIn(
     { email, address: client.address, deadline },
     (counterKeys, now) => database.findForLogin(email, counterKeys, now, deadline),
     async ({ user, digest }) => {
-      const matches = await hashQueue.run(() => passwords.verify(password, digest), { ...client, deadline });
+      const verify = () => passwords.verify(password, digest);
+      const matches = await hashQueue.run(verify, { ...client, deadline }, passwords.memoryOf(digest));
       if (!user) return { outcome: 'unknown_email', userId: undefined };
       if (!matches) return { outcome: 'wrong_password', userId: user.id };
       if (user.disabled) return { outcome: 'disabled', userId: user.id };

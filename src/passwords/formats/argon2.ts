@@ -30,6 +30,7 @@ function argon2(owner: string, digest: string): Digest | undefined {
   return {
     format: owner + variant,
     parameters,
+    memory: Number(m) * 1024,
     // The library throws at invalid parameters, such as too little memory for the lanes: no password matches.
     verify: (password) => verify(inOrder, password).catch(() => false),
   };

@@ -39,6 +39,7 @@ function bcrypt(
   return {
     format,
     parameters: `cost=${Number(cost)}`,
+    memory: 0,
     verify: (password) => verify(prepare(password), digest),
   };
 }

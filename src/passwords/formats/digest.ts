@@ -6,6 +6,8 @@ export type Digest = {
   format: string;
   /** Such as `m=19456,t=2,p=1`. */
   parameters: string;
+  /** Bytes that `verify` takes while it runs: 0 where they are few. */
+  memory: number;
   /** Runs on libuv's threads. */
   verify(password: string): Promise<boolean>;
   /** Set if the format takes several Unicode forms of a password for one. */

@@ -51,6 +51,7 @@ function pbkdf2Digest(
   return {
     format: `${format}-${hash}`,
     parameters: `i=${count}`,
+    memory: 0,
     verify: async (password) => isSame(key, await derive(password, salt, count, key.length, hash)),
   };
 }

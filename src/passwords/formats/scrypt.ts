@@ -80,6 +80,7 @@ function scryptDigest(
   return {
     format,
     parameters: `N=${cost.N},r=${cost.r},p=${cost.p}`,
+    memory: memoryOf(cost),
     async verify(password) {
       const read = normalization ? password.normalize(normalization) : password;
       return isSame(key, await derive(read, salt, key.length, { ...cost, maxmem: 2 * MAX_MEMORY }));
@@ -92,8 +93,12 @@ function scryptDigest(
 function isWithinBounds({ N, r, p }: ScryptCost): boolean {
   const ln = Math.log2(N);
   if (!(ln >= 1 && Number.isInteger(ln) && ln < 16 * r && r >= 1 && p >= 1)) return false;
-  const memory = 128 * N * r;
+  const memory = memoryOf({ N, r });
   return memory <= MAX_MEMORY && memory * p <= MAX_WORK;
+}
+
+function memoryOf({ N, r }: Pick<ScryptCost, 'N' | 'r'>): number {
+  return 128 * N * r;
 }
 
 function derive(password: string, salt: BinaryLike, length: number, options: ScryptOptions): Promise<Buffer> {

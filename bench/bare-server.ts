@@ -14,7 +14,7 @@ const hashQueue = createHashQueue({ slots: hashesForPool(process.env), maxQueue:
 
 const server = createServer(async (request, response) => {
   const password = new URLSearchParams(await text(request)).get('password') ?? '';
-  const matches = await hashQueue.run(() => passwords.verify(password, digest));
+  const matches = await hashQueue.run(() => passwords.verify(password, { passwordDigest: digest, peppered: null }));
   response.statusCode = matches ? 200 : 401;
   response.end();
 });

@@ -19,10 +19,10 @@ export async function demo(environment: NodeJS.ProcessEnv): Promise<void> {
 
   await migrate(config.databaseUrl);
   const database = await openDatabase(config.databaseUrl);
-  const passwordDigest = await createPasswords(config.hashing).hash(password);
+  const digest = await createPasswords(config.hashing).hash(password);
   const user = await database.users.find({ email });
-  if (user) await database.users.update(user.id, { passwordDigest });
-  else await database.users.add(email, passwordDigest);
+  if (user) await database.users.update(user.id, digest);
+  else await database.users.add(email, digest);
   await database.close();
 
   const url = await serve(env);

@@ -4,12 +4,12 @@ import type { Deadline } from '../errors/deadline.js';
 import { normalizeEmail } from '../text/email.js';
 import type { RunQuery } from './run-query.js';
 import type { Counter } from './throttle-counters.js';
-import type { User } from './users.js';
+import type { StoredDigest, User } from './users.js';
 
 export type FoundForLogin = {
   user: User | undefined;
   /** The user's, or a stand-in's; undefined where there are no users. */
-  digest: string | undefined;
+  digest: StoredDigest | undefined;
   /** The counters that have not expired, by key. */
   counters: Map<string, Counter>;
   /** Milliseconds since the epoch; 0 where it never was, or there is no such user. */
@@ -33,15 +33,19 @@ export type FindForLogin = (
 ) => Promise<FoundForLogin>;
 
 type Time = Date | string | null;
+/** A number in SQLite. */
+type Flag = boolean | number | null;
 
 /** The same user and stand-in in each row, and a counter or none. */
 type Row = {
   id: number | null;
   password_digest: string | null;
+  peppered: Flag;
   disabled_at: Time;
   unlocked_at: Time;
   password_changed_at: Time;
   stand_in: string | null;
+  stand_in_peppered: Flag;
   key: string | null;
   failures: number | null;
   expires_at: number | bigint | null;
@@ -74,7 +78,7 @@ export function createFindForLogin(run: RunQuery): FindForLogin {
     const user = row && userIn(row);
     return {
       user,
-      digest: user?.passwordDigest ?? row?.stand_in ?? undefined,
+      digest: user ?? (row && digestOf(row.stand_in, row.stand_in_peppered)),
       counters: countersIn(rows, now),
       unlockedAt: timeOf(row?.unlocked_at),
       passwordChangedAt: timeOf(row?.password_changed_at),
@@ -93,18 +97,25 @@ function select(email: string, draw: number, counterKeys: string[]) {
   const byKey = counterKeys.map(
     (key) => sql`SELECT key, failures, expires_at FROM throttle_counters WHERE key = ${key}`,
   );
-  const columns = sql`id, password_digest, disabled_at, unlocked_at, password_changed_at`;
-  return sql`SELECT known.*, coalesce(next.digest, first.digest) AS stand_in, counters.*
+  const columns = sql`id, password_digest, peppered, disabled_at, unlocked_at, password_changed_at`;
+  const standIns = sql`SELECT password_digest AS digest, peppered FROM users`;
+  return sql`SELECT known.*, coalesce(next.digest, first.digest) AS stand_in,
+      CASE WHEN next.digest IS NULL THEN first.peppered ELSE next.peppered END AS stand_in_peppered, counters.*
     FROM (SELECT 1) AS one_row
     LEFT JOIN (SELECT ${columns} FROM users WHERE email = ${email}) AS known ON true
-    LEFT JOIN (SELECT password_digest AS digest FROM users WHERE ${PLACE} >= ${draw} ORDER BY ${PLACE} LIMIT 1) AS next ON true
-    LEFT JOIN (SELECT password_digest AS digest FROM users ORDER BY ${PLACE} LIMIT 1) AS first ON true
+    LEFT JOIN (${standIns} WHERE ${PLACE} >= ${draw} ORDER BY ${PLACE} LIMIT 1) AS next ON true
+    LEFT JOIN (${standIns} ORDER BY ${PLACE} LIMIT 1) AS first ON true
     LEFT JOIN (${join(byKey, ' UNION ALL ')}) AS counters ON true`;
 }
 
-function userIn({ id, password_digest, disabled_at }: Row): User | undefined {
-  if (id === null || password_digest === null) return undefined;
-  return { id, passwordDigest: password_digest, disabled: disabled_at !== null };
+function userIn({ id, password_digest, peppered, disabled_at }: Row): User | undefined {
+  const digest = digestOf(password_digest, peppered);
+  return id === null || !digest ? undefined : { id, ...digest, disabled: disabled_at !== null };
+}
+
+function digestOf(passwordDigest: string | null, peppered: Flag): StoredDigest | undefined {
+  if (passwordDigest === null) return undefined;
+  return { passwordDigest, peppered: peppered === null ? null : Boolean(peppered) };
 }
 
 function timeOf(time: Time | undefined): number {

@@ -2,8 +2,13 @@ import { normalizeEmail } from '../text/email.js';
 import type { Client } from './client.js';
 import type { RunQuery } from './run-query.js';
 
-export type User = { id: number; passwordDigest: string; disabled: boolean };
-export type UserChange = { passwordDigest: string } | { disabledAt: Date | null } | { unlockedAt: Date };
+export type StoredDigest = {
+  passwordDigest: string;
+  /** Whether bcrypt read the pepper too; null where it did if one is configured. */
+  peppered: boolean | null;
+};
+export type User = StoredDigest & { id: number; disabled: boolean };
+export type UserChange = StoredDigest | { disabledAt: Date | null } | { unlockedAt: Date };
 export type UserRecord = Omit<User, 'disabled'> & {
   email: string;
   disabledAt: Date | null;
@@ -21,12 +26,12 @@ export type UserFilter = {
 export type Users = {
   find(key: { id: number } | { email: string }): Promise<UserRecord | undefined>;
   /** Returns the id; undefined where the email is taken. */
-  add(email: string, passwordDigest: string): Promise<number | undefined>;
+  add(email: string, digest: StoredDigest): Promise<number | undefined>;
   count(): Promise<number>;
   /** In the order of ids, after one of them. */
   list(page: { after: number; limit: number; filter?: UserFilter }): Promise<UserRecord[]>;
   /** Stores another digest if the user's is still the old one; returns whether it was. */
-  replacePasswordDigest(id: number, old: string, passwordDigest: string): Promise<boolean>;
+  replacePasswordDigest(id: number, old: string, digest: StoredDigest): Promise<boolean>;
   /** Returns whether there is such a user. A new password unlocks the user, and forgets known addresses. */
   update(id: number, change: UserChange): Promise<boolean>;
   /** Returns whether there was such a user. */
@@ -48,8 +53,8 @@ export function createUsers(runQuery: RunQuery): Users {
       const where = 'id' in key ? key : { email: normalizeEmail(key.email) };
       return (await run('SELECT', (model) => model.findUnique({ where }))) ?? undefined;
     },
-    add(email, passwordDigest) {
-      const data = { email: normalizeEmail(email), passwordDigest };
+    add(email, digest) {
+      const data = { email: normalizeEmail(email), ...digest };
       return run('INSERT', (model) =>
         model.create({ data, select: { id: true } }).then(({ id }) => id, undefinedIfTaken),
       );
@@ -67,9 +72,9 @@ export function createUsers(runQuery: RunQuery): Users {
         if (page.length < limit || users.length >= limit) return users.slice(0, limit);
       }
     },
-    async replacePasswordDigest(id, old, passwordDigest) {
+    async replacePasswordDigest(id, old, data) {
       const where = { id, passwordDigest: old };
-      return (await run('UPDATE', (model) => model.updateMany({ where, data: { passwordDigest } }))).count > 0;
+      return (await run('UPDATE', (model) => model.updateMany({ where, data }))).count > 0;
     },
     async update(id, change) {
       const now = new Date();

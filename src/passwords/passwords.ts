@@ -1,13 +1,14 @@
 import { randomBytes } from 'node:crypto';
 import { hash as hashArgon2, type Options } from '@node-rs/argon2';
 import { hash as hashBcrypt } from '@node-rs/bcrypt';
+import type { StoredDigest } from '../database/users.js';
 import { BCRYPT_MAX_BYTES } from './formats/bcrypt.js';
-import type { ReadOptions } from './formats/digest.js';
+import type { Digest, ReadOptions } from './formats/digest.js';
 import { readDigest } from './formats/read-digest.js';
 
 /**
  * How new passwords are stored. `cost` is bcrypt's: 4 to 31, each step doubles the work. `bcryptPepper` is Devise's: what
- * is appended to a password before bcrypt reads it, at login too.
+ * is appended to a password before bcrypt reads it, at login too unless the digest says that it has none.
  */
 export type Hashing = ({ algorithm: 'argon2id' } | { algorithm: 'bcrypt'; cost: number }) & { bcryptPepper?: string };
 
@@ -20,18 +21,18 @@ export type DigestForm = {
 
 export type Passwords = {
   /**
-   * Makes the digest that is stored: a PHC string, or bcrypt's `$2b$`.
+   * Makes the digest that is stored: a PHC string, or bcrypt's `$2b$`, peppered where a pepper is configured.
    *
    * @throws PasswordTooLong where bcrypt would cut the password off
    */
-  hash(password: string): Promise<string>;
+  hash(password: string): Promise<StoredDigest>;
   /**
    * Whether the password matches the digest. Takes as long without a digest, or with one of an unknown format, so that the
    * time does not tell which emails are known.
    */
-  verify(password: string, digest: string | undefined): Promise<boolean>;
+  verify(password: string, digest: StoredDigest | undefined): Promise<boolean>;
   /** Bytes that verifying takes; without a digest, and with one of an unknown format, that hashing takes. */
-  memoryOf(digest: string | undefined): number;
+  memoryOf(digest: StoredDigest | undefined): number;
   /** Undefined where the format is unknown, or verifying would take more memory or time than the format's bounds allow. */
   formOf(digest: string): DigestForm | undefined;
   /** Whether a password that matches this digest should be rehashed. */
@@ -66,14 +67,17 @@ export function createPasswords(hashing: Hashing): Passwords {
   const options = readOptions(hashing);
   const current = currentForm(hashing);
   const unmatchable = readDigest(unmatchableDigest(hashing), options);
-  const readOrUnmatchable = (digest: string | undefined) =>
-    (digest === undefined ? undefined : readDigest(digest, options)) ?? unmatchable;
+  const readOrUnmatchable = (digest: StoredDigest | undefined) =>
+    (digest && readStored(digest, options)) ?? unmatchable;
   return {
     async hash(password) {
-      if (hashing.algorithm === 'argon2id') return hashArgon2(password, ARGON2ID);
+      if (hashing.algorithm === 'argon2id') {
+        return { passwordDigest: await hashArgon2(password, ARGON2ID), peppered: false };
+      }
       if (Buffer.byteLength(password) > BCRYPT_MAX_BYTES) throw new PasswordTooLong();
       // The pepper may reach past the 72 bytes, as it does in Devise.
-      return hashBcrypt(password + options.bcryptPepper, hashing.cost);
+      const passwordDigest = await hashBcrypt(password + options.bcryptPepper, hashing.cost);
+      return { passwordDigest, peppered: options.bcryptPepper !== '' };
     },
     async verify(password, digest) {
       return (await readOrUnmatchable(digest)?.verify(password)) ?? false;
@@ -93,6 +97,10 @@ export function createPasswords(hashing: Hashing): Passwords {
       return known.normalization === undefined || hasOneSpelling(password);
     },
   };
+}
+
+function readStored({ passwordDigest, peppered }: StoredDigest, options: ReadOptions): Digest | undefined {
+  return readDigest(passwordDigest, peppered === false ? { ...options, bcryptPepper: '' } : options);
 }
 
 function readOptions(hashing: Hashing): ReadOptions {

@@ -9,6 +9,7 @@ import { createPasswords } from '#built/passwords/passwords.js';
 import { run, start } from '../support/executable.js';
 import { FORM, send } from '../support/send.js';
 import { createDatabase, SECRET, startService } from '../support/service.js';
+import { storedDigest } from '../support/stored-digest.js';
 
 const bcrypt = createPasswords({ algorithm: 'bcrypt', cost: 4 });
 
@@ -24,10 +25,10 @@ for (const provider of PROVIDERS) {
     const { users, close } = await openDatabase(databaseUrl);
     t.teardown(close);
     const digestOf = async (email: string) => (await users.find({ email }))?.passwordDigest ?? '';
-    await users.add('django@bar.com', DJANGO);
+    await users.add('django@bar.com', storedDigest(DJANGO));
     await users.add('rails@bar.com', await bcrypt.hash('foobar'));
-    await users.add('wrong@bar.com', DJANGO);
-    const id = (await users.add('disabled@bar.com', DJANGO)) ?? 0;
+    await users.add('wrong@bar.com', storedDigest(DJANGO));
+    const id = (await users.add('disabled@bar.com', storedDigest(DJANGO))) ?? 0;
     await users.update(id, { disabledAt: new Date() });
 
     const service = await start(t, { cwd, env });
@@ -45,7 +46,7 @@ for (const provider of PROVIDERS) {
     for (const email of ['django@bar.com', 'rails@bar.com']) {
       const digest = await digestOf(email);
       t.match(digest, /^\$argon2id\$/, 'stored before the service stops');
-      t.ok(await bcrypt.verify('foobar', digest));
+      t.ok(await bcrypt.verify('foobar', storedDigest(digest)));
       const stored = service
         .output()
         .split('\n')
@@ -84,7 +85,7 @@ t.test('an upgrade with PASSWORD_HASHING=bcrypt', async (t) => {
   const before = new Map([
     ['devise@bar.com', await devise.hash('foobar')],
     ['long@bar.com', await createPasswords({ algorithm: 'argon2id' }).hash(long)],
-    ['django@bar.com', DJANGO],
+    ['django@bar.com', storedDigest(DJANGO)],
   ]);
   for (const [email, digest] of before) await users.add(email, digest);
 
@@ -97,10 +98,11 @@ t.test('an upgrade with PASSWORD_HASHING=bcrypt', async (t) => {
   service.kill('SIGTERM');
   t.equal(await service.exited, 0);
   for (const email of ['devise@bar.com', 'long@bar.com']) {
-    t.equal((await users.find({ email }))?.passwordDigest, before.get(email), `${email} stays`);
+    t.equal((await users.find({ email }))?.passwordDigest, before.get(email)?.passwordDigest, `${email} stays`);
   }
-  const digest = (await users.find({ email: 'django@bar.com' }))?.passwordDigest;
-  t.match(digest, /^\$2b\$04\$/);
+  const digest = await users.find({ email: 'django@bar.com' });
+  t.equal(digest?.peppered, true);
+  t.match(digest?.passwordDigest, /^\$2b\$04\$/);
   t.ok(await bcrypt.verify('foobarsalt and pepper', digest), 'as Devise would have stored it');
   t.notMatch(service.output(), 'not upgraded');
 });

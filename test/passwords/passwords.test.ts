@@ -3,18 +3,19 @@ import { readFile } from 'node:fs/promises';
 import t from 'tap';
 import { parseScryptParameters, withScryptParameters } from '#built/passwords/formats/scrypt.js';
 import { createPasswords, PasswordTooLong } from '#built/passwords/passwords.js';
+import { storedDigest } from '../support/stored-digest.js';
 
 const argon2id = createPasswords({ algorithm: 'argon2id' });
 const bcrypt = createPasswords({ algorithm: 'bcrypt', cost: 4 });
 
 t.test('argon2id as the OWASP cheat sheet has it', async (t) => {
-  const digest = await argon2id.hash('foobar');
-  t.match(digest, /^\$argon2id\$v=19\$m=19456,t=2,p=1\$[\w+/]{22}\$[\w+/]{43}$/);
-  t.not(digest, await argon2id.hash('foobar'), 'salted');
+  const { passwordDigest } = await argon2id.hash('foobar');
+  t.match(passwordDigest, /^\$argon2id\$v=19\$m=19456,t=2,p=1\$[\w+/]{22}\$[\w+/]{43}$/);
+  t.not(passwordDigest, (await argon2id.hash('foobar')).passwordDigest, 'salted');
 });
 
 t.test('bcrypt on request', async (t) => {
-  t.match(await bcrypt.hash('foobar'), /^\$2b\$04\$/);
+  t.match((await bcrypt.hash('foobar')).passwordDigest, /^\$2b\$04\$/);
   t.ok((await bcrypt.hash('p'.repeat(73)).catch((error) => error)) instanceof PasswordTooLong);
   t.ok(await bcrypt.verify('p'.repeat(72), await bcrypt.hash('p'.repeat(72))));
 });
@@ -31,8 +32,8 @@ t.test('digests that other software made', async (t) => {
   for (const { origin, password, digest, pepper = '', also = [] } of vectors) {
     const name = `${origin}: ${digest}`;
     const passwords = createPasswords({ algorithm: 'bcrypt', cost: 4, bcryptPepper: pepper });
-    for (const spelling of [password, ...also]) t.ok(await passwords.verify(spelling, digest), name);
-    t.notOk(await passwords.verify(`x${password}`, digest), name);
+    for (const spelling of [password, ...also]) t.ok(await passwords.verify(spelling, storedDigest(digest)), name);
+    t.notOk(await passwords.verify(`x${password}`, storedDigest(digest)), name);
     t.type(passwords.formOf(digest)?.format, 'string', name);
   }
 });
@@ -43,7 +44,7 @@ t.test('every format, whatever is configured', async (t) => {
     const { format = '' } = argon2id.formOf(digest) ?? {};
     if (seen.has(format)) continue;
     seen.add(format);
-    t.ok(await argon2id.verify(password, digest), origin);
+    t.ok(await argon2id.verify(password, storedDigest(digest)), origin);
   }
   t.equal(seen.size, 19, [...seen].join(', '));
 });
@@ -55,7 +56,7 @@ t.test('a pepper is part of bcrypt, of no other format', async (t) => {
   t.ok(await bcrypt.verify('foobarsalt and pepper', await peppered.hash('foobar')), 'appended, as Devise does');
   t.ok(await peppered.hash('p'.repeat(72)), 'the limit of 72 bytes is the password’s');
   for (const { origin, password, digest } of vectors.filter(({ digest }) => !digest.startsWith('$2'))) {
-    t.ok(await peppered.verify(password, digest), origin);
+    t.ok(await peppered.verify(password, storedDigest(digest)), origin);
   }
 });
 
@@ -63,23 +64,41 @@ function reads72(digest: string): boolean {
   return /^\$2|^bcrypt\$/.test(digest);
 }
 
+t.test('a digest says whether it has the pepper', async (t) => {
+  const peppered = createPasswords({ algorithm: 'bcrypt', cost: 4, bcryptPepper: 'salt and pepper' });
+  t.match(await peppered.hash('foobar'), { peppered: true });
+  for (const passwords of [bcrypt, argon2id, createPasswords({ algorithm: 'argon2id', bcryptPepper: 'pepper' })]) {
+    t.match(await passwords.hash('foobar'), { peppered: false });
+  }
+  const plain = await bcrypt.hash('foobar');
+  for (const later of [peppered, createPasswords({ algorithm: 'argon2id', bcryptPepper: 'salt and pepper' })]) {
+    t.ok(await later.verify('foobar', plain), 'made before there was a pepper');
+    t.notOk(await later.verify('foobar', { ...plain, peppered: true }));
+    t.notOk(await later.verify('foobar', { ...plain, peppered: null }), 'unknown: the pepper is read');
+    t.ok(await later.verify('foobar', await peppered.hash('foobar')));
+    t.ok(await later.verify('foobar', { ...(await argon2id.hash('foobar')), peppered: true }), 'only bcrypt has one');
+  }
+});
+
 t.test('bytes that bcrypt does not read', async (t) => {
   const cut = 'p'.repeat(72);
   for (const { origin, digest } of vectors.filter(({ password }) => password === `${cut}1`)) {
-    t.equal(await bcrypt.verify(cut, digest), reads72(digest), origin);
-    t.equal(await bcrypt.verify(`${cut}2`, digest), reads72(digest), origin);
-    t.notOk(await bcrypt.verify(cut.slice(1), digest), origin);
+    t.equal(await bcrypt.verify(cut, storedDigest(digest)), reads72(digest), origin);
+    t.equal(await bcrypt.verify(`${cut}2`, storedDigest(digest)), reads72(digest), origin);
+    t.notOk(await bcrypt.verify(cut.slice(1), storedDigest(digest)), origin);
   }
 });
 
 t.test('a digest from elsewhere is outdated; one of the current form is not', async (t) => {
   for (const passwords of [argon2id, bcrypt]) {
-    t.notOk(passwords.isOutdated(await passwords.hash('foobar'), 'foobar'));
-    t.match(passwords.formOf(await passwords.hash('foobar')), { current: true });
+    const { passwordDigest } = await passwords.hash('foobar');
+    t.notOk(passwords.isOutdated(passwordDigest, 'foobar'));
+    t.match(passwords.formOf(passwordDigest), { current: true });
+    const other = passwords === bcrypt ? argon2id : bcrypt;
+    t.ok(other.isOutdated(passwordDigest, 'foobar'));
   }
-  t.ok(argon2id.isOutdated(await bcrypt.hash('foobar'), 'foobar'));
-  t.ok(bcrypt.isOutdated(await argon2id.hash('foobar'), 'foobar'));
-  t.ok(createPasswords({ algorithm: 'bcrypt', cost: 5 }).isOutdated(await bcrypt.hash('foobar'), 'foobar'), 'cost');
+  const costly = createPasswords({ algorithm: 'bcrypt', cost: 5 });
+  t.ok(costly.isOutdated((await bcrypt.hash('foobar')).passwordDigest, 'foobar'), 'cost');
   for (const { origin, password, digest, also } of vectors) {
     const mayBeLonger = reads72(digest) && Buffer.byteLength(password) >= 72;
     t.equal(argon2id.isOutdated(digest, password), !also && !mayBeLonger, origin);
@@ -90,7 +109,7 @@ t.test('a digest from elsewhere is outdated; one of the current form is not', as
 
 t.test('a password of 72 bytes may be the beginning of the right one', async (t) => {
   const peppered = createPasswords({ algorithm: 'argon2id', bcryptPepper: 'salt and pepper' });
-  const digest = await bcrypt.hash('foobar');
+  const { passwordDigest: digest } = await bcrypt.hash('foobar');
   const sha256 = `bcrypt_sha256$${digest}`;
   for (const [password, isOutdated] of [
     ['p'.repeat(71), true],
@@ -145,8 +164,8 @@ t.test('parameters of argon2 in any order, each once', async (t) => {
   const rest = 'c29tZXNhbHRzb21lc2FsdA$+0QTc6ulPLwzo01i6C7NpEBqrmtGZWi00mricLEHH60';
   for (const parameters of ['m=512,t=2,p=1', 'm=512,p=1,t=2', 't=2,p=1,m=512', 'p=1,m=512,t=2']) {
     const digest = `$argon2id$v=19$${parameters}$${rest}`;
-    t.ok(await argon2id.verify('foobar', digest), parameters);
-    t.ok(await argon2id.verify('foobar', `argon2${digest}`), `${parameters}, Django`);
+    t.ok(await argon2id.verify('foobar', storedDigest(digest)), parameters);
+    t.ok(await argon2id.verify('foobar', storedDigest(`argon2${digest}`)), `${parameters}, Django`);
     t.match(argon2id.formOf(digest), { parameters: 'm=512,t=2,p=1' });
   }
   for (const parameters of ['m=512,t=2', 'm=512,t=2,t=2', 'm=512,t=2,p=1,t=2', 'm=512,t=2,p=1,', 'm=512,t=2,x=1']) {
@@ -169,8 +188,8 @@ t.test('SALT:KEY of Node.js, with the parameters that the import is told', async
     const key = scryptSync(password, salt, keyBytes, cost).toString('hex');
     const stored = withScryptParameters(`${salt}:${key}`, cost);
     t.match(argon2id.formOf(stored), { format: 'node scrypt', parameters: text, current: false });
-    t.ok(await argon2id.verify(password, stored), text);
-    t.notOk(await argon2id.verify(password.normalize('NFKC'), stored), 'Node.js does not normalize');
+    t.ok(await argon2id.verify(password, storedDigest(stored)), text);
+    t.notOk(await argon2id.verify(password.normalize('NFKC'), storedDigest(stored)), 'Node.js does not normalize');
     t.ok(argon2id.isOutdated(stored, password));
     t.equal(stored.replace(/^\$scrypt-hex\$[^$]*\$(\w+)\$/, '$1:'), `${salt}:${key}`, 'can go back');
     t.equal(withScryptParameters(stored, cost), stored, 'once');
@@ -185,7 +204,7 @@ t.test('SALT:KEY of Node.js, with the parameters that the import is told', async
     'N=1e3,r=8,p=1',
   ];
   for (const text of bad) t.equal(parseScryptParameters(text), undefined, text);
-  const bcryptDigest = await bcrypt.hash('foobar');
+  const { passwordDigest: bcryptDigest } = await bcrypt.hash('foobar');
   t.equal(withScryptParameters(bcryptDigest, { N: 16, r: 1, p: 1 }), bcryptDigest);
 });
 
@@ -200,9 +219,9 @@ t.test('a digest that nobody’s password made', async (t) => {
     '$2x$04$'.padEnd(60, 'a'),
     `scrypt$65536$salt$1$1$${'A'.repeat(86)}==`,
   ];
-  for (const digest of [undefined, ...digests]) {
-    t.equal(await argon2id.verify('foobar', digest), false, String(digest));
-    t.equal(await bcrypt.verify('foobar', digest), false, String(digest));
+  for (const digest of [undefined, ...digests.map(storedDigest)]) {
+    t.equal(await argon2id.verify('foobar', digest), false, digest?.passwordDigest ?? 'none');
+    t.equal(await bcrypt.verify('foobar', digest), false, digest?.passwordDigest ?? 'none');
   }
 });
 

@@ -7,12 +7,14 @@ import { readConfig } from '#built/config/config.js';
 import { loadContract } from '#built/contract/contract.js';
 import type { DatabaseUrl, Provider } from '#built/database/database-url.js';
 import { migrate } from '#built/database/migrate.js';
+import type { StoredDigest } from '#built/database/users.js';
 import { createPasswords } from '#built/passwords/passwords.js';
 import { type DatabaseOptions, openServices, type ServicesOptions } from '#built/services.js';
 import { createLog } from '#built/telemetry/log.js';
 import { checkReply } from './check-reply.js';
 import { record } from './record.js';
 import { type Reply, type Request, send } from './send.js';
+import { storedDigest } from './stored-digest.js';
 import { startTemporaryPostgresql } from './temporary-postgresql.js';
 
 export const SECRET = 'a secret that only the tests know, and no service';
@@ -27,7 +29,7 @@ export type Service = {
   /** The same, and shows the exchange in docs/api.md. */
   documented(example: string, request: Request): Promise<Reply>;
   /** Adds a user; the digest is made as the service is configured, unless it is given. */
-  addUser(email: string, password: string, digest?: string): Promise<number>;
+  addUser(email: string, password: string, digest?: string | StoredDigest): Promise<number>;
   disableUser(id: number): Promise<void>;
 };
 
@@ -107,7 +109,10 @@ export async function startService(
       return reply;
     },
     async addUser(email, password, digest) {
-      const id = await services.database.users.add(email, digest ?? (await passwords.hash(password)));
+      const id = await services.database.users.add(
+        email,
+        typeof digest === 'string' ? storedDigest(digest) : (digest ?? (await passwords.hash(password))),
+      );
       if (id === undefined) throw new Error(`email is taken: ${email}`);
       return id;
     },

@@ -48,7 +48,7 @@ t.test('counts what happens, and names nobody', async (t) => {
   const hashing = { PASSWORD_HASHING: 'bcrypt', BCRYPT_COST: '8', HASH_QUEUE_MAX: '0' };
   const { service, metricsUrl } = await startWithMetrics(t, { TRUST_PROXY: 'true', ...hashing, ...budgets }, cwd);
   const database = { provider: 'sqlite' as const, file: `${cwd}/data/sessions.db` };
-  const digest = await createPasswords({ algorithm: 'bcrypt', cost: 8 }).hash(PASSWORD);
+  const { passwordDigest: digest } = await createPasswords({ algorithm: 'bcrypt', cost: 8 }).hash(PASSWORD);
   await execute(
     database,
     `INSERT INTO users (email, password_digest, disabled_at, updated_at) VALUES

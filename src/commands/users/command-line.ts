@@ -25,6 +25,7 @@ Columns:
   id               kept, so that tokens keep their user_id; a new one where it is empty
   email            matched without regard to case and surrounding space
   password_digest  stored unchanged, but see --scrypt-parameters; also encrypted_password (Devise) or password (Django)
+  peppered         optional; whether bcrypt's digest has BCRYPT_PEPPER; where empty, it has it if that is set
   disabled_at      optional; with a time here, the user can't log in
   created_at       optional
 

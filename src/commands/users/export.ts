@@ -18,7 +18,14 @@ async function* toJsonLines(pages: AsyncIterable<UserRecord[]>): AsyncGenerator<
   for await (const page of pages) yield page.map(lineOf).join('');
 }
 
-function lineOf({ id, email, passwordDigest, disabledAt, createdAt }: UserRecord): string {
-  const columns = { id, email, password_digest: passwordDigest, disabled_at: disabledAt, created_at: createdAt };
+function lineOf({ id, email, passwordDigest, peppered, disabledAt, createdAt }: UserRecord): string {
+  const columns = {
+    id,
+    email,
+    password_digest: passwordDigest,
+    peppered,
+    disabled_at: disabledAt,
+    created_at: createdAt,
+  };
   return `${JSON.stringify(columns)}\n`;
 }

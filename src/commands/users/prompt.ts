@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { setImmediate } from 'node:timers/promises';
 import { read } from 'read';
 import { compileSchema } from '../../contract/validation.js';
+import type { StoredDigest } from '../../database/users.js';
 import { type Passwords, PasswordTooLong } from '../../passwords/passwords.js';
 import { decodeUtf8 } from '../../text/utf8.js';
 import { credentialsSchema } from '../../users/credentials.js';
@@ -12,7 +13,7 @@ import { UserRefused } from './open-users.js';
  *
  * @throws UserRefused where a login would not accept the email or the password
  */
-export async function readDigest(email: string, passwords: Passwords): Promise<string> {
+export async function readDigest(email: string, passwords: Passwords): Promise<StoredDigest> {
   const password = process.stdin.isTTY ? await askPassword() : await readLine();
   const errors = compileSchema(credentialsSchema())({ email, password });
   if (errors.length > 0) throw new UserRefused(errors.map(({ field, message }) => `${field} ${message}`).join('; '));

@@ -15,6 +15,7 @@ import { migrate } from '#built/database/migrate.js';
 import { createPasswords } from '#built/passwords/passwords.js';
 import { run } from '../../support/executable.js';
 import { execute } from '../../support/service.js';
+import { storedDigest } from '../../support/stored-digest.js';
 import { startTemporaryPostgresql } from '../../support/temporary-postgresql.js';
 
 const MAIN = new URL('../../../dist/main.js', import.meta.url).pathname;
@@ -93,6 +94,7 @@ for (const provider of PROVIDERS) {
         id: 5,
         email: 'gone@bar.com',
         passwordDigest: BCRYPT,
+        peppered: null,
         disabledAt: new Date('2021-01-01T00:00:00Z'),
         createdAt: new Date('2020-01-01T00:00:00Z'),
       },
@@ -100,6 +102,7 @@ for (const provider of PROVIDERS) {
         id: 7,
         email: 'foo@bar.com',
         passwordDigest: BCRYPT,
+        peppered: null,
         disabledAt: null,
         createdAt: new Date('2020-02-29T12:00:00.123Z'),
       },
@@ -114,11 +117,11 @@ for (const provider of PROVIDERS) {
       t.same(await imports(devise, { onConflict }), { ...NONE, unchanged: 2 }, 'again');
     }
     t.same(await database.users.find({ id: 7 }), before, 'nothing is touched');
-    t.equal(await database.users.add('next@bar.com', BCRYPT), 8, 'ids go on after the largest');
+    t.equal(await database.users.add('next@bar.com', storedDigest(BCRYPT)), 8, 'ids go on after the largest');
 
     t.same(await imports(jsonLines([{ email: 'django@bar.com', password: DJANGO, extra: {} }])), { ...NONE, added: 1 });
     t.match(await database.users.find({ email: 'django@bar.com' }), { id: 9, passwordDigest: DJANGO });
-    t.equal(await database.users.add('after@bar.com', BCRYPT), 10);
+    t.equal(await database.users.add('after@bar.com', storedDigest(BCRYPT)), 10);
     t.same(await imports(''), NONE, 'an empty file');
 
     const bad = [
@@ -182,7 +185,7 @@ for (const provider of PROVIDERS) {
       return { id, email, password_digest: BCRYPT, created_at: createdAt, ...more };
     };
     const user = (id: number, email: string, passwordDigest = BCRYPT, disabledAt: Date | null = null) => {
-      return { id, email, passwordDigest, disabledAt, createdAt };
+      return { id, email, passwordDigest, peppered: null, disabledAt, createdAt };
     };
     const first = [row(1, 'a@x'), row(2, 'b@x'), row(3, 'c@x'), row(1, 'a@x'), row(1, 'z@x'), row(4, 'b@x')];
     t.match(await imports(jsonLines(first)), { added: 3, unchanged: 1, rejected: 2 });
@@ -211,6 +214,37 @@ for (const provider of PROVIDERS) {
       ...NONE,
       updated: 1,
     });
+  });
+
+  t.test(`peppered and plain bcrypt of one export, on ${provider}`, async (t) => {
+    const { config, database, imports, rejected } = await setUp(t, provider);
+    const peppered = async () => (await database.users.list({ after: 0, limit: 10 })).map((user) => user.peppered);
+    const csv = (...values: string[]) =>
+      ['email,password_digest,peppered', ...values.map((value, i) => `${i}@x,${BCRYPT},${value}`)].join('\n');
+
+    t.match(await imports(csv('t', 'f', '', 'true', 'false', '1', '0')), { added: 7 });
+    t.same(await peppered(), [true, false, null, true, false, true, false]);
+    const DATABASE_URL = urlOf(config);
+    const { stdout } = await run(['users', 'export'], { cwd: process.cwd(), env: { DATABASE_URL } });
+    t.same(
+      parseLines(stdout).map((line) => line.peppered),
+      await peppered(),
+    );
+    t.match(await imports(stdout, { onConflict: 'update' }), { unchanged: 7 });
+
+    t.match(await imports(csv('f', 'f', 'f'), { onConflict: 'update' }), { updated: 2, unchanged: 1 });
+    t.same((await peppered()).slice(0, 3), [false, false, false]);
+    const withoutColumn = [
+      { email: '0@x', password_digest: BCRYPT },
+      { email: '1@x', password_digest: DJANGO },
+      { email: '8@x', password_digest: BCRYPT },
+    ];
+    t.match(await imports(jsonLines(withoutColumn), { onConflict: 'update' }), { added: 1, updated: 1, unchanged: 1 });
+    t.same((await peppered()).slice(0, 3), [false, null, false], 'kept with the digest, unknown for another one');
+    t.equal((await database.users.find({ email: '8@x' }))?.peppered, null);
+
+    t.match(await imports(jsonLines([{ email: '9@x', password_digest: BCRYPT, peppered: 'yes' }])), { rejected: 1 });
+    t.match(await rejected(), [{ reason: 'peppered must be true or false' }]);
   });
 
   t.test(`imports that are killed, and two at once, on ${provider}`, async (t) => {
@@ -324,7 +358,7 @@ t.test('scrypt of Node.js with other parameters than better-auth’s', async (t)
   const { stdout } = await run(['users', 'export'], { cwd });
   const [{ password_digest: stored = '' } = {}, { password_digest: other = '' } = {}] = parseLines(stdout);
   t.equal(stored, `$scrypt-hex$ln=10,r=8,p=1$${digest.replace(':', '$')}`);
-  t.ok(await createPasswords({ algorithm: 'argon2id' }).verify('foobar', stored));
+  t.ok(await createPasswords({ algorithm: 'argon2id' }).verify('foobar', storedDigest(stored)));
   t.equal(other, BCRYPT, 'other formats are stored unchanged');
   t.match(await run(['users', 'import', '-'], { cwd, input: stdout }), { stdout: /2 unchanged, 0 rejected/ });
   for (const text of ['N=1000,r=8,p=1', 'N=65536,r=1,p=1', '8']) {

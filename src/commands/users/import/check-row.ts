@@ -13,6 +13,8 @@ export type Row = {
   id: number | undefined;
   email: string;
   passwordDigest: string;
+  /** Null where the digest has the pepper that is configured, if any. */
+  peppered: boolean | null | undefined;
   /** Milliseconds since the epoch; null where the user is not disabled. */
   disabledAt: number | null | undefined;
   createdAt: number | undefined;
@@ -48,12 +50,14 @@ export function createRowCheck(
     const passwordDigest = scryptParameters ? withScryptParameters(digest, scryptParameters) : digest;
     if (!passwords.formOf(passwordDigest)) return reject(`${column} has an unknown format, or exceeds its limits`);
 
+    const peppered = values.peppered === undefined ? undefined : readBoolean(values.peppered);
+    if (peppered === null && !isEmpty(values.peppered)) return reject('peppered must be true or false');
     const disabledAt = readTime(values.disabled_at);
     if (Number.isNaN(disabledAt)) return reject(`disabled_at ${NOT_A_TIME}`);
     const createdAt = readTime(values.created_at) ?? undefined;
     if (Number.isNaN(createdAt)) return reject(`created_at ${NOT_A_TIME}`);
 
-    return { line, id, email: normalizeEmail(email), passwordDigest, disabledAt, createdAt };
+    return { line, id, email: normalizeEmail(email), passwordDigest, peppered, disabledAt, createdAt };
   };
 }
 
@@ -61,13 +65,29 @@ function unlessLong(value: unknown): unknown {
   return typeof value === 'number' || (typeof value === 'string' && value.length <= 254) ? value : undefined;
 }
 
+function isEmpty(value: unknown): boolean {
+  return value === null || value === '';
+}
+
 const NOT_A_TIME = 'must be a time, such as 2026-01-31T12:00:00Z';
 
 /** @returns null where it is not an id, undefined where it is empty */
 function readId(value: unknown): number | null | undefined {
-  if (value === undefined || value === null || value === '') return undefined;
+  if (value === undefined || isEmpty(value)) return undefined;
   if (typeof value !== 'number' && typeof value !== 'string') return null;
   return parseWholeNumber(String(value), 1, MAX_ID) ?? null;
+}
+
+const TRUE: unknown[] = [true, 'true', 't', 1, '1'];
+const FALSE: unknown[] = [false, 'false', 'f', 0, '0'];
+
+/**
+ * Reads a boolean as JSON, CSV and the exports of databases have it.
+ *
+ * @returns null if it is empty or not a boolean
+ */
+export function readBoolean(value: unknown): boolean | null {
+  return TRUE.includes(value) || (FALSE.includes(value) ? false : null);
 }
 
 const TIME = /^(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?(?: ?(Z|UTC|[+-]\d\d(?::?\d\d)?))?$/;
@@ -79,7 +99,7 @@ const TIME = /^(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?(?: ?(Z|UTC|
  */
 export function readTime(value: unknown): number | null | undefined {
   if (value === undefined) return undefined;
-  if (value === null || value === '') return null;
+  if (isEmpty(value)) return null;
   const [, day, time, fraction = '', zone = 'Z'] = (typeof value === 'string' && TIME.exec(value)) || [];
   if (day === undefined) return Number.NaN;
   const offset = /^[+-]/.test(zone) ? `${zone.replace(':', '')}00`.replace(/^(.\d\d)(\d\d).*/, '$1:$2') : 'Z';

@@ -2,7 +2,7 @@ import type { Provider } from '../../../database/database-url.js';
 
 /**
  * The statements of a batch. Rows are one JSON array, so that a statement does not depend on their number; a row is an
- * array of id, email, password_digest, disabled_at, created_at, updated_at.
+ * array of the columns' values.
  */
 export type BatchSql = {
   /** Keeps other writers out until the transaction ends. */
@@ -20,8 +20,8 @@ export type BatchSql = {
   followId?: string;
 };
 
-const COLUMNS = 'id, email, password_digest, disabled_at, created_at, updated_at';
-const VALUES = `password_digest = rows.password_digest, disabled_at = rows.disabled_at,
+const COLUMNS = 'id, email, password_digest, peppered, disabled_at, created_at, updated_at';
+const VALUES = `password_digest = rows.password_digest, peppered = rows.peppered, disabled_at = rows.disabled_at,
     created_at = rows.created_at, updated_at = rows.updated_at`;
 
 /** The statements that differ in how a database reads JSON. */
@@ -46,7 +46,8 @@ export const BATCH_SQL: { [Name in Provider]: BatchSql } = {
       coalesce((SELECT seq FROM main.sqlite_sequence WHERE name = 'users'), 0))`,
     ...statementsOver({
       rows: `SELECT value->>0 AS id, value->>1 AS email, value->>2 AS password_digest,
-        value->>3 AS disabled_at, value->>4 AS created_at, value->>5 AS updated_at FROM json_each(?)`,
+        value->>3 AS peppered, value->>4 AS disabled_at, value->>5 AS created_at, value->>6 AS updated_at
+        FROM json_each(?)`,
       ids: 'SELECT value FROM json_each(?)',
       emails: 'SELECT value FROM json_each(?)',
       id: '?',
@@ -58,8 +59,8 @@ export const BATCH_SQL: { [Name in Provider]: BatchSql } = {
     followId: `SELECT setval(${SEQUENCE}, $1::bigint) WHERE $1::bigint > ${SEQUENCE_VALUE}`,
     ...statementsOver({
       rows: `SELECT (value->>0)::int AS id, value->>1 AS email, value->>2 AS password_digest,
-        (value->>3)::timestamp AS disabled_at, (value->>4)::timestamp AS created_at,
-        (value->>5)::timestamp AS updated_at FROM json_array_elements($1::json)`,
+        (value->>3)::boolean AS peppered, (value->>4)::timestamp AS disabled_at,
+        (value->>5)::timestamp AS created_at, (value->>6)::timestamp AS updated_at FROM json_array_elements($1::json)`,
       ids: 'SELECT value::int FROM json_array_elements_text($1::json)',
       emails: 'SELECT value FROM json_array_elements_text($2::json)',
       id: '$2::int',

@@ -2,7 +2,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { MAX_ID } from '../../../database/users.js';
 import { ExpectedError } from '../../../errors/expected-error.js';
 import { formatTimestamp } from '../../../text/timestamp.js';
-import { type Row, readTime } from './check-row.js';
+import { type Row, readBoolean, readTime } from './check-row.js';
 import type { Connection, Statements } from './connection.js';
 import type { Rejection } from './read-records.js';
 import { BATCH_SQL, type BatchSql } from './statements.js';
@@ -13,7 +13,11 @@ export type OnConflict = 'reject' | 'update';
 export type Outcome = 'added' | 'updated' | 'unchanged' | Rejection;
 
 /** A user as stored, or as the batch will store it. The id is undefined until a new user gets one. */
-type Entry = Pick<Row, 'id' | 'email' | 'passwordDigest'> & { disabledAt: number | null; createdAt: number };
+type Entry = Pick<Row, 'id' | 'email' | 'passwordDigest'> & {
+  peppered: boolean | null;
+  disabledAt: number | null;
+  createdAt: number;
+};
 
 /**
  * Stores a batch in one transaction, in the order of its rows. Other writers wait: concurrent imports, and the upgrade of
@@ -34,10 +38,11 @@ async function findEntries(statements: Statements, sql: BatchSql, rows: Row[]): 
   const ids = rows.flatMap(({ id }) => id ?? []);
   const emails = rows.map(({ email }) => email);
   const found = await statements.query(sql.find, JSON.stringify(ids), JSON.stringify(emails));
-  return found.map(([id, email, passwordDigest, disabledAt, createdAt]) => ({
+  return found.map(([id, email, passwordDigest, peppered, disabledAt, createdAt]) => ({
     id: Number(id),
     email: String(email),
     passwordDigest: String(passwordDigest),
+    peppered: readBoolean(peppered),
     disabledAt: readTime(disabledAt) ?? null,
     createdAt: readTime(createdAt) ?? 0,
   }));
@@ -63,7 +68,7 @@ class Batch {
     const entry = byEmail ?? byId;
     const { id = entry?.id, email, passwordDigest, createdAt = entry?.createdAt ?? this.#now } = row;
     const disabledAt = row.disabledAt === undefined ? (entry?.disabledAt ?? null) : row.disabledAt;
-    const next = { id, email, passwordDigest, disabledAt, createdAt };
+    const next = { id, email, passwordDigest, peppered: pepperedOf(row, entry), disabledAt, createdAt };
     if (!entry) {
       this.#index(next);
       this.#inserts.add(next);
@@ -104,12 +109,18 @@ class Batch {
   }
 
   #toJson(entries: Iterable<Entry>): string {
-    const rows = Array.from(entries, ({ id, email, passwordDigest, disabledAt, createdAt }) => {
+    const rows = Array.from(entries, ({ id, email, passwordDigest, peppered, disabledAt, createdAt }) => {
       const disabled = disabledAt === null ? null : formatTimestamp(disabledAt);
-      return [id, email, passwordDigest, disabled, formatTimestamp(createdAt), formatTimestamp(this.#now)];
+      return [id, email, passwordDigest, peppered, disabled, formatTimestamp(createdAt), formatTimestamp(this.#now)];
     });
     return JSON.stringify(rows);
   }
+}
+
+/** Not of another digest: what is stored may be the service's own, without a pepper. */
+function pepperedOf({ peppered, passwordDigest }: Row, entry: Entry | undefined): boolean | null {
+  if (peppered !== undefined) return peppered;
+  return entry?.passwordDigest === passwordDigest ? entry.peppered : null;
 }
 
 function rejected({ line, id, email }: Row, reason: string): Rejection {

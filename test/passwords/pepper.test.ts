@@ -1,0 +1,50 @@
+import { setTimeout } from 'node:timers/promises';
+import t from 'tap';
+import { readConfig } from '#built/config/config.js';
+import { openDatabase } from '#built/database/database.js';
+import { PROVIDERS } from '#built/database/database-url.js';
+import { createPasswords } from '#built/passwords/passwords.js';
+import { run } from '../support/executable.js';
+import { FORM } from '../support/send.js';
+import { createDatabase, startService } from '../support/service.js';
+import { storedDigest } from '../support/stored-digest.js';
+
+const PEPPER = 'salt and pepper';
+
+for (const provider of PROVIDERS) {
+  t.test(`peppered and plain digests beside each other on ${provider}`, async (t) => {
+    const databaseUrl = await createDatabase(t, provider);
+    const env = { DATABASE_URL: databaseUrl, BCRYPT_PEPPER: PEPPER };
+    const plain = await createPasswords({ algorithm: 'bcrypt', cost: 4 }).hash('foobar');
+    const devise = await createPasswords({ algorithm: 'bcrypt', cost: 4, bcryptPepper: PEPPER }).hash('foobar');
+    const cwd = t.testdir();
+    const input = [
+      'email,encrypted_password,peppered',
+      `plain@bar.com,${plain.passwordDigest},f`,
+      `devise@bar.com,${devise.passwordDigest},t`,
+      `unknown@bar.com,${devise.passwordDigest},`,
+    ].join('\n');
+    t.match(await run(['users', 'import', '-'], { cwd, env, input }), { code: 0 });
+    const bcrypt = { ...env, PASSWORD_HASHING: 'bcrypt', BCRYPT_COST: '4', BCRYPT_PEPPER: '' };
+    t.match(await run(['users', 'add', 'early@bar.com'], { cwd, env: bcrypt, input: 'foobar\n' }), { code: 0 });
+
+    const service = await startService(t, provider, { env, databaseUrl });
+    await service.addUser('stored@bar.com', 'foobar', storedDigest(devise.passwordDigest));
+    for (const name of ['plain', 'devise', 'unknown', 'early', 'stored']) {
+      const login = (password: string) => {
+        const body = `email=${name}%40bar.com&password=${password}`;
+        return service.request({ method: 'POST', path: '/api/v1/sessions', headers: FORM, body });
+      };
+      t.equal((await login('barfoo')).status, 401, name);
+      t.equal((await login('foobar')).status, 200, name);
+    }
+
+    const database = await openDatabase(readConfig(env, { issuesTokens: false }).databaseUrl);
+    t.teardown(() => database.close());
+    const upgraded = async (email: string) => (await database.users.find({ email }))?.passwordDigest.startsWith('$a');
+    while (!(await upgraded('stored@bar.com'))) await setTimeout(10);
+    const users = await database.users.list({ after: 0, limit: 10 });
+    t.ok(users.every(({ passwordDigest, peppered }) => passwordDigest.startsWith('$argon2id$') && peppered === false));
+    t.notMatch(JSON.stringify(users), PEPPER);
+  });
+}

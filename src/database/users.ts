@@ -44,6 +44,17 @@ export const MAX_ID = 2_147_483_647;
 /** Prisma's code for a broken unique constraint. */
 const UNIQUE_CONSTRAINT_FAILED = 'P2002';
 
+/** The columns of a UserRecord. */
+const select = {
+  id: true,
+  email: true,
+  passwordDigest: true,
+  peppered: true,
+  disabledAt: true,
+  createdAt: true,
+  updatedAt: true,
+};
+
 export function createUsers(runQuery: RunQuery): Users {
   const run = <T>(operation: string, query: (model: Client['user']) => Promise<T>) =>
     runQuery({ operation, table: 'users' }, ({ user }) => query(user));
@@ -51,7 +62,7 @@ export function createUsers(runQuery: RunQuery): Users {
   return {
     async find(key) {
       const where = 'id' in key ? key : { email: normalizeEmail(key.email) };
-      return (await run('SELECT', (model) => model.findUnique({ where }))) ?? undefined;
+      return (await run('SELECT', (model) => model.findUnique({ where, select }))) ?? undefined;
     },
     add(email, digest) {
       const data = { email: normalizeEmail(email), ...digest };
@@ -65,7 +76,9 @@ export function createUsers(runQuery: RunQuery): Users {
       const users: UserRecord[] = [];
       for (let last = after; ; ) {
         const where = { ...whereOf(filter), id: { gt: last } };
-        const page = await run('SELECT', (model) => model.findMany({ where, orderBy: { id: 'asc' }, take: limit }));
+        const page = await run('SELECT', (model) =>
+          model.findMany({ where, select, orderBy: { id: 'asc' }, take: limit }),
+        );
         // Prisma's `contains` takes % and _ for wildcards.
         users.push(...page.filter(({ email }) => email.includes(part)));
         last = page.at(-1)?.id ?? last;

@@ -35,13 +35,18 @@ export type AppOptions = Pick<ServerOptions, 'requestTimeout' | 'keepAliveTimeou
 export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
   const { contract, config, services, jwtSecret, metrics, tracing, now = Date.now } = options;
   const { trustProxy, corsOrigins, tokenTtlSeconds: ttlSeconds } = config;
-  const app = createServer({ ...options, trustProxy, onUnreadable: metrics?.requestUnreadable });
+  const { app, connections } = createServer({
+    ...options,
+    trustProxy,
+    onUnreadable: metrics?.requestUnreadable,
+    onHungUp: metrics?.requestEnded,
+  });
 
   if (tracing) {
     const { requestSpansPlugin } = await import('./telemetry/request-spans.js');
     await app.register(requestSpansPlugin, { tracing });
   }
-  await app.register(drainingPlugin, { delay: config.shutdownDelaySeconds * 1_000 });
+  await app.register(drainingPlugin, { delay: config.shutdownDelaySeconds * 1_000, connections });
   await app.register(operationPlugin);
   await app.register(responseHeadersPlugin, { contract });
   await app.register(requestLogPlugin, { describe: describeRequest });

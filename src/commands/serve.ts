@@ -8,6 +8,7 @@ import { loadContract } from '../contract/contract.js';
 import { migrate } from '../database/migrate.js';
 import { DatabaseReplaced } from '../database/sqlite-file.js';
 import { ExpectedError } from '../errors/expected-error.js';
+import { listen } from '../http/listen.js';
 import { openServices } from '../services.js';
 import { createLog } from '../telemetry/log.js';
 import { type MetricsServer, serveMetrics } from '../telemetry/metrics-server.js';
@@ -72,7 +73,7 @@ export async function serve(env: NodeJS.ProcessEnv): Promise<string> {
       const listening = serveMetrics(metrics.registry, config.metrics);
       metricsServer = await orCannotListen('METRICS_HOST and METRICS_PORT', listening);
     }
-    const url = await orCannotListen('HOST and PORT', app.listen({ host: config.host, port: config.port }));
+    const url = await orCannotListen('HOST and PORT', listen(app, config));
     if (metricsServer) app.log.info(`metrics at ${metricsServer.url}`);
     return url;
   } catch (error) {

@@ -14,7 +14,11 @@ export const errorsPlugin = fp<{ contract: Contract }>(
     });
 
     app.setErrorHandler((error: FastifyError | HttpError | ClientGone, request, reply) => {
-      if (error instanceof ClientGone) return reply.hijack();
+      if (error instanceof ClientGone) {
+        // The client may have ended its side only.
+        reply.hijack().raw.destroy();
+        return reply;
+      }
       let failure = expectedFailure(error);
       Object.assign(request.logFields, failure?.log);
       // To the caller, a file that a package refuses to serve does not exist.

@@ -1,7 +1,7 @@
 import { STATUS_CODES } from 'node:http';
-import type { Duplex } from 'node:stream';
 import type { FastifyBaseLogger, FastifyReply, FastifyRequest } from 'fastify';
 import { type Contract, findReply } from '../contract/contract.js';
+import type { Connection } from './connection.js';
 import { createRequestId } from './request-id.js';
 import { responseHeaders } from './response-headers.js';
 
@@ -20,21 +20,26 @@ export function answerBadUrl(contract: Contract, request: FastifyRequest, reply:
   return 400;
 }
 
-/** Answers what can't be read as HTTP, and closes the connection. Returns the status, unless the client has hung up. */
+/**
+ * Answers what can't be read as HTTP after the requests before it, and closes the connection. Returns the status, unless the
+ * client has hung up or the connection is closing already.
+ */
 export function answerClientError(
   contract: Contract,
   log: FastifyBaseLogger,
   { code = '' }: { code?: string },
-  socket: Duplex,
+  connection: Connection | undefined,
 ): number | undefined {
-  if (code === 'ECONNRESET' || !socket.writable) return undefined;
+  if (!connection?.socket.writable || connection.isClosing()) return undefined;
+  // The client has said that there is no next request.
+  if (code === 'HPE_CLOSED_CONNECTION') return void connection.close();
   const status = STATUSES[code] ?? 400;
   const requestId = createRequestId(undefined);
   const { headers, body } = replyOutsideOperations(contract, status, requestId);
-  log.info({ requestId, status, code }, 'answered');
+  log.info({ requestId, status, code, ip: connection.address }, 'answered');
   headers.push(['Content-Length', String(Buffer.byteLength(body))], ['Connection', 'close']);
   const lines = headers.map(([name, value]) => `${name}: ${value}\r\n`).join('');
-  socket.end(`HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n${lines}\r\n${body}`);
+  connection.close(`HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n${lines}\r\n${body}`);
   return status;
 }
 

@@ -110,14 +110,19 @@ function routeSchema({ bodies, parameters, replies }: Operation) {
 }
 
 function inputOf(request: FastifyRequest, { raw }: FastifyReply) {
-  const { body, params, query, ip } = request;
+  const { body, params, query, ip, socket } = request;
   const client: Client = {
     address: ip,
     hasHungUp: () => raw.destroyed,
     // Not Fastify's own signal: that aborts as soon as the body has been read.
     onHangUp(listener) {
       raw.once('close', listener);
-      return () => raw.off('close', listener);
+      // Most that end their side have hung up. While nobody works for them yet, the others are not worth the wait.
+      socket.once('end', listener);
+      return () => {
+        raw.off('close', listener);
+        socket.off('end', listener);
+      };
     },
   };
   return { body, path: params, query, client, origin: () => originOf(request) };

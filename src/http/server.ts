@@ -1,10 +1,13 @@
+import type { IncomingMessage } from 'node:http';
 import fastify, {
   type FastifyBaseLogger,
   type FastifyInstance,
   type FastifyServerOptions,
   LogController,
 } from 'fastify';
-import type { Contract } from '../contract/contract.js';
+import type { Contract, Operation } from '../contract/contract.js';
+import { ClientGone } from '../errors/client-gone.js';
+import { type Connections, createConnections } from './connections.js';
 import { answerBadUrl, answerClientError } from './replies-outside-operations.js';
 import { createRequestId } from './request-id.js';
 
@@ -18,25 +21,43 @@ export type ServerOptions = {
   keepAliveTimeout?: number;
   /** Called with the status of replies that reach no hook. */
   onUnreadable?: ((status: number) => void) | undefined;
+  /** Called for requests that reach no hook because the client has hung up. */
+  onHungUp?: ((hungUp: HungUp) => void) | undefined;
 };
 
-/** Makes the server, without plugins. */
-export function createServer(options: ServerOptions): FastifyInstance {
-  const { contract, log, trustProxy, requestTimeout = 10_000, keepAliveTimeout = 75_000, onUnreadable } = options;
+/** As the log and the metrics record it. */
+type HungUp = { operationId?: string; status: undefined; milliseconds: number; outcome: string };
+
+/** Makes the server, without plugins, and the connections that it will have. */
+export function createServer(options: ServerOptions): { app: FastifyInstance; connections: Connections } {
+  const { contract, log, trustProxy, requestTimeout = 10_000, keepAliveTimeout = 75_000 } = options;
+  const { onUnreadable, onHungUp } = options;
   const count = (status: number | undefined) => {
     if (status) onUnreadable?.(status);
   };
+  const connections = createConnections(({ request, address, milliseconds }) => {
+    const operation = findOperation(contract, request);
+    const hungUp = { ...(operation && { operationId: operation.id }), milliseconds, outcome: ClientGone.outcome };
+    const requestId = createRequestId(request.headers['x-request-id']?.toString());
+    log.info({ requestId, method: request.method, ip: address, ...hungUp }, 'hung up');
+    onHungUp?.({ ...hungUp, status: undefined });
+  });
   const app: FastifyInstance = fastify({
     loggerInstance: log,
     trustProxy,
-    requestTimeout,
-    keepAliveTimeout,
-    // Closes a connection whose reply nobody reads.
-    connectionTimeout: 2 * keepAliveTimeout,
-    http: {
-      headersTimeout: requestTimeout,
-      connectionsCheckingInterval: Math.min(1_000, requestTimeout),
-      requireHostHeader: false,
+    serverFactory(handle) {
+      const server = connections.serve(
+        {
+          requestTimeout,
+          headersTimeout: requestTimeout,
+          connectionsCheckingInterval: Math.min(1_000, requestTimeout),
+          keepAliveTimeout,
+          requireHostHeader: false,
+        },
+        handle,
+      );
+      // Closes a connection whose reply nobody reads.
+      return server.setTimeout(2 * keepAliveTimeout);
     },
     onProtoPoisoning: 'remove',
     onConstructorPoisoning: 'remove',
@@ -45,11 +66,17 @@ export function createServer(options: ServerOptions): FastifyInstance {
     genReqId: ({ headers }) => createRequestId(headers['x-request-id']?.toString()),
     // While draining, requests on open connections are answered as before.
     return503OnClosing: false,
-    clientErrorHandler: (error, socket) => count(answerClientError(contract, log, error, socket)),
+    clientErrorHandler: (error, socket) => count(answerClientError(contract, log, error, connections.of(socket))),
     frameworkErrors: (_error, request, reply) => count(answerBadUrl(contract, request, reply)),
   });
-  app.server.on('connect', (_request, socket) => count(answerClientError(contract, log, { code: 'CONNECT' }, socket)));
-  // RFC 9110, section 10.1.1: an unknown expectation may be ignored. Node would answer 417.
-  app.server.on('checkExpectation', (request, response) => app.server.emit('request', request, response));
-  return app;
+  app.server.on('connect', ({ socket }) => {
+    count(answerClientError(contract, log, { code: 'CONNECT' }, connections.of(socket)));
+  });
+  return { app, connections };
+}
+
+/** The operation that a request would have reached. Its path has no parameter, as none has that is worth counting. */
+function findOperation({ operations }: Contract, { method, url = '' }: IncomingMessage): Operation | undefined {
+  const [path] = url.split('?', 1);
+  return operations.find((operation) => operation.method === method && operation.path === path);
 }

@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { readFile } from 'node:fs/promises';
 import { createInterface } from 'node:readline';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
@@ -35,6 +36,7 @@ export async function run(args: string[], options: Options): Promise<{ code: num
 
 export type Running = {
   url: string;
+  pid: number;
   /** Everything that it has written so far. */
   output(): string;
   /** Resolves when it has written a line that has this in it. */
@@ -70,6 +72,7 @@ export async function start(t: Test, options: Options, args: string[] = []): Pro
   const [url = ''] = (await written('http://')).match(/http:\/\/[\d.:]+/) ?? [];
   return {
     url,
+    pid: child.pid ?? 0,
     output: () => lines.join('\n'),
     written: async (part) => void (await written(part)),
     kill: (signal) => child.kill(signal),
@@ -83,4 +86,10 @@ export async function stop(t: Test, service: Running): Promise<number> {
   service.kill('SIGTERM');
   t.equal(await service.exited, 0);
   return performance.now() - told;
+}
+
+/** The memory that the service has in use, in megabytes. */
+export async function memoryOf({ pid }: Running): Promise<number> {
+  const status = await readFile(`/proc/${pid}/status`, 'utf8');
+  return Number(status.match(/VmRSS:\s+(\d+)/)?.[1]) / 1024;
 }

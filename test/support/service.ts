@@ -84,7 +84,7 @@ export async function startService(
   const unobserved = { metrics: undefined, tracing: undefined };
   const services = await openServices({ ...config, ...unobserved, contract, jwtSecret: SECRET, log, ...options });
   const app = await buildApp({ contract, config, services, jwtSecret: SECRET, log, ...options });
-  const url = await app.listen({ port: 0 });
+  const url = await app.listen({ host: '127.0.0.1', port: 0 });
   t.teardown(async () => {
     await app.close();
     await services.close();

@@ -1,0 +1,158 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
+
+export type Cancelled = {
+  request: IncomingMessage;
+  /** The peer's. */
+  address: string;
+  /** Since the request arrived. */
+  milliseconds: number;
+};
+
+export type Handlers = {
+  /** Runs a task when others have had their turn. */
+  later(task: () => void): void;
+  /** Handles a request. Called for the next one of a connection when the response has closed. */
+  handle(request: IncomingMessage, response: ServerResponse): void;
+  /** Told of a request that was not handled, because the connection has closed. */
+  onCancelled(cancelled: Cancelled): void;
+};
+
+export type Connection = {
+  readonly socket: Socket;
+  /** The peer's. A socket that is reset no longer knows it. */
+  readonly address: string;
+  /** Takes a request that Node has read. */
+  accept(request: IncomingMessage, response: ServerResponse): void;
+  /** Whether it reads no more requests. */
+  isClosing(): boolean;
+  /**
+   * Reads no more requests, and closes after the replies to those that it has.
+   *
+   * @param reply - bytes to send last, as the reply to what can't be read
+   */
+  close(reply?: string): void;
+  /** Whether it has had a request, and the next one has not begun. */
+  isIdle(): boolean;
+};
+
+type Exchange = { request: IncomingMessage; response: ServerResponse; arrived: number };
+
+/** Requests of a connection that are not answered yet. One more closes it. */
+const MAX_REQUESTS = 4;
+/** Bytes that Node parses at once. It parses all that it is given, and a request can have 18 bytes. */
+const SLICE = 256;
+/** Milliseconds for the peer to read the last reply: closing before it has sent everything would reset the connection. */
+const LINGER = 500;
+/** Milliseconds for the replies of a connection whose peer has ended its side, which most have done by hanging up. */
+const HALF_CLOSED_TIMEOUT = 2_000;
+/** Milliseconds for the peer to read the replies of a connection that is to close. */
+const CLOSE_TIMEOUT = 10_000;
+/** Old clients send it after a body. */
+const EMPTY_LINE = '\r\n'.length;
+
+/** Keeps the requests of a connection in their order, and handles them one after another. */
+export function createConnection(
+  socket: Socket,
+  address: string,
+  { later, handle, onCancelled }: Handlers,
+): Connection {
+  const exchanges: Exchange[] = [];
+  let latest: Exchange | undefined;
+  let closing = false;
+  let lastReply = '';
+  let bytesReadAtReply = 0;
+
+  function destroyAfter(milliseconds: number): void {
+    setTimeout(() => socket.destroy(), milliseconds).unref();
+  }
+
+  function handleFirst(): void {
+    const [first] = exchanges;
+    if (!first) return;
+    // Node hands the socket to the next response, unless the one before was the last.
+    if (socket.destroyed || !first.response.socket) cancelAll();
+    else {
+      first.response.once('close', () => settle(first));
+      handle(first.request, first.response);
+    }
+  }
+
+  function settle(exchange: Exchange): void {
+    bytesReadAtReply = socket.bytesRead;
+    if (exchanges[0] !== exchange) return;
+    exchanges.shift();
+    // In this turn of the event loop, requests that are sent together would go before all others.
+    if (exchanges.length > 0) later(handleFirst);
+    else if (closing) hangUp();
+    pull();
+  }
+
+  function cancelAll(): void {
+    for (const { request, arrived } of exchanges.splice(0)) {
+      onCancelled({ request, address, milliseconds: performance.now() - arrived });
+    }
+  }
+
+  function hangUp(): void {
+    socket.end(lastReply);
+    destroyAfter(LINGER);
+  }
+
+  function close(reply = ''): void {
+    if (closing) return;
+    closing = true;
+    // What follows is no longer HTTP: take the socket from Node's parser, which would close it at its end.
+    for (const event of ['data', 'end']) socket.removeAllListeners(event);
+    socket.once('end', () => destroyAfter(HALF_CLOSED_TIMEOUT));
+    if (!latest || latest.request.complete) lastReply = reply;
+    else if (exchanges.includes(latest) && !latest.response.headersSent) {
+      // Node has read a part of this request: the reply is to it.
+      exchanges.pop();
+      lastReply = reply;
+    }
+    if (exchanges.length === 0) hangUp();
+    else destroyAfter(CLOSE_TIMEOUT);
+    // After this slice has been parsed.
+    process.nextTick(pull);
+  }
+
+  function mayParse(): boolean {
+    // Node stops its parser while replies wait for the peer.
+    if (socket.writableNeedDrain) return false;
+    const { request } = exchanges.at(-1) ?? {};
+    return !request || request.complete || request.readableLength < request.readableHighWaterMark;
+  }
+
+  /** Hands what has arrived to Node's parser, which listens for `data`; to nobody where the connection is to close. */
+  function pull(): void {
+    while (closing || mayParse()) {
+      const size = closing ? 0 : Math.min(socket.readableLength, SLICE);
+      if (socket.read(size > 0 ? size : undefined) === null) return;
+    }
+  }
+
+  // Node's parser takes whole reads from a socket unless somebody listens for this.
+  socket.on('readable', pull);
+  socket.on('resume', pull);
+  socket.on('drain', pull);
+  socket.once('end', () => destroyAfter(HALF_CLOSED_TIMEOUT));
+  // Node stops listening for these when it hands over the socket of a CONNECT.
+  socket.on('error', () => {});
+  socket.once('timeout', () => socket.destroy());
+
+  return {
+    socket,
+    address,
+    accept(request, response) {
+      if (closing) return;
+      if (exchanges.length === MAX_REQUESTS) return close();
+      latest = { request, response, arrived: performance.now() };
+      exchanges.push(latest);
+      if (exchanges.length === 1) handleFirst();
+    },
+    isClosing: () => closing,
+    close,
+    isIdle: () => exchanges.length === 0 && socket.bytesRead > 0 && socket.bytesRead - bytesReadAtReply <= EMPTY_LINE,
+  };
+}

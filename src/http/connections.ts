@@ -1,0 +1,40 @@
+import { createServer, type IncomingMessage, type Server, type ServerOptions, type ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
+import { createBacklog } from './backlog.js';
+import { type Connection, createConnection, type Handlers } from './connection.js';
+
+export type Connections = {
+  /** Makes a server whose connections these are. */
+  serve(options: ServerOptions, handle: Handlers['handle']): Server;
+  /** The connection of a socket, until it has closed. */
+  of(socket: Socket): Connection | undefined;
+  all(): Iterable<Connection>;
+};
+
+/** The open connections. */
+export function createConnections(onCancelled: Handlers['onCancelled']): Connections {
+  const connections = new Map<Socket, Connection>();
+  const later = createBacklog();
+
+  return {
+    serve(options, handle) {
+      const accept = (request: IncomingMessage, response: ServerResponse) =>
+        connections.get(request.socket)?.accept(request, response);
+      const server = createServer(options, accept);
+      // Answers clients that end their side after the last request, too.
+      Object.assign(server, { httpAllowHalfOpen: true });
+      // RFC 9110, section 10.1.1: an unknown expectation may be ignored. Node would answer 417.
+      server.on('checkExpectation', accept);
+      server.on('connection', (socket) => {
+        const { remoteAddress } = socket;
+        // It has been reset already.
+        if (remoteAddress === undefined) return void socket.destroy();
+        connections.set(socket, createConnection(socket, remoteAddress, { later, handle, onCancelled }));
+        socket.once('close', () => connections.delete(socket));
+      });
+      return server;
+    },
+    of: (socket) => connections.get(socket),
+    all: () => connections.values(),
+  };
+}

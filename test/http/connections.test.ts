@@ -1,4 +1,5 @@
 import { once } from 'node:events';
+import { readdir } from 'node:fs/promises';
 import { connect, type Socket } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { setTimeout as wait } from 'node:timers/promises';
@@ -190,4 +191,27 @@ t.test('replies that nobody reads', async (t) => {
   t.ok(late <= waits.length / 20, `${late} of ${waits.length} answers of /livez took more than 100 ms`);
   const megabytes = await memoryOf(service);
   t.ok(megabytes < 250, `${megabytes.toFixed(0)} MB`);
+});
+
+t.test('downloads below /docs that are aborted, sent together too', async (t) => {
+  const service = await start(t, { cwd: t.testdir() });
+  const openFiles = async () => (await readdir(`/proc/${service.pid}/fd`)).length;
+  const download = 'GET /docs/static/swagger-ui-bundle.js HTTP/1.1\r\nHost: x\r\n\r\n';
+  await isServed(service);
+  const before = await openFiles();
+  for (let aborted = 0; aborted < 5_000; aborted += 60) {
+    const sockets = Array.from({ length: 20 }, () => open(t, service));
+    await Promise.all(
+      sockets.map(async (socket, index) => {
+        socket.write(download.repeat(3));
+        if (index % 2 === 0) await once(socket, 'data');
+        else await once(socket, 'connect');
+        socket.resetAndDestroy();
+      }),
+    );
+  }
+  const deadline = performance.now() + 5_000;
+  while ((await openFiles()) > before && performance.now() < deadline) await wait(100);
+  t.ok((await openFiles()) <= before, `${before} files are open`);
+  t.ok(await isServed(service));
 });

@@ -23,6 +23,8 @@ export function createConnections(onCancelled: Handlers['onCancelled']): Connect
       const server = createServer(options, accept);
       // Answers clients that end their side after the last request, too.
       Object.assign(server, { httpAllowHalfOpen: true });
+      // All of them, as far as they fit into the bytes for a head: the plugin `unrouted` refuses too many.
+      server.maxHeadersCount = 0;
       // RFC 9110, section 10.1.1: an unknown expectation may be ignored. Node would answer 417.
       server.on('checkExpectation', accept);
       server.on('connection', (socket) => {

@@ -1,14 +1,20 @@
+import type { IncomingMessage } from 'node:http';
 import fp from 'fastify-plugin';
 import { HttpError } from '../errors/http-error.js';
+
+/** More than clients send. Past the limit of its own, Node would leave them out, and a proxy adds its own last. */
+const MAX_FIELDS = 1_000;
 
 /** Refuses requests that reach no operation, before the body is read. */
 export const unroutedPlugin = fp(
   async (app) => {
-    app.addHook('onRequest', (request, _reply, done) => {
-      // RFC 9112, section 3.2. Node's own reply would lack our headers.
-      if (request.headers.host === undefined && request.raw.httpVersion === '1.1') {
+    app.addHook('onRequest', (request, reply, done) => {
+      const status = statusOfFault(request.raw);
+      if (status) {
         request.operation = undefined;
-        return done(new HttpError(400));
+        // Another recipient may have read another request.
+        if (request.headers['transfer-encoding'] !== undefined) reply.header('connection', 'close');
+        return done(new HttpError(status));
       }
       if (!request.operation) return done(new HttpError(404));
       done(request.methodNotAllowed ? new HttpError(405) : undefined);
@@ -16,3 +22,24 @@ export const unroutedPlugin = fp(
   },
   { name: 'unrouted', dependencies: ['response-headers', 'errors'] },
 );
+
+/** By RFC 9112. Node accepts these, or its own reply would lack our headers. */
+function statusOfFault({ rawHeaders, headers, httpVersion }: IncomingMessage): number | undefined {
+  if (rawHeaders.length > 2 * MAX_FIELDS) return 431;
+  const { host, 'transfer-encoding': encoding } = headers;
+  // Section 3.2. Of several, Node keeps the first in `headers`.
+  if (host === undefined ? httpVersion === '1.1' : isRepeated(rawHeaders, 'host')) return 400;
+  // Section 6.1.
+  if (encoding !== undefined && (httpVersion === '1.0' || encoding.trim().toLowerCase() !== 'chunked')) return 400;
+  return undefined;
+}
+
+/** @param rawHeaders - names and values by turns */
+function isRepeated(rawHeaders: string[], name: string): boolean {
+  let count = 0;
+  for (let index = 0; index < rawHeaders.length; index += 2) {
+    const field = rawHeaders[index];
+    if (field?.length === name.length && field.toLowerCase() === name) count += 1;
+  }
+  return count > 1;
+}

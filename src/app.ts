@@ -3,6 +3,7 @@ import type { Config } from './config/config.js';
 import type { Contract } from './contract/contract.js';
 import { handlers } from './generated/handlers.js';
 import { bodyPlugin } from './http/body.js';
+import { clientAddressPlugin } from './http/client-address.js';
 import { docsPlugin } from './http/docs.js';
 import { drainingOf, drainingPlugin } from './http/draining.js';
 import { errorsPlugin } from './http/errors.js';
@@ -35,16 +36,17 @@ export type AppOptions = Pick<ServerOptions, 'requestTimeout' | 'keepAliveTimeou
 export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
   const { contract, config, services, jwtSecret, metrics, tracing, now = Date.now } = options;
   const { trustProxy, corsOrigins, tokenTtlSeconds: ttlSeconds } = config;
-  const { app, connections } = createServer({
+  const { app, connections, addressOf } = createServer({
     ...options,
     trustProxy,
     onUnreadable: metrics?.requestUnreadable,
     onHungUp: metrics?.requestEnded,
   });
 
+  await app.register(clientAddressPlugin, { addressOf });
   if (tracing) {
     const { requestSpansPlugin } = await import('./telemetry/request-spans.js');
-    await app.register(requestSpansPlugin, { tracing });
+    await app.register(requestSpansPlugin, { tracing, addressOf: ({ clientAddress }) => clientAddress });
   }
   await app.register(drainingPlugin, { delay: config.shutdownDelaySeconds * 1_000, connections });
   await app.register(operationPlugin);

@@ -3,6 +3,7 @@ import { fileURLToPath } from 'node:url';
 import { cleanEnv, EnvError, makeExactValidator } from 'envalid';
 import type { DatabaseUrl } from '../database/database-url.js';
 import { ConfigError } from '../errors/config-error.js';
+import type { TrustProxy } from '../http/client-address.js';
 import type { HashQueueLimits } from '../passwords/hash-queue.js';
 import type { Hashing } from '../passwords/passwords.js';
 import { hashesForPool } from '../passwords/thread-pool.js';
@@ -14,9 +15,6 @@ import { JWT_SECRET_MIN_BYTES } from '../tokens/jwt-secret.js';
 import { addTo, integer, oneOf, text } from './env-validators.js';
 import { readSecretFiles } from './secret-files.js';
 import { readTracingOptions } from './tracing-options.js';
-
-/** Fastify's option of this name: which addresses, at which distance in hops, are trusted proxies. */
-export type TrustProxy = boolean | string[] | ((address: string, hop: number) => boolean);
 
 export type Config = {
   host: string;
@@ -162,8 +160,9 @@ const trustProxy = makeExactValidator<TrustProxy>((value) => {
 function isAddressOrSubnet(value: string): boolean {
   const [address = '', bits, ...more] = value.split('/');
   const version = isIP(address);
-  if (version === 0 || more.length > 0) return false;
-  return bits === undefined || parseWholeNumber(bits, 0, version === 4 ? 32 : 128) !== undefined;
+  // A zone is a name of an interface.
+  if (version === 0 || address.includes('%') || more.length > 0) return false;
+  return bits === undefined || parseWholeNumber(bits, 1, version === 4 ? 32 : 128) !== undefined;
 }
 
 const corsOrigins = makeExactValidator((value) => {

@@ -34,12 +34,13 @@ export const operationPlugin = fp(
       done();
     });
   },
-  { name: 'operation' },
+  { name: 'operation', dependencies: ['client-address'] },
 );
 
 /** What the log and the metrics record of a request. */
-export function describeRequest({ operation, logFields }: FastifyRequest): LogFields & { operationId?: string } {
-  return { ...(operation && { operationId: operation.id }), ...logFields };
+export function describeRequest(request: FastifyRequest): LogFields & { operationId?: string; ip: string } {
+  const { operation, clientAddress: ip, logFields } = request;
+  return { ...(operation && { operationId: operation.id }), ip, ...logFields };
 }
 
 /** The methods of a path with these operations: with GET also HEAD. */

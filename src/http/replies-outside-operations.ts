@@ -12,10 +12,10 @@ const STATUSES: { [code: string]: number } = {
 };
 
 /** Answers a request whose URL can't be decoded, for which Fastify runs no hooks. Returns the status. */
-export function answerBadUrl(contract: Contract, request: FastifyRequest, reply: FastifyReply): number {
+export function answerBadUrl(contract: Contract, request: FastifyRequest, reply: FastifyReply, ip: string): number {
   const { headers, body } = replyOutsideOperations(contract, 400, request.id);
   for (const [name, value] of headers) reply.header(name, value);
-  request.log.info({ status: 400, ip: request.ip }, 'answered');
+  request.log.info({ status: 400, ip }, 'answered');
   reply.code(400).send(body);
   return 400;
 }

@@ -70,7 +70,7 @@ export const routesPlugin = fp<RoutesOptions>(
       }
     });
   },
-  { name: 'routes', dependencies: ['operation', 'response-headers', 'errors', 'unrouted', 'body'] },
+  { name: 'routes', dependencies: ['client-address', 'operation', 'response-headers', 'errors', 'unrouted', 'body'] },
 );
 
 /** Not reached: the plugin `unrouted` refuses the method. */
@@ -110,9 +110,9 @@ function routeSchema({ bodies, parameters, replies }: Operation) {
 }
 
 function inputOf(request: FastifyRequest, { raw }: FastifyReply) {
-  const { body, params, query, ip, socket } = request;
+  const { body, params, query, clientAddress, socket } = request;
   const client: Client = {
-    address: ip,
+    address: clientAddress,
     hasHungUp: () => raw.destroyed,
     // Not Fastify's own signal: that aborts as soon as the body has been read.
     onHangUp(listener) {

@@ -1,12 +1,8 @@
 import type { IncomingMessage } from 'node:http';
-import fastify, {
-  type FastifyBaseLogger,
-  type FastifyInstance,
-  type FastifyServerOptions,
-  LogController,
-} from 'fastify';
+import fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from 'fastify';
 import type { Contract, Operation } from '../contract/contract.js';
 import { ClientGone } from '../errors/client-gone.js';
+import { createProxies, type TrustProxy } from './client-address.js';
 import { type Connections, createConnections } from './connections.js';
 import { answerBadUrl, answerClientError } from './replies-outside-operations.js';
 import { createRequestId } from './request-id.js';
@@ -14,7 +10,7 @@ import { createRequestId } from './request-id.js';
 export type ServerOptions = {
   contract: Contract;
   log: FastifyBaseLogger;
-  trustProxy: NonNullable<FastifyServerOptions['trustProxy']>;
+  trustProxy: TrustProxy;
   /** Milliseconds for a whole request. */
   requestTimeout?: number;
   /** Milliseconds until the next request on a connection; longer than a proxy keeps idle connections. */
@@ -26,25 +22,37 @@ export type ServerOptions = {
 };
 
 /** As the log and the metrics record it. */
-type HungUp = { operationId?: string; status: undefined; milliseconds: number; outcome: string };
+type HungUp = { operationId?: string; status: undefined; milliseconds: number; ip: string; outcome: string };
+
+export type HttpServer = {
+  app: FastifyInstance;
+  connections: Connections;
+  /** The address of the client that has sent a request. */
+  addressOf(request: IncomingMessage): string;
+};
 
 /** Makes the server, without plugins, and the connections that it will have. */
-export function createServer(options: ServerOptions): { app: FastifyInstance; connections: Connections } {
+export function createServer(options: ServerOptions): HttpServer {
   const { contract, log, trustProxy, requestTimeout = 10_000, keepAliveTimeout = 75_000 } = options;
   const { onUnreadable, onHungUp } = options;
   const count = (status: number | undefined) => {
     if (status) onUnreadable?.(status);
   };
+  const proxies = createProxies(trustProxy);
   const connections = createConnections(({ request, address, milliseconds }) => {
     const operation = findOperation(contract, request);
-    const hungUp = { ...(operation && { operationId: operation.id }), milliseconds, outcome: ClientGone.outcome };
+    const ip = proxies.clientAddress(request, address);
+    const hungUp = { ...(operation && { operationId: operation.id }), milliseconds, ip, outcome: ClientGone.outcome };
     const requestId = createRequestId(request.headers['x-request-id']?.toString());
-    log.info({ requestId, method: request.method, ip: address, ...hungUp }, 'hung up');
+    log.info({ requestId, method: request.method, ...hungUp }, 'hung up');
     onHungUp?.({ ...hungUp, status: undefined });
   });
+  const addressOf = (request: IncomingMessage) =>
+    proxies.clientAddress(request, connections.of(request.socket)?.address ?? '');
   const app: FastifyInstance = fastify({
     loggerInstance: log,
-    trustProxy,
+    // For X-Forwarded-Proto and -Host.
+    trustProxy: trustProxy !== false && proxies.isTrusted,
     serverFactory(handle) {
       const server = connections.serve(
         {
@@ -67,12 +75,12 @@ export function createServer(options: ServerOptions): { app: FastifyInstance; co
     // While draining, requests on open connections are answered as before.
     return503OnClosing: false,
     clientErrorHandler: (error, socket) => count(answerClientError(contract, log, error, connections.of(socket))),
-    frameworkErrors: (_error, request, reply) => count(answerBadUrl(contract, request, reply)),
+    frameworkErrors: (_error, request, reply) => count(answerBadUrl(contract, request, reply, addressOf(request.raw))),
   });
   app.server.on('connect', ({ socket }) => {
     count(answerClientError(contract, log, { code: 'CONNECT' }, connections.of(socket)));
   });
-  return { app, connections };
+  return { app, connections, addressOf };
 }
 
 /** The operation that a request would have reached. Its path has no parameter, as none has that is worth counting. */

@@ -2,12 +2,14 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { ClientGone } from '../errors/client-gone.js';
 import type { LogFields } from '../errors/http-error.js';
 
-/** Returns the operation that a request has reached, and what that adds to the log. */
-export type DescribeRequest = (request: FastifyRequest) => LogFields & { operationId?: string };
+/** Returns the operation that a request has reached, what that adds to the log, and the client's address. */
+export type DescribeRequest = (request: FastifyRequest) => LogFields & { operationId?: string; ip: string };
 
 /** A request that is over. */
 export type EndedRequest = LogFields & {
   operationId?: string;
+  /** The client's address. */
+  ip: string;
   /** Undefined where the client hung up before the reply. */
   status: number | undefined;
   milliseconds: number;
@@ -21,12 +23,13 @@ export function onceEnded(
   listener: (ended: EndedRequest) => void,
 ): void {
   reply.raw.once('close', () => {
-    const { operationId, ...fields } = describe(request);
+    const { operationId, ip, ...fields } = describe(request);
     const answered = reply.raw.writableEnded;
     listener({
       ...(operationId && { operationId }),
       status: answered ? reply.statusCode : undefined,
       milliseconds: reply.elapsedTime,
+      ip,
       ...(answered ? fields : { outcome: ClientGone.outcome }),
     });
   });

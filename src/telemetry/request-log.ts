@@ -18,7 +18,6 @@ export const requestLogPlugin = fp<{ describe: DescribeRequest }>(
             operationId,
             status,
             milliseconds: Number(milliseconds.toFixed(3)),
-            ip: request.ip,
             ...fields,
           },
           status === undefined ? 'hung up' : 'answered',

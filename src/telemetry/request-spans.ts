@@ -25,8 +25,8 @@ declare module 'fastify' {
  * Makes a span of each request, by OpenTelemetry's conventions for HTTP servers. As in the log, nothing that the caller
  * chooses is in it: no path without a route, no query, Host or User-Agent.
  */
-export const requestSpansPlugin = fp<{ tracing: Tracing }>(
-  async (app, { tracing }) => {
+export const requestSpansPlugin = fp<{ tracing: Tracing; addressOf: (request: FastifyRequest) => string }>(
+  async (app, { tracing, addressOf }) => {
     const methods = new Set(app.supportedMethods);
 
     app.decorateRequest('span');
@@ -40,7 +40,7 @@ export const requestSpansPlugin = fp<{ tracing: Tracing }>(
         [ATTR_HTTP_ROUTE]: route,
         [ATTR_URL_PATH]: pathOf(request) === route ? route : undefined,
         [ATTR_URL_SCHEME]: request.protocol,
-        [ATTR_CLIENT_ADDRESS]: request.ip,
+        [ATTR_CLIENT_ADDRESS]: addressOf(request),
         [ATTR_NETWORK_PROTOCOL_VERSION]: request.raw.httpVersion,
       });
       request.span = span;

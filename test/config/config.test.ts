@@ -121,7 +121,7 @@ const wrong: NodeJS.ProcessEnv = {
     'https://app.example.com:443 https://App.example.com https://*.example.com https://me@app.example.com',
     'https://app.example.com, ftp://app.example.com file:///app',
   ].join(' '),
-  TRUST_PROXY: 'yes 10.0.0.0/33 ::1/129 1.2.3.4/8/8 proxy.example',
+  TRUST_PROXY: 'yes 10.0.0.0/0 10.0.0.0/33 ::1/129 1.2.3.4/8/8 proxy.example',
 };
 
 for (const [name, values = ''] of Object.entries(wrong)) {

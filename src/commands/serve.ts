@@ -38,11 +38,11 @@ export async function serve(env: NodeJS.ProcessEnv): Promise<string> {
   const config = readConfig(env, { issuesTokens: true });
   keepHeapSmall();
   const contract = loadContract();
-  const log = await createLog(config.logLevel);
+  const metrics = config.metrics && (await import('../telemetry/metrics.js')).createMetrics(contract);
+  const log = await createLog(config.logLevel, undefined, metrics?.logLineDropped);
   const warn = (message: string) => log.warn(message);
   for (const name of await migrate(config.databaseUrl, warn)) log.info(`applied migration ${name}`);
   const jwtSecret = await readJwtSecret(config);
-  const metrics = config.metrics && (await import('../telemetry/metrics.js')).createMetrics(contract);
   const tracing =
     config.tracing &&
     (await (await import('../telemetry/tracing.js')).startTracing(config.tracing, contract.version, log));

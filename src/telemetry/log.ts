@@ -1,4 +1,5 @@
 import { type Logger, pino } from 'pino';
+import { createLogStream, type LogStream } from './log-stream.js';
 
 export type LogLevel = (typeof LOG_LEVELS)[number];
 export const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
@@ -7,11 +8,14 @@ export const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', '
  * JSON lines; on a terminal, lines for people.
  *
  * @param stream - in place of standard output
+ * @param onDropped - called for each line that could not be written
  */
-export async function createLog(level: LogLevel, stream?: { write(line: string): void }): Promise<Logger> {
+export async function createLog(level: LogLevel, stream?: LogStream, onDropped?: () => void): Promise<Logger> {
   const options = { level, serializers: { err: describeError } };
   if (stream) return pino(options, stream);
-  if (!process.stdout.isTTY) return pino(options);
+  // Where it is a pipe, Node opens it as one that does not block.
+  const { isTTY, fd } = process.stdout;
+  if (!isTTY) return pino(options, createLogStream(fd, onDropped));
   const { default: pretty } = await import('pino-pretty');
   return pino(options, pretty({ ignore: 'pid,hostname', singleLine: true, sync: true }));
 }

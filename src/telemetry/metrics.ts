@@ -13,6 +13,7 @@ export type Metrics = {
   /** Counts a reply that reached no hook. */
   requestUnreadable(status: number): void;
   databaseFailed(): void;
+  logLineDropped(): void;
   /** @param times - in milliseconds */
   hashed(times: { waited: number; took: number }): void;
   watchHashQueue(queue: Pick<HashQueue, 'load'>): void;
@@ -79,6 +80,12 @@ export function createMetrics({ operations }: Pick<Contract, 'operations'>): Met
     registers,
   });
 
+  const droppedLogLines = new Counter({
+    name: 'sessions_log_dropped_lines_total',
+    help: 'Lines of the log that could not be written: its disk is full, or nobody reads its pipe.',
+    registers,
+  });
+
   const hashDurations = new Histogram({
     name: 'sessions_hash_duration_seconds',
     help: 'Duration of password hashes, for logins and for upgrades, without the wait.',
@@ -118,6 +125,7 @@ export function createMetrics({ operations }: Pick<Contract, 'operations'>): Met
     },
     requestUnreadable: (status) => unreadable.inc({ status }),
     databaseFailed: () => databaseErrors.inc(),
+    logLineDropped: () => droppedLogLines.inc(),
     hashed({ waited, took }) {
       hashWaits.observe(waited / 1000);
       hashDurations.observe(took / 1000);

@@ -80,6 +80,8 @@ export function createConnection(
 
   function settle(exchange: Exchange): void {
     bytesReadAtReply = socket.bytesRead;
+    // An idle connection keeps no request.
+    if (latest === exchange && exchange.request.complete) latest = undefined;
     if (exchanges[0] !== exchange) return;
     exchanges.shift();
     // In this turn of the event loop, requests that are sent together would go before all others.

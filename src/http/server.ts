@@ -47,8 +47,11 @@ export function createServer(options: ServerOptions): HttpServer {
     log.info({ requestId, method: request.method, ...hungUp }, 'hung up');
     onHungUp?.({ ...hungUp, status: undefined });
   });
-  const addressOf = (request: IncomingMessage) =>
-    proxies.clientAddress(request, connections.of(request.socket)?.address ?? '');
+  const addressOf = (request: IncomingMessage) => {
+    const { socket } = request;
+    // Fastify's injected requests have no connection.
+    return proxies.clientAddress(request, connections.of(socket)?.address ?? socket.remoteAddress ?? '');
+  };
   const app: FastifyInstance = fastify({
     loggerInstance: log,
     // For X-Forwarded-Proto and -Host.

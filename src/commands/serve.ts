@@ -8,7 +8,7 @@ import { loadContract } from '../contract/contract.js';
 import { migrate } from '../database/migrate.js';
 import { DatabaseReplaced } from '../database/sqlite-file.js';
 import { ExpectedError } from '../errors/expected-error.js';
-import { listen } from '../http/listen.js';
+import { listen } from '../http/connections/listen.js';
 import { openServices } from '../services.js';
 import { createLog } from '../telemetry/log.js';
 import { type MetricsServer, serveMetrics } from '../telemetry/metrics-server.js';

@@ -1,7 +1,7 @@
 import { STATUS_CODES } from 'node:http';
 import type { FastifyBaseLogger, FastifyReply, FastifyRequest } from 'fastify';
 import { type Contract, findReply } from '../contract/contract.js';
-import type { Connection } from './connection.js';
+import type { Connection } from './connections/connection.js';
 import { createRequestId } from './request-id.js';
 import { responseHeaders } from './response-headers.js';
 

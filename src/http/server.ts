@@ -2,8 +2,8 @@ import type { IncomingMessage } from 'node:http';
 import fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from 'fastify';
 import type { Contract, Operation } from '../contract/contract.js';
 import { ClientGone } from '../errors/client-gone.js';
-import { createProxies, type TrustProxy } from './client-address.js';
-import { type Connections, createConnections } from './connections.js';
+import { createProxies, type TrustProxy } from './connections/client-address.js';
+import { type Connections, createConnections } from './connections/connections.js';
 import { answerBadUrl, answerClientError } from './replies-outside-operations.js';
 import { createRequestId } from './request-id.js';
 

@@ -2,7 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import { isIP, isIPv4 } from 'node:net';
 import fp from 'fastify-plugin';
 import ipaddr from 'ipaddr.js';
-import { parseWholeNumber } from '../text/whole-number.js';
+import { parseWholeNumber } from '../../text/whole-number.js';
 
 declare module 'fastify' {
   interface FastifyRequest {

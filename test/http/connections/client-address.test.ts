@@ -1,8 +1,8 @@
 import t from 'tap';
 import { readConfig } from '#built/config/config.js';
-import { createProxies } from '#built/http/client-address.js';
-import { FORM } from '../support/send.js';
-import { SECRET, startService } from '../support/service.js';
+import { createProxies } from '#built/http/connections/client-address.js';
+import { FORM } from '../../support/send.js';
+import { SECRET, startService } from '../../support/service.js';
 
 function clientAddress(TRUST_PROXY: string, forwarded: string | undefined, peer = '10.0.0.1'): string {
   const { trustProxy } = readConfig({ TRUST_PROXY, JWT_SECRET: SECRET }, { issuesTokens: true });

@@ -4,12 +4,12 @@ import { connect, type Socket } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { setTimeout as wait } from 'node:timers/promises';
 import t, { type Test } from 'tap';
-import { checkReply } from '../support/check-reply.js';
-import { memoryOf, type Running, start } from '../support/executable.js';
-import { parseReplies } from '../support/parse-replies.js';
-import { send } from '../support/send.js';
-import { type Service, startService } from '../support/service.js';
-import { CHEAP, startWithUser } from '../support/steady-logins.js';
+import { checkReply } from '../../support/check-reply.js';
+import { memoryOf, type Running, start } from '../../support/executable.js';
+import { parseReplies } from '../../support/parse-replies.js';
+import { send } from '../../support/send.js';
+import { type Service, startService } from '../../support/service.js';
+import { CHEAP, startWithUser } from '../../support/steady-logins.js';
 
 const path = '/api/v1/sessions';
 const connectRequest = 'CONNECT x:1 HTTP/1.1\r\nHost: x:1\r\n\r\n';

@@ -2,8 +2,8 @@ import { EventEmitter, once } from 'node:events';
 import { connect } from 'node:net';
 import t from 'tap';
 import { createPasswords } from '#built/passwords/passwords.js';
-import { FORM } from '../support/send.js';
-import { startService } from '../support/service.js';
+import { FORM } from '../../support/send.js';
+import { startService } from '../../support/service.js';
 
 const guess = 'email=foo%40bar.com&password=wrong';
 const bytes = `POST /api/v1/sessions HTTP/1.1\r\nHost: x\r\nContent-Type: ${FORM['content-type']}\r\nContent-Length: ${guess.length}\r\n\r\n${guess}`;

@@ -14,7 +14,7 @@ export class DatabaseUnavailable extends HttpError {
 }
 
 /** SQLITE_BUSY, in the driver's words and in its adapter's. */
-export function isBusy(error: unknown): boolean {
+export function isBusy(error: unknown): error is Error {
   return ['SQLITE_BUSY', '5'].includes(String(codeOf(error)));
 }
 

@@ -3,6 +3,7 @@ import { createDeadline, type Deadline, within } from '../errors/deadline.js';
 import type { Client } from './client.js';
 import { DatabaseUnavailable, isBusy, isRefused, NO_ANSWER } from './database-unavailable.js';
 import type { DatabaseUrl } from './database-url.js';
+import { createLockQueue } from './lock-queue.js';
 import { DatabaseReplaced } from './sqlite-file.js';
 
 /** What a query does, in the words of SQL. */
@@ -26,9 +27,6 @@ export type RunQueryOptions = {
   observe?: (<T>(name: QueryName, run: () => Promise<T>) => Promise<T>) | undefined;
 };
 
-/** Milliseconds between retries while another process has SQLite's lock, for each query that waits for it. */
-const BUSY_RETRY = 10;
-const LONGEST_BUSY_RETRY = 200;
 /** Milliseconds between retries while PostgreSQL refuses the password. */
 const REFUSED_RETRY = 50;
 
@@ -36,18 +34,24 @@ export function createRunQuery(
   connection: () => { url: DatabaseUrl; client: Client; checkFile: () => void },
   { timeout, onFailure, onReplaced, observe = (_name, run) => run() }: RunQueryOptions,
 ): RunQuery {
-  let waiting = 0;
+  const lockQueue = createLockQueue();
 
-  /** SQLite's own busy timeout would block the event loop. A refused password has just been changed: an open connection may be free. */
   async function retryLater(error: unknown, deadline: Deadline): Promise<void> {
-    if (!isBusy(error) && !isRefused(error)) throw error;
-    waiting += 1;
-    const pause = isBusy(error) ? Math.min(BUSY_RETRY * waiting, LONGEST_BUSY_RETRY) : REFUSED_RETRY;
-    try {
-      if (deadline.remaining() <= pause) throw error;
-      await wait(pause);
-    } finally {
-      waiting -= 1;
+    if (isBusy(error)) return lockQueue.wait(error, deadline);
+    if (!isRefused(error) || deadline.remaining() <= REFUSED_RETRY) throw error;
+    // The password has just been changed: an open connection may be free.
+    await wait(REFUSED_RETRY);
+  }
+
+  async function runUntil<T>(deadline: Deadline, query: () => Promise<T>): Promise<T> {
+    for (let retries = 0; ; retries += 1) {
+      try {
+        const result = await within(deadline, query, () => new Error(NO_ANSWER));
+        if (retries > 0) lockQueue.proceed();
+        return result;
+      } catch (error) {
+        await retryLater(error, deadline);
+      }
     }
   }
 
@@ -56,17 +60,7 @@ export function createRunQuery(
       const { url, client, checkFile } = connection();
       try {
         checkFile();
-        for (;;) {
-          try {
-            return await within(
-              deadline,
-              () => query(client),
-              () => new Error(NO_ANSWER),
-            );
-          } catch (error) {
-            await retryLater(error, deadline);
-          }
-        }
+        return await runUntil(deadline, () => query(client));
       } catch (error) {
         onFailure?.();
         if (error instanceof DatabaseReplaced) onReplaced?.(error);

@@ -7,6 +7,8 @@ import Sqlite from 'libsql';
  */
 export function lockSqlite(file: string, begin: 'BEGIN IMMEDIATE' | 'BEGIN EXCLUSIVE' = 'BEGIN IMMEDIATE'): () => void {
   const connection = new Sqlite(file);
+  // The service may just be writing.
+  connection.exec('PRAGMA busy_timeout = 5000');
   connection.exec(begin);
   return () => {
     connection.exec('ROLLBACK');

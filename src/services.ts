@@ -59,10 +59,10 @@ export type DatabaseOptions = {
   onDatabaseReplaced?: (error: DatabaseReplaced) => void;
 };
 
-/** Milliseconds: a login that waits for neither is answered at once. A longer wait for a hash may be configured. */
-const LOGIN_TIMEOUT = 3_000;
-/** Milliseconds that are left for the database after the longest wait for a hash. */
-const AFTER_WAIT = 1_000;
+/** Milliseconds. Half a second more is left to read and answer hundreds of logins at once, so that each takes at most 3 s. */
+const LOGIN_TIMEOUT = 2_500;
+/** Milliseconds that are left for the database after the longest wait for a hash, which may be configured. */
+const AFTER_WAIT = 500;
 
 type Log = Record<'info' | 'warn' | 'error', (fields: object, message: string) => void>;
 

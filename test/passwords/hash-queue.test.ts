@@ -23,11 +23,11 @@ function createTask(name: string, started: string[]) {
   return { run, end: () => resolve(name) };
 }
 
-function createClient() {
+function createClient(milliseconds = 60_000) {
   const connection = new EventEmitter();
   let open = true;
   return {
-    deadline: createDeadline(60_000),
+    deadline: createDeadline(milliseconds),
     hasHungUp: () => !open,
     onHangUp(listener: () => void) {
       connection.once('close', listener);
@@ -109,6 +109,37 @@ t.test('who gives up leaves the queue, and keeps a slot that is at work', async 
   t.equal(await other, 'c');
   t.same(started, ['a', 'c']);
   t.equal(patient.listeners(), 0, 'once its turn has come nothing waits for it to hang up');
+});
+
+t.test('who waits leaves at the deadline, and the slot goes to the next', async (t) => {
+  const hashQueue = createHashQueue({ slots: 1, maxQueue: 2, maxWait: 1_000 });
+  const started: string[] = [];
+  const [a, b, c] = ['a', 'b', 'c'].map((name) => createTask(name, started));
+  if (!a || !b || !c) return;
+  const impatient = createClient(50);
+  const running = hashQueue.run(a.run);
+  const waiting = hashQueue.run(b.run, impatient);
+  const next = hashQueue.run(c.run, createClient());
+  t.ok((await waiting.catch((error) => error)) instanceof Overloaded);
+  t.equal(impatient.listeners(), 0);
+  t.same(hashQueue.load(), { running: 1, waiting: 1 });
+  a.end();
+  t.equal(await running, 'a');
+  c.end();
+  t.equal(await next, 'c');
+  t.same(started, ['a', 'c']);
+  t.same(hashQueue.load(), { running: 0, waiting: 0 });
+});
+
+t.test('the time of the hash does not count', async (t) => {
+  let now = 0;
+  const hashQueue = createHashQueue({ slots: 1, maxQueue: 1, maxWait: 1_000 }, { now: () => now });
+  const client = createClient(1_000);
+  await hashQueue.run(async () => {
+    now += 700;
+  }, client);
+  const remaining = client.deadline.remaining();
+  t.ok(remaining > 1_000 && remaining <= 1_700, `${remaining.toFixed(0)} ms remain`);
 });
 
 const login = { method: 'POST', path: '/api/v1/sessions', headers: FORM, body: 'email=foo%40bar.com&password=foobar' };

@@ -43,13 +43,22 @@ export async function startTemporaryPostgresql(flags: string[] = []): Promise<Te
     async signal(signal) {
       const [postmaster = ''] = (await readFile(join(databaseDir, 'postmaster.pid'), 'utf8')).split('\n');
       const children = await promisify(execFile)('pgrep', ['-P', postmaster]);
-      for (const pid of [postmaster, ...children.stdout.trim().split('\n')]) process.kill(Number(pid), signal);
+      for (const pid of [postmaster, ...children.stdout.trim().split('\n')]) sendSignal(Number(pid), signal);
     },
     async stop() {
       await server.stop();
       await rm(databaseDir, { recursive: true, force: true });
     },
   };
+}
+
+function sendSignal(pid: number, signal: NodeJS.Signals): void {
+  try {
+    process.kill(pid, signal);
+  } catch (error) {
+    // It may have ended since it was listed.
+    if (!(error instanceof Error && 'code' in error && error.code === 'ESRCH')) throw error;
+  }
 }
 
 /** A port of 127.0.0.1 that nobody listens at. */

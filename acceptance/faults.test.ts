@@ -19,7 +19,8 @@ const ANSWERED_WITHIN = 3_000;
 const RECOVERED_WITHIN = 2_000;
 /** A database that can't be written to is noticed when that is next tried. */
 const NOTICED_WITHIN = 600;
-const FAULT_LASTS = 4_000;
+/** Longer than a login that is in flight at its beginning, and one more. */
+const FAULT_LASTS = 5_000;
 
 type Fault = { begin(): Promise<unknown>; end(): Promise<unknown> };
 

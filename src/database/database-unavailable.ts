@@ -13,9 +13,9 @@ export class DatabaseUnavailable extends HttpError {
   }
 }
 
-/** SQLITE_BUSY, in the driver's words and in its adapter's. */
+/** SQLITE_BUSY, and its extended codes, in the words of Prisma's adapter. */
 export function isBusy(error: unknown): error is Error {
-  return ['SQLITE_BUSY', '5'].includes(String(codeOf(error)));
+  return driverErrorOf(error)?.kind === 'SocketTimeout';
 }
 
 /** PostgreSQL's invalid_password, and invalid_authorization_specification: there is no such role. */

@@ -58,8 +58,7 @@ t.test('writes that wait for another process’s lock', async (t) => {
   t.teardown(() => database.close());
   const count = (number: number, milliseconds: number) =>
     database.throttleCounters.countFailure(
-      [{ key: `key-${number}`, extends: false, expiresAt: 2_000 }],
-      1_000,
+      [{ key: `key-${number}`, extends: false, expiresAt: 2_000, restartsUntil: 1_000 }],
       createDeadline(milliseconds),
     );
   const unlock = lockSqlite(file);

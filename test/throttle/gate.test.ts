@@ -3,10 +3,10 @@ import { createDeadline } from '#built/errors/deadline.js';
 import { Overloaded } from '#built/errors/overloaded.js';
 import { createGate, type Gate } from '#built/throttle/gate.js';
 
-/** Attempts that want the only place under a key. */
+/** Attempts that want the only place that is left under a key; three may wait for it. */
 function attempt(milliseconds: number) {
   return {
-    places: [{ key: 'foo@bar.com', limit: 1 }],
+    places: [{ key: 'foo@bar.com', limit: 3 }],
     deadline: createDeadline(milliseconds),
     read: async () => undefined,
     roomFor: () => [1],

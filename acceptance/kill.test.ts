@@ -3,18 +3,16 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { text } from 'node:stream/consumers';
 import { setTimeout as wait } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
 import { PrismaLibSql } from '@prisma/adapter-libsql';
 import t from 'tap';
 import { PROVIDERS } from '#built/database/database-url.js';
 import { readMigrations } from '#built/database/migrations.js';
-import { run, start } from '../test/support/executable.js';
+import { MAIN, run, start } from '../test/support/executable.js';
 import { FORM, send } from '../test/support/send.js';
 import { createDatabase } from '../test/support/service.js';
 
 const KILLS = 50;
-const MIGRATION_KILLS = 25;
-const MAIN = fileURLToPath(new URL('../dist/main.js', import.meta.url));
+const MIGRATION_KILLS = 50;
 const BUDGETS = { THROTTLE_EMAIL_ADDRESS: '1000000', THROTTLE_ADDRESS: '1000000', THROTTLE_EMAIL: '1000000' };
 const BCRYPT = { PASSWORD_HASHING: 'bcrypt', BCRYPT_COST: '4' };
 

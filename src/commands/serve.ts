@@ -42,7 +42,7 @@ export async function serve(env: NodeJS.ProcessEnv): Promise<string> {
   const log = await createLog(config.logLevel, undefined, metrics?.logLineDropped);
   const warn = (message: string) => log.warn(message);
   for (const name of await migrate(config.databaseUrl, warn)) log.info(`applied migration ${name}`);
-  const jwtSecret = await readJwtSecret(config);
+  const jwtSecret = await readJwtSecret(config, warn);
   const tracing =
     config.tracing &&
     (await (await import('../telemetry/tracing.js')).startTracing(config.tracing, contract.version, log));
@@ -138,7 +138,9 @@ function stopOnSignal(app: FastifyInstance, close: () => Promise<void>, delay: n
     process.emit('SIGTERM', 'SIGTERM');
   });
   const options = { delay: delay + STOP_TIMEOUT, logger: app.log, skip: ['SIGINT' as const, 'SIGHUP' as const] };
+  let stopping = false;
   const running = closeWithGrace(options, async ({ signal, err }) => {
+    stopping = true;
     if (err) app.log.fatal({ err }, err.message);
     if (signal) app.log.info('stopping: finishing the requests in flight');
     await close();
@@ -146,7 +148,7 @@ function stopOnSignal(app: FastifyInstance, close: () => Promise<void>, delay: n
   });
   const stop = () => {
     app.log.fatal(String(replaced.reason.message));
-    running.close();
+    if (!stopping) running.close();
   };
   if (replaced.aborted) stop();
   else replaced.addEventListener('abort', stop, { once: true });

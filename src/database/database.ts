@@ -115,13 +115,9 @@ async function probe(run: RunQuery, deadline?: Deadline): Promise<void> {
   await run(counters, ({ throttleCounter }) => throttleCounter.findFirst({ select: { key: true } }), deadline);
 }
 
-async function disconnect({ client, checkFile }: Connection): Promise<void> {
-  try {
-    checkFile();
-  } catch {
-    // SQLite leaves the write-ahead log of a file that is gone: empty, it can't be applied to the file that replaces it.
-    await client.$queryRaw`PRAGMA wal_checkpoint(TRUNCATE)`.catch(() => {});
-  }
+async function disconnect({ url, client }: Connection): Promise<void> {
+  // SQLite leaves the write-ahead log of a file that is gone: empty, it can't be applied to the file that replaces it.
+  if (url.provider === 'sqlite') await client.$queryRaw`PRAGMA wal_checkpoint(TRUNCATE)`.catch(() => {});
   await client.$disconnect().catch(() => {});
 }
 

@@ -1,5 +1,4 @@
-import { statSync } from 'node:fs';
-import { stat } from 'node:fs/promises';
+import { accessSync, constants, realpathSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import type Sqlite from 'libsql';
 import { ConfigError } from '../errors/config-error.js';
@@ -7,8 +6,8 @@ import { ExpectedError } from '../errors/expected-error.js';
 import { DatabaseUnavailable } from './database-unavailable.js';
 import type { DatabaseUrl } from './database-url.js';
 import { applyMigrations, type Row } from './migrations.js';
-import { createPrivateDirectory, createPrivateFile } from './private-file.js';
-import { identityOf } from './sqlite-file.js';
+import { createPrivateDirectory, createPrivateFile, warnIfReadable } from './private-file.js';
+import { lastingIdentityOf } from './sqlite-file.js';
 
 /** Milliseconds for a connection to PostgreSQL. */
 const CONNECTION_TIMEOUT = 5_000;
@@ -50,17 +49,19 @@ async function migrateSqlite(file: string, warn: Warn): Promise<string[]> {
     lock.exec('BEGIN EXCLUSIVE');
     refuseMissingOrReplaced(file, lockFile, lock);
     await createPrivateFile(file, file);
-    await warnIfReadable(file, warn);
+    await warnIfReadable(file, 'the digests', warn);
+    // Before a write-ahead log of this file may be left.
+    if (!isWritable(lockFile))
+      warn(`${lockFile} is of no use, for it can’t be written to: give it the owner of ${file}`);
+    else if (rememberFile(file, lock)) lock.exec('BEGIN EXCLUSIVE');
     const opened = new Sqlite(file, { timeout: SQLITE_MIGRATION_TIMEOUT });
     database = opened;
     // WAL also for a restored copy: VACUUM INTO does not keep it. Migrations rebuild tables that foreign keys refer to.
     opened.exec('PRAGMA journal_mode = WAL; PRAGMA foreign_keys = OFF');
-    const applied = await applyMigrations('sqlite', {
+    return await applyMigrations('sqlite', {
       run: async (script) => opened.exec(script),
       query: async (sql) => opened.prepare<[]>(sql).all() as Row[],
     });
-    rememberFile(file, lock);
-    return applied;
   } finally {
     for (const open of [database, lock]) if (open) close(open);
   }
@@ -72,6 +73,16 @@ function close(database: Sqlite.Database): void {
   database.close();
 }
 
+/** SQLite opens a file that can't be written to, but locks nothing then. */
+function isWritable(file: string): boolean {
+  try {
+    accessSync(file, constants.W_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 /** The lock's file remembers which file was migrated last. */
 function rememberedFile(lock: Sqlite.Database): unknown {
   const [table] = lock.prepare("SELECT 1 FROM sqlite_master WHERE name = 'migrated_file'").all();
@@ -79,23 +90,27 @@ function rememberedFile(lock: Sqlite.Database): unknown {
   return Array.isArray(row) ? row[0] : undefined;
 }
 
-function rememberFile(file: string, lock: Sqlite.Database): void {
-  const identity = identityOf(file);
-  if (identity === undefined || identity === rememberedFile(lock)) return;
+/** Returns whether the lock was given back, for what is remembered now is committed. */
+function rememberFile(file: string, lock: Sqlite.Database): boolean {
+  const identity = lastingIdentityOf(file);
+  if (identity === undefined || identity === rememberedFile(lock)) return false;
   lock.exec('CREATE TABLE IF NOT EXISTS migrated_file (identity TEXT NOT NULL); DELETE FROM migrated_file');
   lock.prepare('INSERT INTO migrated_file VALUES (?)').run([identity]);
   lock.exec('COMMIT');
+  return true;
 }
 
 /** An empty database would answer 401 to everybody. A write-ahead log would be applied to a file that it does not belong to. */
 function refuseMissingOrReplaced(file: string, lockFile: string, lock: Sqlite.Database): void {
   const migrated = rememberedFile(lock);
-  const found = identityOf(file);
-  const log = `${file}-wal`;
+  const found = lastingIdentityOf(file);
+  // SQLite follows links before it names the log.
+  const log = `${found === undefined ? file : realpathSync(file)}-wal`;
   const hasLog = (statSync(log, { throwIfNoEntry: false })?.size ?? 0) > 0;
   if (found === undefined && (migrated !== undefined || hasLog)) {
+    const traces = hasLog ? `${lockFile} and ${log}` : lockFile;
     throw new DatabaseMissing(
-      `${file} is missing, and a database was there: restore it, or remove ${lockFile} and ${log} to begin with an empty one`,
+      `${file} is missing, and a database was there: restore it, or remove ${traces} to begin with an empty one`,
     );
   }
   if (migrated !== undefined && found !== migrated && hasLog) {
@@ -103,13 +118,6 @@ function refuseMissingOrReplaced(file: string, lockFile: string, lock: Sqlite.Da
       `DATABASE_URL: ${file} has been replaced, but ${log} is there: remove it, or remove ${lockFile} if both files belong together`,
     ]);
   }
-}
-
-/** Where others may enter the directory and read the file. */
-async function warnIfReadable(file: string, warn: Warn): Promise<void> {
-  const [{ mode }, directory] = await Promise.all([stat(file), stat(dirname(file))]);
-  const isReadable = (mode & 0o044) !== 0 && (directory.mode & 0o011) !== 0;
-  if (isReadable) warn(`other users of this machine may read the digests in ${file}: chmod 600 ${file}`);
 }
 
 async function migratePostgresql(href: string, warn: Warn): Promise<string[]> {

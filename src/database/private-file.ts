@@ -1,4 +1,4 @@
-import { chown, mkdir, open, stat } from 'node:fs/promises';
+import { chown, type FileHandle, mkdir, open, rm, stat } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 
 /** Whose a file is. */
@@ -7,35 +7,54 @@ type Owner = { uid: number; gid: number };
 /**
  * Creates a file that only its owner may read, unless it exists. Made by root, it is owned like the database, or else like
  * its directory: the service may run as another user.
- *
- * @returns whether it was created
  */
-export async function createPrivateFile(file: string, database: string, content = ''): Promise<boolean> {
+export async function createPrivateFile(file: string, database: string, content = ''): Promise<void> {
   const owner = await ownerOf(database).catch(() => ownerOf(dirname(file)));
+  const handle = await openNew(file);
+  if (!handle) return;
   try {
-    const handle = await open(file, 'wx', 0o600);
-    try {
-      if (process.getuid?.() === 0) await handle.chown(owner.uid, owner.gid);
-      await handle.writeFile(content);
-      await handle.sync();
-    } finally {
-      await handle.close();
-    }
-    return true;
+    if (process.getuid?.() === 0) await handle.chown(owner.uid, owner.gid);
+    await handle.writeFile(content);
+    await handle.sync();
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'EEXIST') return false;
+    // Empty, or root's, the next start would take it for what it must be.
+    await rm(file, { force: true });
+    throw error;
+  } finally {
+    await handle.close();
+  }
+}
+
+/** Returns undefined where the file exists. */
+async function openNew(file: string): Promise<FileHandle | undefined> {
+  try {
+    return await open(file, 'wx', 0o600);
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'EEXIST') return undefined;
     throw error;
   }
 }
 
 /** Creates the directory of a database where it is missing. Made by root, it is owned like the one above it. */
 export async function createPrivateDirectory(directory: string): Promise<void> {
-  const first = await mkdir(directory, { recursive: true, mode: 0o700 });
+  const first = await mkdir(resolve(directory), { recursive: true, mode: 0o700 });
   if (first === undefined || process.getuid?.() !== 0) return;
   const owner = await ownerOf(dirname(first));
   for (let made = resolve(directory); made.startsWith(first); made = dirname(made)) {
     await chown(made, owner.uid, owner.gid);
   }
+}
+
+/**
+ * Warns where others may enter the directory of a file and read it.
+ *
+ * @param content - what they read
+ */
+export async function warnIfReadable(file: string, content: string, warn: (message: string) => void): Promise<void> {
+  const [{ mode }, directory] = await Promise.all([stat(file), stat(dirname(file))]);
+  // To read a file takes 4, to enter a directory 1.
+  const isReadable = ((mode & 0o044) >> 2) & directory.mode;
+  if (isReadable) warn(`other users of this machine may read ${content} in ${file}: chmod 600 ${file}`);
 }
 
 async function ownerOf(path: string): Promise<Owner> {

@@ -27,8 +27,17 @@ export function createFileCheck(file: string): () => void {
   };
 }
 
-/** The device and the inode; undefined where there is no file. */
-export function identityOf(file: string): string | undefined {
+/** Of an open file, whose inode no other file gets; undefined where there is none. */
+function identityOf(file: string): string | undefined {
   const stats = statSync(file, { bigint: true, throwIfNoEntry: false });
   return stats && `${stats.dev}:${stats.ino}`;
+}
+
+/**
+ * Of a file that may not be open: the next one may get the inode of one that was removed. The number of a device may be another one
+ * after a reboot.
+ */
+export function lastingIdentityOf(file: string): string | undefined {
+  const stats = statSync(file, { bigint: true, throwIfNoEntry: false });
+  return stats && `${stats.ino}:${stats.birthtimeNs}`;
 }

@@ -1,7 +1,8 @@
-import { randomBytes } from 'node:crypto';
+import { randomBytes, randomUUID } from 'node:crypto';
+import { existsSync } from 'node:fs';
 import { link, readFile, rm } from 'node:fs/promises';
 import type { DatabaseUrl } from '../database/database-url.js';
-import { createPrivateFile } from '../database/private-file.js';
+import { createPrivateFile, warnIfReadable } from '../database/private-file.js';
 import { ExpectedError } from '../errors/expected-error.js';
 
 /** RFC 7518, section 3.2: a key at least as long as the hash that HS256 makes. */
@@ -13,14 +14,34 @@ export type JwtSecretOptions = {
   databaseUrl: DatabaseUrl;
 };
 
-/** JWT_SECRET; on SQLite without it, a random secret that is generated once and kept beside the database. */
-export async function readJwtSecret({ jwtSecret, databaseUrl }: JwtSecretOptions): Promise<string> {
+/**
+ * JWT_SECRET; on SQLite without it, a random secret that is generated once and kept beside the database.
+ *
+ * @param warn - told what the operator should change
+ * @throws ExpectedError
+ */
+export async function readJwtSecret(
+  { jwtSecret, databaseUrl }: JwtSecretOptions,
+  warn: (message: string) => void = () => {},
+): Promise<string> {
   if (jwtSecret !== undefined) return jwtSecret;
   if (databaseUrl.provider !== 'sqlite') throw new Error('JWT_SECRET must be set');
   const file = `${databaseUrl.file}.jwt-secret`;
-  // A link is atomic: instances that start at once agree on one secret.
-  const candidate = `${file}.${process.pid}`;
-  await createPrivateFile(candidate, databaseUrl.file, randomBytes(32).toString('base64url'));
+  try {
+    if (!existsSync(file)) await generateSecret(file, databaseUrl.file);
+    await warnIfReadable(file, 'the secret', warn);
+    const secret = await readFile(file, 'utf8');
+    if (Buffer.byteLength(secret) >= JWT_SECRET_MIN_BYTES) return secret;
+  } catch (error) {
+    throw error instanceof Error ? new ExpectedError(`the JWT secret beside the database: ${error.message}`) : error;
+  }
+  throw new ExpectedError(`${file} must hold at least ${JWT_SECRET_MIN_BYTES} bytes; remove it to generate a new one`);
+}
+
+/** A link is atomic: instances that start at once agree on one secret. */
+async function generateSecret(file: string, database: string): Promise<void> {
+  const candidate = `${file}.${randomUUID()}`;
+  await createPrivateFile(candidate, database, randomBytes(32).toString('base64url'));
   try {
     await link(candidate, file);
   } catch (error) {
@@ -28,7 +49,4 @@ export async function readJwtSecret({ jwtSecret, databaseUrl }: JwtSecretOptions
   } finally {
     await rm(candidate);
   }
-  const secret = await readFile(file, 'utf8');
-  if (Buffer.byteLength(secret) >= JWT_SECRET_MIN_BYTES) return secret;
-  throw new ExpectedError(`${file} must hold at least ${JWT_SECRET_MIN_BYTES} bytes; remove it to generate a new one`);
 }

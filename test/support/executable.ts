@@ -6,7 +6,7 @@ import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import type { Test } from 'tap';
 
-const MAIN = fileURLToPath(new URL('../../dist/main.js', import.meta.url));
+export const MAIN = fileURLToPath(new URL('../../dist/main.js', import.meta.url));
 
 export type Options = {
   /** A directory of the test's own, where relative paths of files lead. */
@@ -16,12 +16,18 @@ export type Options = {
   input?: string | Buffer;
   /** The built executable, unless the test has another. */
   main?: string;
+  /** The uid and gid to run it as, where the test runs as root. */
+  user?: number | undefined;
 };
 
-function spawnMain(args: string[], { cwd, env = {}, main = MAIN }: Options): ChildProcess {
+function spawnMain(args: string[], { cwd, env = {}, main = MAIN, user }: Options): ChildProcess {
   // Nothing of the environment that the tests happen to run in, but what npm tells its children.
   const { PATH, NODE_OPTIONS } = process.env;
-  return spawn(process.execPath, [main, ...args], { cwd, env: { PATH, NODE_OPTIONS, PORT: '0', ...env } });
+  const options = { cwd, env: { PATH, NODE_OPTIONS, PORT: '0', ...env } };
+  if (user === undefined) return spawn(process.execPath, [main, ...args], options);
+  // tap makes each Node.js write into its directory, which another user can't.
+  const node = ['--unset=NODE_OPTIONS', process.execPath];
+  return spawn('env', [...node, main, ...args], { ...options, uid: user, gid: user });
 }
 
 /** Runs the executable to its end. */

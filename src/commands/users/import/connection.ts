@@ -1,4 +1,6 @@
+import { DatabaseUnavailable } from '../../../database/database-unavailable.js';
 import type { DatabaseUrl, Provider } from '../../../database/database-url.js';
+import { createFileCheck } from '../../../database/sqlite-file.js';
 
 type Argument = string | number;
 
@@ -29,10 +31,17 @@ const SQLITE_PRAGMAS = `
   PRAGMA synchronous = NORMAL;
   PRAGMA wal_autocheckpoint = 16000;
   PRAGMA cache_size = -32768`;
-/** Syncs to disk: rows that are reported as imported are durable. */
-const SQLITE_SYNC = 'PRAGMA wal_checkpoint';
+/**
+ * Syncs to disk: rows that are reported as imported are durable. Empties the write-ahead log, which SQLite leaves where the file is gone;
+ * not while others read, because to wait for them would keep out those that write.
+ */
+const SQLITE_SYNC = 'PRAGMA busy_timeout = 0; PRAGMA wal_checkpoint(TRUNCATE)';
 
-/** Opens a connection without Prisma's client, whose statements would have thousands of parameters. */
+/**
+ * Opens a connection without Prisma's client, whose statements would have thousands of parameters.
+ *
+ * @throws DatabaseUnavailable, as its methods do
+ */
 export async function connect(url: DatabaseUrl): Promise<Connection> {
   const session = await openSession(url);
   return {
@@ -48,10 +57,7 @@ export async function connect(url: DatabaseUrl): Promise<Connection> {
         throw error;
       }
     },
-    async close() {
-      if (session.provider === 'sqlite') await session.query(SQLITE_SYNC);
-      await session.close();
-    },
+    close: session.close,
   };
 }
 
@@ -61,10 +67,15 @@ export async function connect(url: DatabaseUrl): Promise<Connection> {
  */
 export async function connectForRehearsal(url: DatabaseUrl): Promise<Connection> {
   const session = await openSession(url);
-  await session.execute('BEGIN');
-  await session.execute('CREATE TEMPORARY TABLE users AS SELECT * FROM users');
-  await session.execute('CREATE UNIQUE INDEX rehearsal_id ON users (id)');
-  await session.execute('CREATE UNIQUE INDEX rehearsal_email ON users (email)');
+  try {
+    await session.execute('BEGIN');
+    await session.execute('CREATE TEMPORARY TABLE users AS SELECT * FROM users');
+    await session.execute('CREATE UNIQUE INDEX rehearsal_id ON users (id)');
+    await session.execute('CREATE UNIQUE INDEX rehearsal_email ON users (email)');
+  } catch (error) {
+    await session.close();
+    throw error;
+  }
   return {
     provider: session.provider,
     transaction: (work) => work(session),
@@ -72,21 +83,42 @@ export async function connectForRehearsal(url: DatabaseUrl): Promise<Connection>
   };
 }
 
-function openSession(url: DatabaseUrl): Promise<Session> {
-  return url.provider === 'sqlite' ? openSqlite(url.file) : openPostgresql(url.href);
+/** Whatever fails in here, the driver or the database is to blame. */
+async function openSession(url: DatabaseUrl): Promise<Session> {
+  const orUnavailable = (error: unknown): never => {
+    throw new DatabaseUnavailable(url, error);
+  };
+  const opened = url.provider === 'sqlite' ? openSqlite(url.file) : openPostgresql(url.href);
+  const session = await opened.catch(orUnavailable);
+  return {
+    provider: session.provider,
+    query: (sql, ...args) => session.query(sql, ...args).catch(orUnavailable),
+    execute: (sql, ...args) => session.execute(sql, ...args).catch(orUnavailable),
+    close: () => session.close().catch(orUnavailable),
+  };
 }
 
 async function openSqlite(file: string): Promise<Session> {
   const { default: Sqlite } = await import('libsql');
+  const checkFile = createFileCheck(file);
   const database = new Sqlite(file, { timeout: SQLITE_BUSY_TIMEOUT });
   database.exec(SQLITE_PRAGMAS);
   const prepare = (sql: string) => database.prepare<[Argument[]]>(sql);
   return {
     provider: 'sqlite',
     // raw() makes a row an array.
-    query: async (sql, ...args) => prepare(sql).raw().all(args) as unknown[][],
+    async query(sql, ...args) {
+      checkFile();
+      return prepare(sql).raw().all(args) as unknown[][];
+    },
     execute: async (sql, ...args) => void prepare(sql).run(args),
-    close: async () => void database.close(),
+    async close() {
+      try {
+        database.exec(SQLITE_SYNC);
+      } finally {
+        database.close();
+      }
+    },
   };
 }
 

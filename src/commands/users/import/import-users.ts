@@ -1,8 +1,5 @@
 import { open } from 'node:fs/promises';
-import { isDriverAdapterError } from '@prisma/driver-adapter-utils';
 import type { Config } from '../../../config/config.js';
-import { DatabaseUnavailable } from '../../../database/database-unavailable.js';
-import type { DatabaseUrl } from '../../../database/database-url.js';
 import { migrate } from '../../../database/migrate.js';
 import type { ScryptCost } from '../../../passwords/formats/scrypt.js';
 import { createPasswords } from '../../../passwords/passwords.js';
@@ -46,10 +43,9 @@ export async function importUsers(
   { dryRun = false, onConflict, scryptParameters }: ImportOptions,
 ): Promise<ImportSummary> {
   keepHeapSmall();
-  const orUnavailable = unavailableAt(databaseUrl);
   const { stream, size } = await openSource(file);
   await migrate(databaseUrl);
-  const connection = await (dryRun ? connectForRehearsal : connect)(databaseUrl).catch(orUnavailable);
+  const connection = await (dryRun ? connectForRehearsal : connect)(databaseUrl);
   const rejected = new RejectedFile(`${file === '-' ? 'stdin' : file}.rejected.jsonl`);
   const check = createRowCheck(createPasswords(hashing), scryptParameters);
   const progress = startProgress();
@@ -58,7 +54,7 @@ export async function importUsers(
   let seen = 0;
 
   async function store(): Promise<void> {
-    const outcomes = rows.length > 0 ? await writeBatch(connection, rows, onConflict).catch(orUnavailable) : [];
+    const outcomes = rows.length > 0 ? await writeBatch(connection, rows, onConflict) : [];
     for (const outcome of outcomes) {
       if (typeof outcome === 'string') counts[outcome] += 1;
       else rejected.add(outcome);
@@ -84,12 +80,6 @@ export async function importUsers(
     await connection.close();
   }
   return { ...counts, rejected: rejected.count, rejected_file: await rejected.close(), dry_run: dryRun };
-}
-
-function unavailableAt(url: DatabaseUrl): (error: unknown) => never {
-  return (error) => {
-    throw isDriverAdapterError(error) ? new DatabaseUnavailable(url, error) : error;
-  };
 }
 
 async function openSource(file: string) {

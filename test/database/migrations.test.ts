@@ -12,9 +12,10 @@ import { readMigrations } from '#built/database/migrations.js';
 import { ExpectedError } from '#built/errors/expected-error.js';
 import { readModels, schemaDiff } from '../../scripts/schema-diff.js';
 import { applyMigrationsByEngine } from '../../scripts/schema-engine.js';
-import { run } from '../support/executable.js';
+import { run, start } from '../support/executable.js';
 import { lockSqlite } from '../support/lock-sqlite.js';
-import { createDatabase } from '../support/service.js';
+import { FORM, send } from '../support/send.js';
+import { createDatabase, SECRET } from '../support/service.js';
 
 const UUID = /^[\da-f]{8}-[\da-f]{4}-4[\da-f]{3}-[89ab][\da-f]{3}-[\da-f]{12}$/;
 const ISO = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{1,3}(\d{3})?\+00:00$/;
@@ -223,6 +224,37 @@ for (const provider of PROVIDERS) {
     );
   });
 }
+
+t.test('the encoding of PostgreSQL', async (t) => {
+  const cwd = t.testdir();
+  const envOf = async (encoding: string) => {
+    return { DATABASE_URL: await createDatabase(t, 'postgresql', encoding), JWT_SECRET: SECRET };
+  };
+
+  t.test('LATIN1 is refused', async (t) => {
+    const env = await envOf('LATIN1');
+    for (const args of [['serve'], ['migrate'], ['users', 'add', 'foo@bar.com']]) {
+      t.same(await run(args, { cwd, env, input: 'foobar' }), {
+        code: 78,
+        stdout: '',
+        stderr:
+          'sessions-api: invalid configuration:\n  DATABASE_URL: the database has the encoding LATIN1, and must have UTF8\n',
+      });
+    }
+  });
+
+  t.test('SQL_ASCII serves, with a warning', async (t) => {
+    const env = await envOf('SQL_ASCII');
+    const warning = 'the database has the encoding SQL_ASCII, which checks no text: use UTF8';
+    t.match(await run(['migrate'], { cwd, env }), { code: 0, stderr: `warning: ${warning}\n` });
+    t.match(await run(['users', 'add', 'ä@bar.com'], { cwd, env, input: 'pässword' }), { code: 0, stderr: '' });
+    const service = await start(t, { cwd, env });
+    t.equal(service.output().split(`"level":40`).length, 2, 'one warning');
+    t.match(service.output(), warning);
+    const body = new URLSearchParams({ email: 'Ä@bar.com', password: 'pässword' }).toString();
+    t.equal((await send(service.url, { method: 'POST', path: '/api/v1/sessions', headers: FORM, body })).status, 200);
+  });
+});
 
 t.test('foreign keys of SQLite', async (t) => {
   const prepare = async (t: Test) => {

@@ -1,8 +1,13 @@
+import { setTimeout as wait } from 'node:timers/promises';
 import t from 'tap';
+import { readConfig } from '#built/config/config.js';
 import { PROVIDERS } from '#built/database/database-url.js';
 import { FORM } from '../support/send.js';
-import { startService } from '../support/service.js';
+import { createDatabase, execute, startService } from '../support/service.js';
 import { startTemporaryPostgresql } from '../support/temporary-postgresql.js';
+
+/** Milliseconds for which the answer to a ping may be used again. */
+const ANSWERS_AGAIN_FOR = 600;
 
 for (const provider of PROVIDERS) {
   t.test(`when the database answers on ${provider}`, async (t) => {
@@ -13,6 +18,22 @@ for (const provider of PROVIDERS) {
     t.equal((await service.request({ method: 'HEAD', path: '/readyz' })).status, 200);
     t.equal((await service.request({ method: 'DELETE', path: '/readyz' })).headers.allow, 'GET, HEAD');
   });
+}
+
+for (const provider of PROVIDERS) {
+  for (const table of ['users', 'throttle_counters']) {
+    t.test(`when ${table} is gone on ${provider}`, async (t) => {
+      const DATABASE_URL = await createDatabase(t, provider);
+      const { databaseUrl } = readConfig({ DATABASE_URL }, { issuesTokens: false });
+      const service = await startService(t, provider, { databaseUrl: DATABASE_URL });
+      t.equal((await service.request({ path: '/readyz' })).status, 200);
+      await execute(databaseUrl, `ALTER TABLE ${table} RENAME TO moved`);
+      await wait(ANSWERS_AGAIN_FOR);
+      t.equal((await service.request({ path: '/readyz' })).status, 503);
+      await execute(databaseUrl, `ALTER TABLE moved RENAME TO ${table}`);
+      t.equal((await service.request({ path: '/readyz' })).status, 200, 'and is back');
+    });
+  }
 }
 
 t.test('when the database is gone', async (t) => {

@@ -33,13 +33,18 @@ export type Service = {
   disableUser(id: number): Promise<void>;
 };
 
-/** An empty database of its own for a test, gone after it. */
-export async function createDatabase(t: Test, provider: Provider): Promise<string> {
+/**
+ * An empty database of its own for a test, gone after it.
+ *
+ * @param encoding - of PostgreSQL; its default unless given
+ */
+export async function createDatabase(t: Test, provider: Provider, encoding?: string): Promise<string> {
   if (provider === 'sqlite') return `file:${t.testdir()}/sessions.db`;
   server ??= startServer();
   const { url } = await server;
   const name = `test_${randomUUID().replaceAll('-', '')}`;
-  await execute({ provider, href: url }, `CREATE DATABASE ${name}`);
+  const clauses = encoding ? `ENCODING '${encoding}' TEMPLATE template0 LC_COLLATE 'C' LC_CTYPE 'C'` : '';
+  await execute({ provider, href: url }, `CREATE DATABASE ${name} ${clauses}`);
   return new URL(name, url).href;
 }
 

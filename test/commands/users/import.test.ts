@@ -1,11 +1,12 @@
 import { spawn } from 'node:child_process';
 import { randomUUID, scryptSync } from 'node:crypto';
 import { once } from 'node:events';
-import { readFile, writeFile } from 'node:fs/promises';
+import { readFile, rename, stat, writeFile } from 'node:fs/promises';
 import { Readable } from 'node:stream';
 import { setTimeout } from 'node:timers/promises';
 import t, { type Test } from 'tap';
 import { readTime } from '#built/commands/users/import/check-row.js';
+import { connect } from '#built/commands/users/import/connection.js';
 import { type ImportOptions, importUsers } from '#built/commands/users/import/import-users.js';
 import { readRecords } from '#built/commands/users/import/read-records.js';
 import { type Config, readConfig } from '#built/config/config.js';
@@ -294,6 +295,64 @@ for (const provider of PROVIDERS) {
     t.ok(one?.stdout === other?.stdout, `after ${kills} kills all is as it is undisturbed`);
   });
 }
+
+for (const provider of PROVIDERS) {
+  t.test(`a failure of ${provider} is one line, and no other error is taken for it`, async (t) => {
+    const cwd = t.testdir({ 'users.csv': `email,password_digest\na@b,${BCRYPT}\n` });
+    const { config } = await setUp(t, provider, cwd);
+    const connection = await connect(config.databaseUrl);
+    const ours = new Error('ours');
+    await t.rejects(
+      connection.transaction(() => Promise.reject(ours)),
+      ours,
+    );
+    await execute(config.databaseUrl, 'DROP TABLE users');
+    await t.rejects(
+      connection.transaction((statements) => statements.query('SELECT 1 FROM users')),
+      { status: 503, message: /^the database at .+ does not answer: ./ },
+    );
+    t.same(await connection.transaction((statements) => statements.query('SELECT 1')), [[1]], 'it can be used again');
+    await connection.close();
+    for (const args of [[], ['--dry-run']]) {
+      const env = { DATABASE_URL: urlOf(config) };
+      const { code, stdout, stderr } = await run(['users', 'import', 'users.csv', ...args], { cwd, env });
+      t.match({ code, stdout }, { code: 1, stdout: '' });
+      t.match(stderr, /^sessions-api: the database at \S+ does not answer: [^\n]*users[^\n]*\n$/);
+    }
+  });
+}
+
+t.test('PostgreSQL that ends the connection of an import', async (t) => {
+  const { config } = await setUp(t, 'postgresql');
+  const connection = await connect(config.databaseUrl);
+  await execute(
+    config.databaseUrl,
+    'SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()',
+  );
+  await t.rejects(
+    connection.transaction((statements) => statements.execute('SELECT 1')),
+    { status: 503, message: /^the database at .+ does not answer: ./ },
+  );
+  await connection.close();
+});
+
+t.test('the file of SQLite is removed during an import', async (t) => {
+  const { config } = await setUp(t, 'sqlite');
+  if (config.databaseUrl.provider !== 'sqlite') return;
+  const { file } = config.databaseUrl;
+  const connection = await connect(config.databaseUrl);
+  const add = (email: string) =>
+    connection.transaction(async (statements) => {
+      await statements.execute("INSERT INTO users (email, password_digest) VALUES (?, 'x')", email);
+      await statements.query('SELECT 1');
+    });
+  await add('a@b');
+  await rename(file, `${file}.away`);
+  await setTimeout(150);
+  await t.rejects(add('c@d'), { message: /the file has been removed/ });
+  await connection.close();
+  t.equal((await stat(`${file}-wal`)).size, 0, 'no write-ahead log is left that another file would get');
+});
 
 t.test('export, and import into the other database', async (t) => {
   const directory = t.testdir();

@@ -3,20 +3,25 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { text } from 'node:stream/consumers';
 import { setTimeout as wait } from 'node:timers/promises';
+import { isDeepStrictEqual } from 'node:util';
 import { PrismaLibSql } from '@prisma/adapter-libsql';
+import { PrismaPg } from '@prisma/adapter-pg';
 import t from 'tap';
-import { PROVIDERS } from '#built/database/database-url.js';
+import { readConfig } from '#built/config/config.js';
+import { type DatabaseUrl, PROVIDERS } from '#built/database/database-url.js';
 import { readMigrations } from '#built/database/migrations.js';
 import { MAIN, run, start } from '../test/support/executable.js';
 import { FORM, send } from '../test/support/send.js';
 import { createDatabase } from '../test/support/service.js';
 
 const KILLS = 50;
-const MIGRATION_KILLS = 50;
+/** Rows of an import: some batches. */
+const ROWS = 20_000;
 const BUDGETS = { THROTTLE_EMAIL_ADDRESS: '1000000', THROTTLE_ADDRESS: '1000000', THROTTLE_EMAIL: '1000000' };
+const DIGEST = '$2b$04$abcdefghijklmnopqrstuu9log0hrAUiurK9/TETFbcPOPd.iIULC';
 const BCRYPT = { PASSWORD_HASHING: 'bcrypt', BCRYPT_COST: '4' };
 
-t.setTimeout(600_000);
+t.setTimeout(1_200_000);
 
 t.test(`${KILLS} kills of a service, and of users commands, under writes`, async (t) => {
   const cwd = t.testdir();
@@ -64,26 +69,26 @@ t.test(`${KILLS} kills of a service, and of users commands, under writes`, async
   t.equal((await send(service.url, { path: '/readyz' })).status, 200, 'the database opens, and can be written to');
   service.kill('SIGTERM');
   await service.exited;
-  const connection = await new PrismaLibSql({ url: `file:${cwd}/data/sessions.db` }).connect();
-  t.teardown(() => connection.dispose());
-  const query = async (sql: string) => (await connection.queryRaw({ sql, args: [], argTypes: [] })).rows;
-  t.same(await query('PRAGMA integrity_check'), [['ok']]);
-  const users = new Map((await query('SELECT email, id FROM users')).map(([email, id]) => [String(email), Number(id)]));
+  const database = { provider: 'sqlite', file: `${cwd}/data/sessions.db` } as const;
+  t.same(await query(database, 'PRAGMA integrity_check'), [['ok']]);
+  const users = new Map(
+    (await query(database, 'SELECT email, id FROM users')).map(([email, id]) => [String(email), Number(id)]),
+  );
   for (const [email, id] of added) t.equal(users.get(email), id, `${email} was acknowledged, and is there`);
   t.ok(added.size > 5, `${added.size} users were acknowledged`);
   t.ok(added.size < KILLS, 'some were not');
-  const [[counted] = []] = await query('SELECT max(failures) FROM throttle_counters');
+  const [[counted] = []] = await query(database, 'SELECT max(failures) FROM throttle_counters');
   t.ok(failuresCounted > 100, `${failuresCounted} failures were acknowledged`);
   t.ok(Number(counted) >= failuresCounted, `${counted} are counted`);
 });
 
 for (const provider of PROVIDERS) {
-  t.test(`${MIGRATION_KILLS} kills of a migration on ${provider}`, async (t) => {
+  t.test(`${KILLS} kills of a migration on ${provider}`, async (t) => {
     const migrations = readMigrations(provider).map(({ name }) => name);
     const applied = (stdout: string) => stdout.match(/(?<=applied )\w+/g) ?? [];
     const completed: number[] = [];
     let takes = 0;
-    for (let kill = 0; kill <= MIGRATION_KILLS; kill += 1) {
+    for (let kill = 0; kill <= KILLS; kill += 1) {
       await t.test(`kill ${kill}`, async (t) => {
         const cwd = t.testdir();
         const env = { PATH: process.env.PATH, DATABASE_URL: await createDatabase(t, provider) };
@@ -105,4 +110,56 @@ for (const provider of PROVIDERS) {
     }
     t.ok(completed.includes(migrations.length), 'some were killed before the first migration');
   });
+}
+
+for (const provider of PROVIDERS) {
+  t.test(`${KILLS} kills of an import on ${provider}`, async (t) => {
+    const lines = Array.from({ length: ROWS }, (_, i) => {
+      const id = i < ROWS / 2 ? i * 2 + 100 : undefined;
+      return JSON.stringify({ id, email: `${i}@bar.com`, password_digest: DIGEST, created_at: '2020-01-01 00:00:00' });
+    });
+    let takes = 0;
+    let undisturbed: unknown[][] = [];
+    let amid = 0;
+    for (let kill = 0; kill <= KILLS; kill += 1) {
+      await t.test(`kill ${kill}`, async (t) => {
+        const cwd = t.testdir({ 'users.jsonl': lines.join('\n') });
+        const env = { PATH: process.env.PATH, DATABASE_URL: await createDatabase(t, provider) };
+        const command = ['users', 'import', 'users.jsonl', '--json'];
+        await run(['migrate'], { cwd, env });
+        // The first one is left to end, to know how long it takes.
+        const begun = performance.now();
+        const killed = spawn(process.execPath, [MAIN, ...command], { cwd, env, stdio: 'ignore' });
+        if (kill > 0) setTimeout(() => killed.kill('SIGKILL'), takes * (0.2 + 0.8 * Math.random()));
+        await once(killed, 'exit');
+        takes ||= performance.now() - begun;
+
+        const next = await run(command, { cwd, env });
+        t.match(next, { code: 0, stderr: '' });
+        const { added, unchanged } = JSON.parse(next.stdout);
+        t.equal(added + unchanged, ROWS);
+        if (unchanged > 0 && added > 0) amid += 1;
+        const { databaseUrl } = readConfig(env, { issuesTokens: false });
+        const stored = await query(databaseUrl, 'SELECT id, email, password_digest FROM users ORDER BY id');
+        t.equal(stored.length, ROWS);
+        if (kill === 0) undisturbed = stored;
+        t.ok(isDeepStrictEqual(stored, undisturbed), 'all is as it is undisturbed');
+        if (provider === 'sqlite') t.same(await query(databaseUrl, 'PRAGMA integrity_check'), [['ok']]);
+      });
+    }
+    t.ok(amid > KILLS / 5, `${amid} were killed amid their rows`);
+  });
+}
+
+async function query(url: DatabaseUrl, sql: string): Promise<unknown[][]> {
+  const factory =
+    url.provider === 'sqlite'
+      ? new PrismaLibSql({ url: `file:${url.file}` })
+      : new PrismaPg({ connectionString: url.href });
+  const connection = await factory.connect();
+  try {
+    return (await connection.queryRaw({ sql, args: [], argTypes: [] })).rows;
+  } finally {
+    await connection.dispose();
+  }
 }

@@ -23,9 +23,11 @@ echo "Node.js $version, from $package"
 npm install --loglevel=error --no-save --no-audit --no-fund --prefix "$directory/node" "$package@$version"
 node=$directory/node/node_modules/$package
 export PATH=$node/bin:$PATH
+# The headers that belong to it, in place of a download.
+export npm_config_nodedir=$node
 [ "$(node --version)" = "v$version" ] || { echo "the Node.js that runs is $(node --version)" >&2; exit 1; }
 
-# An install of its own, by this Node.js.
+# An install of its own: what is compiled for one major of Node.js does not load in another.
 echo "the last commit's files, and their packages, in $directory/tree"
 mkdir "$directory/tree"
 git archive HEAD | tar -x -C "$directory/tree"

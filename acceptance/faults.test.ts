@@ -6,7 +6,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { PrismaPg } from '@prisma/adapter-pg';
 import type { SqlDriverAdapter } from '@prisma/driver-adapter-utils';
-import Sqlite from 'libsql';
+import Sqlite from 'better-sqlite3';
 import t, { type Test } from 'tap';
 import { run, start } from '../test/support/executable.js';
 import { lockSqlite } from '../test/support/lock-sqlite.js';

@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { text } from 'node:stream/consumers';
 import { setTimeout as wait } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
-import { PrismaLibSql } from '@prisma/adapter-libsql';
+import { PrismaBetterSqlite3 } from '@prisma/adapter-better-sqlite3';
 import { PrismaPg } from '@prisma/adapter-pg';
 import t from 'tap';
 import { readConfig } from '#built/config/config.js';
@@ -154,7 +154,7 @@ for (const provider of PROVIDERS) {
 async function query(url: DatabaseUrl, sql: string): Promise<unknown[][]> {
   const factory =
     url.provider === 'sqlite'
-      ? new PrismaLibSql({ url: `file:${url.file}` })
+      ? new PrismaBetterSqlite3({ url: url.file })
       : new PrismaPg({ connectionString: url.href });
   const connection = await factory.connect();
   try {

@@ -1,4 +1,4 @@
-import { PrismaLibSql } from '@prisma/adapter-libsql';
+import { PrismaBetterSqlite3 } from '@prisma/adapter-better-sqlite3';
 import { PrismaPg } from '@prisma/adapter-pg';
 import type { Provider } from '#built/database/database-url.js';
 
@@ -8,7 +8,10 @@ export async function fillUsers(provider: Provider, url: string, count: number, 
     provider === 'sqlite'
       ? `WITH RECURSIVE series(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM series WHERE n < ${count}) SELECT n FROM series`
       : `SELECT n FROM generate_series(1, ${count}) AS series(n)`;
-  const factory = provider === 'sqlite' ? new PrismaLibSql({ url }) : new PrismaPg({ connectionString: url });
+  const factory =
+    provider === 'sqlite'
+      ? new PrismaBetterSqlite3({ url: url.slice('file:'.length) })
+      : new PrismaPg({ connectionString: url });
   const connection = await factory.connect();
   await connection.executeScript('DELETE FROM users');
   await connection.executeScript(

@@ -1,7 +1,7 @@
 /** Writes the migrations that a change of prisma/schema.prisma needs, for both databases. */
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { PrismaLibSql } from '@prisma/adapter-libsql';
+import { PrismaBetterSqlite3 } from '@prisma/adapter-better-sqlite3';
 import { PrismaPg } from '@prisma/adapter-pg';
 import type { SqlMigrationAwareDriverAdapterFactory } from '@prisma/driver-adapter-utils';
 import type { Provider } from '#built/database/database-url.js';
@@ -26,7 +26,7 @@ async function write(provider: Provider, factory: SqlMigrationAwareDriverAdapter
 }
 
 const scratch = await mkdtemp(`${tmpdir()}/sessions-api-`);
-await write('sqlite', new PrismaLibSql({ url: `file:${scratch}/scratch.db` }));
+await write('sqlite', new PrismaBetterSqlite3({ url: `${scratch}/scratch.db` }));
 await rm(scratch, { recursive: true });
 
 const postgresql = await startTemporaryPostgresql();

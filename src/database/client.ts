@@ -1,6 +1,9 @@
-import { pathToFileURL } from 'node:url';
+import type { SqlDriverAdapterFactory } from '@prisma/driver-adapter-utils';
 import type { PrismaClient } from '../generated/sqlite/client.js';
 import type { DatabaseUrl } from './database-url.js';
+
+// In WAL mode anything less than FULL may lose acknowledged writes when the power fails.
+const SQLITE_PRAGMAS = 'PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON';
 
 /** What the clients of both databases have in common. */
 export type Client = {
@@ -24,13 +27,26 @@ export function createClient(url: DatabaseUrl, options: ClientOptions): Promise<
   return url.provider === 'sqlite' ? createSqliteClient(url.file) : createPostgresqlClient(url.href, options);
 }
 
-/** libsql is built with `synchronous = FULL`, without which WAL may lose acknowledged writes, and with foreign keys. */
+/** Its own busy timeout would block the event loop. */
 async function createSqliteClient(file: string): Promise<Client> {
-  const [{ PrismaLibSql }, { PrismaClient }] = await Promise.all([
-    import('@prisma/adapter-libsql'),
+  const [{ PrismaBetterSqlite3 }, { PrismaClient }] = await Promise.all([
+    import('@prisma/adapter-better-sqlite3'),
     import('../generated/sqlite/client.js'),
   ]);
-  return new PrismaClient({ adapter: new PrismaLibSql({ url: pathToFileURL(file).href }), errorFormat: 'minimal' });
+  const adapter = withPragmas(new PrismaBetterSqlite3({ url: file, timeout: 0 }));
+  return new PrismaClient({ adapter, errorFormat: 'minimal' });
+}
+
+function withPragmas(factory: SqlDriverAdapterFactory): SqlDriverAdapterFactory {
+  return {
+    provider: factory.provider,
+    adapterName: factory.adapterName,
+    async connect() {
+      const connection = await factory.connect();
+      await connection.executeScript(SQLITE_PRAGMAS);
+      return connection;
+    },
+  };
 }
 
 async function createPostgresqlClient(href: string, { timeout, poolMax }: ClientOptions): Promise<Client> {

@@ -38,7 +38,7 @@ type Flag = boolean | number | null;
 
 /** The same user and stand-in in each row, and a counter or none. */
 type Row = {
-  id: number | null;
+  id: number | bigint | null;
   password_digest: string | null;
   peppered: Flag;
   disabled_at: Time;
@@ -110,7 +110,7 @@ function select(email: string, draw: number, counterKeys: string[]) {
 
 function userIn({ id, password_digest, peppered, disabled_at }: Row): User | undefined {
   const digest = digestOf(password_digest, peppered);
-  return id === null || !digest ? undefined : { id, ...digest, disabled: disabled_at !== null };
+  return id === null || !digest ? undefined : { id: Number(id), ...digest, disabled: disabled_at !== null };
 }
 
 function digestOf(passwordDigest: string | null, peppered: Flag): StoredDigest | undefined {

@@ -1,6 +1,6 @@
 import { accessSync, constants, realpathSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
-import type Sqlite from 'libsql';
+import type Sqlite from 'better-sqlite3';
 import { ConfigError } from '../errors/config-error.js';
 import { ExpectedError } from '../errors/expected-error.js';
 import { DatabaseUnavailable } from './database-unavailable.js';
@@ -38,12 +38,12 @@ export async function migrate(url: DatabaseUrl, warn: Warn = () => {}): Promise<
 }
 
 async function migrateSqlite(file: string, warn: Warn): Promise<string[]> {
-  const { default: Sqlite } = await import('libsql');
+  const { default: Sqlite } = await import('better-sqlite3');
   const lockFile = `${file}-migration-lock`;
   await createPrivateDirectory(dirname(file));
   await createPrivateFile(lockFile, file);
   // Earlier versions lock this file while they migrate. The system drops the lock when a process dies.
-  const lock = new Sqlite(lockFile, { timeout: SQLITE_MIGRATION_TIMEOUT });
+  const lock = openLock(() => new Sqlite(lockFile, { timeout: SQLITE_MIGRATION_TIMEOUT }), lockFile);
   let database: Sqlite.Database | undefined;
   try {
     lock.exec('BEGIN EXCLUSIVE');
@@ -67,7 +67,15 @@ async function migrateSqlite(file: string, warn: Warn): Promise<string[]> {
   }
 }
 
-/** The driver closes a connection in a transaction only once it is garbage. */
+/** The driver does not name the file. */
+function openLock(open: () => Sqlite.Database, file: string): Sqlite.Database {
+  try {
+    return open();
+  } catch (error) {
+    throw new Error(`${file}: ${error instanceof Error ? error.message : error}`);
+  }
+}
+
 function close(database: Sqlite.Database): void {
   if (database.inTransaction) database.exec('ROLLBACK');
   database.close();

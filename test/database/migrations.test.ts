@@ -1,7 +1,7 @@
 import { cp, mkdir, symlink, writeFile } from 'node:fs/promises';
 import { setTimeout as wait } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { PrismaLibSql } from '@prisma/adapter-libsql';
+import { PrismaBetterSqlite3 } from '@prisma/adapter-better-sqlite3';
 import { PrismaPg } from '@prisma/adapter-pg';
 import type { SqlDriverAdapter } from '@prisma/driver-adapter-utils';
 import t, { type Test } from 'tap';
@@ -49,7 +49,7 @@ async function scratchDatabase(t: Test, provider: Provider) {
 
 function factoryFor(url: DatabaseUrl) {
   return url.provider === 'sqlite'
-    ? new PrismaLibSql({ url: `file:${url.file}` })
+    ? new PrismaBetterSqlite3({ url: url.file })
     : new PrismaPg({ connectionString: url.href });
 }
 

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { copyFile, mkdir, readFile, realpath, rename, rm, stat } from 'node:fs/promises';
 import { setTimeout as wait } from 'node:timers/promises';
-import Sqlite from 'libsql';
+import Sqlite from 'better-sqlite3';
 import t, { type Test } from 'tap';
 import { MAIN, type Running, run, start, stop } from '../support/executable.js';
 import { FORM, send } from '../support/send.js';

@@ -1,4 +1,4 @@
-import Sqlite from 'libsql';
+import Sqlite from 'better-sqlite3';
 
 /**
  * Locks a file as another process would.

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { PrismaLibSql } from '@prisma/adapter-libsql';
+import { PrismaBetterSqlite3 } from '@prisma/adapter-better-sqlite3';
 import { PrismaPg } from '@prisma/adapter-pg';
 import root, { type Test } from 'tap';
 import { type AppOptions, buildApp } from '#built/app.js';
@@ -61,7 +61,7 @@ async function startServer() {
 export async function execute(url: DatabaseUrl, sql: string): Promise<void> {
   const factory =
     url.provider === 'sqlite'
-      ? new PrismaLibSql({ url: `file:${url.file}` })
+      ? new PrismaBetterSqlite3({ url: url.file })
       : new PrismaPg({ connectionString: url.href });
   const connection = await factory.connect();
   await connection.executeScript(sql).finally(() => connection.dispose());

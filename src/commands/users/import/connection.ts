@@ -99,7 +99,7 @@ async function openSession(url: DatabaseUrl): Promise<Session> {
 }
 
 async function openSqlite(file: string): Promise<Session> {
-  const { default: Sqlite } = await import('libsql');
+  const { default: Sqlite } = await import('better-sqlite3');
   const checkFile = createFileCheck(file);
   const database = new Sqlite(file, { timeout: SQLITE_BUSY_TIMEOUT });
   database.exec(SQLITE_PRAGMAS);

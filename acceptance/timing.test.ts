@@ -1,5 +1,5 @@
 /** Whether the time of a login tells which emails are known: 1,000 emails a side, medians of ten tries. */
-import t from 'tap';
+import t, { type Test } from 'tap';
 import { openDatabase } from '#built/database/database.js';
 import { migrate } from '#built/database/migrate.js';
 import { createPasswords } from '#built/passwords/passwords.js';
@@ -12,7 +12,7 @@ const TRIES = 10;
 /** How far the area under the ROC curve may be from a coin's. */
 const TOLERANCE = 0.03;
 
-t.setTimeout(900_000);
+t.setTimeout(1_200_000);
 
 const FORMS = {
   'one form': () => bcrypt,
@@ -33,27 +33,36 @@ for (const [forms, digestOf] of Object.entries(FORMS)) {
     const service = await start(t, { cwd: t.testdir(), env: { ...env, ...UNTHROTTLED } });
     // The next in the alphabet.
     const unknown = known.map((email) => `${email}!`);
-    const emails = [...known, ...unknown];
-    const times = new Map<string, number[]>(emails.map((email) => [email, []]));
-    for (let round = 0; round < TRIES; round += 1) {
-      for (const email of shuffled(emails)) {
-        const body = new URLSearchParams({ email, password: 'wrong' }).toString();
-        const began = performance.now();
-        const { status } = await send(service.url, { method: 'POST', path: '/api/v1/sessions', headers: FORM, body });
-        times.get(email)?.push(performance.now() - began);
-        if (status !== 401) t.fail(`answered ${status}`);
-      }
-    }
-    const median = (email: string) => (times.get(email) ?? []).sort((a, b) => a - b)[TRIES / 2] ?? 0;
-    const [ofKnown, ofUnknown] = [known.map(median), unknown.map(median)];
-    const area = areaUnderCurve(ofKnown, ofUnknown);
-    t.ok(Math.abs(area - 0.5) <= TOLERANCE, `area under the curve: ${area.toFixed(3)}`);
-    const leaked = areaUnderCurve(
-      ofKnown,
-      ofUnknown.map((time) => time * 0.9),
-    );
-    t.ok(Math.abs(leaked - 0.5) > TOLERANCE, `with a planted leak: ${leaked.toFixed(3)}`);
+    // By chance one measurement in fifty is out of bounds: its standard error is 0.013. Two in a row are not.
+    let medians = await measure(t, service.url, [...known, ...unknown]);
+    if (!isEven(medians)) medians = await measure(t, service.url, [...known, ...unknown]);
+    const [ofKnown, ofUnknown] = medians;
+    t.ok(isEven(medians), `area under the curve: ${areaUnderCurve(ofKnown, ofUnknown).toFixed(3)}`);
+    const leaking = ofUnknown.map((time) => time * 0.9);
+    t.notOk(isEven([ofKnown, leaking]), `with a planted leak: ${areaUnderCurve(ofKnown, leaking).toFixed(3)}`);
   });
+}
+
+type Medians = [ofKnown: number[], ofUnknown: number[]];
+
+function isEven([ofKnown, ofUnknown]: Medians): boolean {
+  return Math.abs(areaUnderCurve(ofKnown, ofUnknown) - 0.5) <= TOLERANCE;
+}
+
+/** @param emails - the known ones first */
+async function measure(t: Test, url: string, emails: string[]): Promise<Medians> {
+  const times = new Map<string, number[]>(emails.map((email) => [email, []]));
+  for (let round = 0; round < TRIES; round += 1) {
+    for (const email of shuffled(emails)) {
+      const body = new URLSearchParams({ email, password: 'wrong' }).toString();
+      const began = performance.now();
+      const { status } = await send(url, { method: 'POST', path: '/api/v1/sessions', headers: FORM, body });
+      times.get(email)?.push(performance.now() - began);
+      if (status !== 401) t.fail(`answered ${status}`);
+    }
+  }
+  const medians = emails.map((email) => (times.get(email) ?? []).sort((a, b) => a - b)[TRIES / 2] ?? 0);
+  return [medians.slice(0, EMAILS), medians.slice(EMAILS)];
 }
 
 /** The chance that one of the first is larger than one of the others (Mann and Whitney's U, normalized). */

@@ -2,7 +2,8 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
-import { readFile, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { text } from 'node:stream/consumers';
 import { setTimeout as wait } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
@@ -72,7 +73,9 @@ function namesIn({ samples }: Scrape): Set<string> {
 
 /** Starts Prometheus on one target, with the alerts, and returns what asks it. */
 async function startPrometheus(t: Test, target: string) {
-  const directory = t.testdir();
+  // Not the test's own directory: that holds the service's database, and would be emptied.
+  const directory = await mkdtemp(`${tmpdir()}/sessions-api-prometheus-`);
+  t.teardown(() => rm(directory, { recursive: true }));
   const config = {
     global: { scrape_interval: '1s', evaluation_interval: '1s' },
     rule_files: [rulesFile],

@@ -96,7 +96,9 @@ t.test('the image', { skip: !engine && 'neither docker, podman nor (as root) bui
 
   // With all that is loaded only where it is configured: it has to be there.
   const optional = { METRICS_PORT: '0', OTEL_TRACES_EXPORTER: 'console', CORS_ORIGINS: 'https://app.example.com' };
-  const service = await run({ env: { ...env, ...optional } });
+  // Of one user, from one address.
+  const limit = { THROTTLE_EMAIL_ADDRESS: String(LOGINS_IN_FLIGHT) };
+  const service = await run({ env: { ...env, ...optional, ...limit } });
   await listening(service);
   t.match(await outcome(await run({ entrypoint: health })), { code: 0, stderr: '' }, 'is healthy');
   t.match(await send(url, login), { status: 200, body: /^\{"auth_token":"/ }, 'logs in');

@@ -48,8 +48,9 @@ export async function openDatabase(
   url: DatabaseUrl,
   { timeout = COMMAND_TIMEOUT, poolMax, ...options }: DatabaseOptions = {},
 ): Promise<Database> {
+  const runOn = (current: () => Connection) => createRunQuery(current, { timeout, ...options });
   let connection = await connect(url);
-  const run = createRunQuery(() => connection, { timeout, ...options });
+  const run = runOn(() => connection);
   const throttleCounters = createThrottleCounters(run);
   const retired = new Map<Connection, NodeJS.Timeout>();
   // A row for each instance: those that write the same row would wait for each other.
@@ -65,9 +66,10 @@ export async function openDatabase(
     const checkFile = to.provider === 'sqlite' ? createFileCheck(to.file) : () => {};
     const opened = { url: to, client: await createClient(to, { timeout, poolMax }), checkFile };
     try {
+      const deadline = createDeadline(Math.max(timeout, CONNECT_TIMEOUT));
       await probe(
-        createRunQuery(() => opened, { timeout, ...options }),
-        createDeadline(Math.max(timeout, CONNECT_TIMEOUT)),
+        runOn(() => opened),
+        deadline,
       );
       return opened;
     } catch (error) {
@@ -87,7 +89,7 @@ export async function openDatabase(
     async reconnect(next) {
       const opened = await connect(next);
       try {
-        await createThrottleCounters(createRunQuery(() => opened, { timeout, ...options })).reset(pingRow);
+        await createThrottleCounters(runOn(() => opened)).reset(pingRow);
       } catch (error) {
         await disconnect(opened);
         throw error;

@@ -60,10 +60,11 @@ async function migrateSqlite(file: string, warn: Warn): Promise<string[]> {
     opened.exec('PRAGMA journal_mode = WAL; PRAGMA foreign_keys = OFF');
     return await applyMigrations('sqlite', {
       run: async (script) => opened.exec(script),
-      query: async (sql) => opened.prepare<[]>(sql).all() as Row[],
+      query: async (sql) => opened.prepare<[], Row>(sql).all(),
     });
   } finally {
-    for (const open of [database, lock]) if (open) close(open);
+    database?.close();
+    lock.close();
   }
 }
 
@@ -74,11 +75,6 @@ function openLock(open: () => Sqlite.Database, file: string): Sqlite.Database {
   } catch (error) {
     throw new Error(`${file}: ${error instanceof Error ? error.message : error}`);
   }
-}
-
-function close(database: Sqlite.Database): void {
-  if (database.inTransaction) database.exec('ROLLBACK');
-  database.close();
 }
 
 /** SQLite opens a file that can't be written to, but locks nothing then. */

@@ -103,13 +103,12 @@ async function openSqlite(file: string): Promise<Session> {
   const checkFile = createFileCheck(file);
   const database = new Sqlite(file, { timeout: SQLITE_BUSY_TIMEOUT });
   database.exec(SQLITE_PRAGMAS);
-  const prepare = (sql: string) => database.prepare<[Argument[]]>(sql);
+  const prepare = (sql: string) => database.prepare<[Argument[]], unknown[]>(sql);
   return {
     provider: 'sqlite',
-    // raw() makes a row an array.
     async query(sql, ...args) {
       checkFile();
-      return prepare(sql).raw().all(args) as unknown[][];
+      return prepare(sql).raw().all(args);
     },
     execute: async (sql, ...args) => void prepare(sql).run(args),
     async close() {

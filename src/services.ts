@@ -76,6 +76,7 @@ export async function openServices(options: ServicesOptions & DatabaseOptions): 
   const database = await openDatabase(databaseUrl, {
     timeout: loginTimeoutOf(options),
     poolMax: databasePoolMax,
+    writable: true,
     onFailure: metrics?.databaseFailed,
     onReplaced: onDatabaseReplaced,
     observe: tracing && ((query, run) => tracing.inDatabaseSpan({ system: databaseUrl.provider, ...query }, run)),

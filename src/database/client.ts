@@ -1,4 +1,5 @@
 import type { SqlDriverAdapterFactory } from '@prisma/driver-adapter-utils';
+import type { ClientBase } from 'pg';
 import type { PrismaClient } from '../generated/sqlite/client.js';
 import type { DatabaseUrl } from './database-url.js';
 
@@ -20,6 +21,8 @@ export type ClientOptions = {
   timeout: number;
   /** Connections to PostgreSQL; the driver's default unless given. */
   poolMax?: number | undefined;
+  /** Refuses a PostgreSQL that can only be read: what a standby answers may be old. */
+  writable?: boolean | undefined;
 };
 
 /** Creates Prisma's client, which connects at its first query. Each process loads one driver. */
@@ -49,7 +52,7 @@ function withPragmas(factory: SqlDriverAdapterFactory): SqlDriverAdapterFactory 
   };
 }
 
-async function createPostgresqlClient(href: string, { timeout, poolMax }: ClientOptions): Promise<Client> {
+async function createPostgresqlClient(href: string, { timeout, poolMax, writable }: ClientOptions): Promise<Client> {
   const [{ PrismaPg }, { PrismaClient }] = await Promise.all([
     import('@prisma/adapter-pg'),
     import('../generated/postgresql/client.js'),
@@ -59,12 +62,23 @@ async function createPostgresqlClient(href: string, { timeout, poolMax }: Client
     connectionTimeoutMillis: timeout,
     query_timeout: timeout,
     ...(poolMax && { max: poolMax }),
+    ...(writable && { onConnect: refuseReadOnly }),
     fallback_application_name: 'sessions-api',
   };
   // Named prepared statements need the same server connection.
   const isPooled = new URL(href).searchParams.get('pgbouncer') === 'true';
   const adapter = new PrismaPg(pool, isPooled ? {} : { statementNameGenerator: createStatementNames() });
   return new PrismaClient({ adapter, errorFormat: 'minimal' });
+}
+
+/**
+ * As libpq's `target_session_attrs=read-write`. A primary becomes a standby by a restart, which ends its connections: those
+ * that have passed lead to a primary. The pool drops a connection at any error, so at a read-only answer too.
+ */
+async function refuseReadOnly(connection: ClientBase): Promise<void> {
+  const { rows } = await connection.query<{ transaction_read_only: string }>('SHOW transaction_read_only');
+  if (rows[0]?.transaction_read_only === 'on')
+    throw new Error('it is read-only: a standby, or default_transaction_read_only is on');
 }
 
 /** Names the statements that read, so that they are parsed and planned once. Those that write vary with their rows: no name. */

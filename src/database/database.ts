@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { createDeadline, type Deadline, within } from '../errors/deadline.js';
-import { type Client, createClient } from './client.js';
+import { type Client, type ClientOptions, createClient } from './client.js';
 import { DatabaseUnavailable, NO_ANSWER } from './database-unavailable.js';
 import type { DatabaseUrl } from './database-url.js';
 import { createFindForLogin, type FindForLogin } from './find-for-login.js';
@@ -32,10 +32,7 @@ const PING_TIMEOUT = 1_400;
 /** Milliseconds for which the answer to a ping is used again. */
 const PING_LIFETIME = 500;
 
-export type DatabaseOptions = Partial<RunQueryOptions> & {
-  /** Connections to PostgreSQL; the driver's default unless given. */
-  poolMax?: number;
-};
+export type DatabaseOptions = Partial<RunQueryOptions> & Pick<ClientOptions, 'poolMax' | 'writable'>;
 
 type Connection = { url: DatabaseUrl; client: Client; checkFile: () => void };
 
@@ -46,7 +43,7 @@ type Connection = { url: DatabaseUrl; client: Client; checkFile: () => void };
  */
 export async function openDatabase(
   url: DatabaseUrl,
-  { timeout = COMMAND_TIMEOUT, poolMax, ...options }: DatabaseOptions = {},
+  { timeout = COMMAND_TIMEOUT, poolMax, writable, ...options }: DatabaseOptions = {},
 ): Promise<Database> {
   const runOn = (current: () => Connection) => createRunQuery(current, { timeout, ...options });
   let connection = await connect(url);
@@ -64,7 +61,7 @@ export async function openDatabase(
 
   async function connect(to: DatabaseUrl): Promise<Connection> {
     const checkFile = to.provider === 'sqlite' ? createFileCheck(to.file) : () => {};
-    const opened = { url: to, client: await createClient(to, { timeout, poolMax }), checkFile };
+    const opened = { url: to, client: await createClient(to, { timeout, poolMax, writable }), checkFile };
     try {
       const deadline = createDeadline(Math.max(timeout, CONNECT_TIMEOUT));
       await probe(

@@ -47,7 +47,7 @@ t.test('a new password of the database’s role under steady logins', async (t) 
 
   for (const [content, fault] of [
     [urlWith('guessed'), 'DATABASE_URL_FILE: the database at '],
-    [`${urlWith('new')}?options=-cdefault_transaction_read_only%3Don`, 'in a read-only transaction'],
+    [`${urlWith('new')}?options=-cdefault_transaction_read_only%3Don`, 'it is read-only'],
     ['mysql://host/guessed', 'DATABASE_URL_FILE: the content must be'],
     [
       new URL('/guessed', urlWith('guessed')).href,

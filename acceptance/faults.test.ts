@@ -143,10 +143,7 @@ t.test('PostgreSQL', async (t) => {
   t.test('can only be read', (t) =>
     suffer(t, postgresql.url, {
       begin: () => execute('ALTER DATABASE postgres SET default_transaction_read_only = on').then(disconnectOthers),
-      end: () =>
-        execute('BEGIN READ WRITE; ALTER DATABASE postgres RESET default_transaction_read_only; COMMIT').then(
-          disconnectOthers,
-        ),
+      end: () => execute('BEGIN READ WRITE; ALTER DATABASE postgres RESET default_transaction_read_only; COMMIT'),
     }),
   );
 

@@ -10,18 +10,11 @@ import t, { type Test } from 'tap';
 import { type Options, type Running, run, start } from '../test/support/executable.js';
 import { FORM, send } from '../test/support/send.js';
 import { SECRET, UNTHROTTLED } from '../test/support/service.js';
+import { commandsOf } from './operating-guide.js';
 
-const guide = await readFile(new URL('../docs/operating.md', import.meta.url), 'utf8');
 const ENV = { ...UNTHROTTLED, THROTTLE_ADDRESS: '1000000', PASSWORD_HASHING: 'bcrypt', BCRYPT_COST: '4' };
 
 t.setTimeout(300_000);
-
-/** The `sh` blocks below a heading. */
-function commandsOf(heading: string): string[] {
-  const [, section = ''] = guide.split(`\n${heading}\n`);
-  const [own = ''] = section.split(/^#+ /m);
-  return [...own.matchAll(/^```sh\n(.*?)^```$/gms)].map(([, block = '']) => block);
-}
 
 async function sh(block: string | undefined, env: NodeJS.ProcessEnv): Promise<string> {
   if (block === undefined) throw new Error('the guide has lost a block of commands');
@@ -99,7 +92,7 @@ t.test(SQLITE, { skip: missing('/usr/bin/sqlite3') }, async (t) => {
     cwd: directory,
     env: { ...ENV, DATABASE_URL: `file:${DATABASE}` },
   });
-  const [backUp, restore] = commandsOf(SQLITE);
+  const [backUp, restore] = await commandsOf(SQLITE);
   const { token } = await backUpAndRestore(
     t,
     optionsOf(env),
@@ -156,7 +149,7 @@ t.test(POSTGRESQL, { skip: missing('/usr/bin/pg_virtualenv') }, async (t) => {
       DATABASE_URL: `postgresql://${PGUSER}:${PGPASSWORD}@${PGHOST}:${PGPORT}/${database}`,
     },
   });
-  const [backUp, restore] = commandsOf(POSTGRESQL);
+  const [backUp, restore] = await commandsOf(POSTGRESQL);
   await backUpAndRestore(
     t,
     optionsOf('sessions'),
@@ -176,7 +169,7 @@ t.test(ATTACK, { skip: missing('/usr/bin/jq') }, async (t) => {
   service.kill('SIGTERM');
   await service.exited;
   await writeFile(`${cwd}/log`, service.output());
-  const answers = await Promise.all(commandsOf(ATTACK).map((block) => sh(block, { LOG: `${cwd}/log` })));
+  const answers = await Promise.all((await commandsOf(ATTACK)).map((block) => sh(block, { LOG: `${cwd}/log` })));
   t.match(answers[0], /^ +3 127\.0\.0\.1\n$/, 'the address, and how often it failed');
   t.match(answers[1], /^ +3 unknown_email\n$/);
 });

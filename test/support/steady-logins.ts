@@ -1,5 +1,6 @@
 import { createHmac } from 'node:crypto';
 import { rename, writeFile } from 'node:fs/promises';
+import { setTimeout as wait } from 'node:timers/promises';
 import type { Test } from 'tap';
 import { type Options, type Running, run, start } from './executable.js';
 import { FORM, send } from './send.js';
@@ -18,13 +19,9 @@ export async function startWithUser(t: Test, options: Options): Promise<Running>
   return start(t, options);
 }
 
-export function login(url: string) {
-  return send(url, {
-    method: 'POST',
-    path: '/api/v1/sessions',
-    headers: FORM,
-    body: 'email=foo%40bar.com&password=foobar',
-  });
+export function login(url: string, password = 'foobar', email = 'foo@bar.com') {
+  const body = new URLSearchParams({ email, password }).toString();
+  return send(url, { method: 'POST', path: '/api/v1/sessions', headers: FORM, body });
 }
 
 export async function getToken(url: string): Promise<string> {
@@ -38,19 +35,32 @@ export function isSignedWith(secret: string, token: string): boolean {
   return createHmac('sha256', secret).update(`${header}.${payload}`).digest('base64url') === signature;
 }
 
-/** Logs in all the time, over eight connections at once. */
-export function keepLoggingIn(url: string) {
+/** `at` is when it came, by `performance.now()`; without a reply the status is 0, and the body the error. */
+type SteadyReply = { status: number; body: string; at: number; milliseconds: number };
+
+/**
+ * Logs in all the time, over some connections at once.
+ *
+ * @param options.pause - milliseconds between the logins of one connection
+ */
+export function keepLoggingIn(url: string, { clients = 8, password = 'foobar', pause = 0 } = {}) {
   let going = true;
   let waiting: { atLeast: number; resolve(): void } | undefined;
-  const replies: { status: number; body: string }[] = [];
+  const replies: SteadyReply[] = [];
   const loop = async () => {
     while (going) {
-      replies.push(await login(url).catch((error) => ({ status: 0, body: String(error) })));
+      const begun = performance.now();
+      const { status, body } = await login(url, password).catch((error) => ({ status: 0, body: String(error) }));
+      const at = performance.now();
+      replies.push({ status, body, at, milliseconds: at - begun });
       if (waiting && replies.length >= waiting.atLeast) waiting.resolve();
+      if (pause > 0) await wait(pause);
     }
   };
-  const loops = Array.from({ length: 8 }, loop);
+  const loops = Array.from({ length: clients }, loop);
   return {
+    /** So far. */
+    replies: replies as readonly SteadyReply[],
     /** Resolves when so many more have been answered. */
     more: (count: number) =>
       new Promise<void>((resolve) => {
@@ -64,6 +74,6 @@ export function keepLoggingIn(url: string) {
   };
 }
 
-function tokenOf({ status, body }: { status: number; body: string }): string {
+function tokenOf({ status, body }: SteadyReply): string {
   return status === 200 ? JSON.parse(body).auth_token : '';
 }

@@ -40,16 +40,19 @@ export async function startTemporaryPostgresql(flags: string[] = []): Promise<Te
     url: `postgresql://sessions:${password}@127.0.0.1:${port}/postgres`,
     halt: () => server.stop(),
     start: () => server.start(),
-    async signal(signal) {
-      const [postmaster = ''] = (await readFile(join(databaseDir, 'postmaster.pid'), 'utf8')).split('\n');
-      const children = await promisify(execFile)('pgrep', ['-P', postmaster]);
-      for (const pid of [postmaster, ...children.stdout.trim().split('\n')]) sendSignal(Number(pid), signal);
-    },
+    signal: (signal) => signalPostgresql(databaseDir, signal),
     async stop() {
       await server.stop();
       await rm(databaseDir, { recursive: true, force: true });
     },
   };
+}
+
+/** Sends a signal to all processes of the server that has its data in a directory. */
+export async function signalPostgresql(dataDirectory: string, signal: NodeJS.Signals): Promise<void> {
+  const [postmaster = ''] = (await readFile(join(dataDirectory, 'postmaster.pid'), 'utf8')).split('\n');
+  const children = await promisify(execFile)('pgrep', ['-P', postmaster]);
+  for (const pid of [postmaster, ...children.stdout.trim().split('\n')]) sendSignal(Number(pid), signal);
 }
 
 function sendSignal(pid: number, signal: NodeJS.Signals): void {

@@ -10,7 +10,7 @@ import t, { type Test } from 'tap';
 import { type Options, type Running, run, start } from '../test/support/executable.js';
 import { FORM, send } from '../test/support/send.js';
 import { SECRET, UNTHROTTLED } from '../test/support/service.js';
-import { commandsOf } from './operating-guide.js';
+import { blocksOf } from './guide.js';
 
 const ENV = { ...UNTHROTTLED, THROTTLE_ADDRESS: '1000000', PASSWORD_HASHING: 'bcrypt', BCRYPT_COST: '4' };
 
@@ -92,7 +92,7 @@ t.test(SQLITE, { skip: missing('/usr/bin/sqlite3') }, async (t) => {
     cwd: directory,
     env: { ...ENV, DATABASE_URL: `file:${DATABASE}` },
   });
-  const [backUp, restore] = await commandsOf(SQLITE);
+  const [backUp, restore] = await blocksOf('operating.md', SQLITE);
   const { token } = await backUpAndRestore(
     t,
     optionsOf(env),
@@ -149,7 +149,7 @@ t.test(POSTGRESQL, { skip: missing('/usr/bin/pg_virtualenv') }, async (t) => {
       DATABASE_URL: `postgresql://${PGUSER}:${PGPASSWORD}@${PGHOST}:${PGPORT}/${database}`,
     },
   });
-  const [backUp, restore] = await commandsOf(POSTGRESQL);
+  const [backUp, restore] = await blocksOf('operating.md', POSTGRESQL);
   await backUpAndRestore(
     t,
     optionsOf('sessions'),
@@ -169,7 +169,9 @@ t.test(ATTACK, { skip: missing('/usr/bin/jq') }, async (t) => {
   service.kill('SIGTERM');
   await service.exited;
   await writeFile(`${cwd}/log`, service.output());
-  const answers = await Promise.all((await commandsOf(ATTACK)).map((block) => sh(block, { LOG: `${cwd}/log` })));
+  const answers = await Promise.all(
+    (await blocksOf('operating.md', ATTACK)).map((block) => sh(block, { LOG: `${cwd}/log` })),
+  );
   t.match(answers[0], /^ +3 127\.0\.0\.1\n$/, 'the address, and how often it failed');
   t.match(answers[1], /^ +3 unknown_email\n$/);
 });

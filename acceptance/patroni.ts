@@ -8,7 +8,7 @@ import { parseEnv, promisify } from 'node:util';
 import type { Test } from 'tap';
 import { send } from '../test/support/send.js';
 import { freePort, signalPostgresql } from '../test/support/temporary-postgresql.js';
-import { commandsOf } from './operating-guide.js';
+import { blocksOf } from './guide.js';
 
 /** Debian's. */
 const EXECUTABLES = {
@@ -59,7 +59,9 @@ export async function startCluster(t: Test): Promise<Cluster> {
   for (const port of PORTS) ports.set(port, String(await freePort()));
   const withPorts = (text: string) =>
     text.replace(new RegExp(`\\b(${PORTS.join('|')})\\b`, 'g'), (port) => ports.get(port) ?? '');
-  const [writeConfiguration = '', createDatabase = ''] = (await commandsOf('### When the primary dies')).map(withPorts);
+  const [writeConfiguration = '', createDatabase = ''] = (
+    await blocksOf('operating.md', '### When the primary dies')
+  ).map(withPorts);
   const directory = await mkdtemp(`${tmpdir()}/sessions-api-`);
   t.teardown(() => rm(directory, { recursive: true }));
   const server = serverUser();

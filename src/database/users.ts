@@ -11,6 +11,8 @@ export type User = StoredDigest & { id: number; disabled: boolean };
 export type UserChange = StoredDigest | { disabledAt: Date | null } | { unlockedAt: Date };
 export type UserRecord = Omit<User, 'disabled'> & {
   email: string;
+  /** By a command; null where it never was. */
+  passwordChangedAt: Date | null;
   disabledAt: Date | null;
   createdAt: Date;
   updatedAt: Date;
@@ -50,6 +52,7 @@ const select = {
   email: true,
   passwordDigest: true,
   peppered: true,
+  passwordChangedAt: true,
   disabledAt: true,
   createdAt: true,
   updatedAt: true,

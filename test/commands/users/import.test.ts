@@ -63,7 +63,7 @@ async function setUp(t: Test, provider: Provider, directory = t.testdir()): Prom
     rejected: async () => parseLines(await readFile(`${file}.rejected.jsonl`, 'utf8')),
     async stored() {
       const users = await database.users.list({ after: 0, limit: 100_000 });
-      return users.map(({ updatedAt, ...user }) => user);
+      return users.map(({ passwordChangedAt, updatedAt, ...user }) => user);
     },
   };
 }

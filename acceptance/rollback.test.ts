@@ -26,6 +26,8 @@ type Source = {
   name: string;
   file: string;
   args: string[];
+  /** Whose ids the service keeps. */
+  table?: string;
   /** Files without which it can't run. */
   needs?: string[];
   env?: NodeJS.ProcessEnv;
@@ -56,6 +58,7 @@ const SOURCES: Source[] = [
     file: '/usr/bin/ruby',
     args: ['rails.rb'],
     needs: RUBY,
+    table: 'users',
     reads: NO_MATCH,
     addedUsers: 'inserted',
     disabledUsers: 'listed',
@@ -65,6 +68,7 @@ const SOURCES: Source[] = [
     file: '/usr/bin/ruby',
     args: ['devise.rb'],
     needs: RUBY,
+    table: 'users',
     env: { PEPPER },
     serviceEnv: { BCRYPT_PEPPER: PEPPER },
     reads: NO_MATCH,
@@ -75,6 +79,7 @@ const SOURCES: Source[] = [
     name: 'Django',
     file: PYTHON,
     args: ['django_app.py'],
+    table: 'auth_user',
     env: { HASHERS },
     stockEnv: {},
     reads: { bcrypt: { stock: false, now: true }, argon2id: { stock: true, now: true } },
@@ -131,8 +136,9 @@ function libpqEnv(url: string): NodeJS.ProcessEnv {
   };
 }
 
-async function runSql(statements: string[], env: NodeJS.ProcessEnv, cwd: string): Promise<string> {
-  const psql = ['--no-psqlrc', '--quiet', '--set=ON_ERROR_STOP=1', '--single-transaction', '--file=-'];
+async function runSql(statements: string[], env: NodeJS.ProcessEnv, cwd: string, variables: string[] = []) {
+  const options = ['--no-psqlrc', '--quiet', '--tuples-only', '--set=ON_ERROR_STOP=1', '--single-transaction'];
+  const psql = [...options, ...variables.map((variable) => `--set=${variable}`), '--file=-'];
   return execute('/usr/bin/psql', psql, env, cwd, statements.join(''));
 }
 
@@ -148,11 +154,10 @@ const DISABLED = accountOf('disabled');
 const DELETED = accountOf('deleted');
 const ADDED = accountOf('added');
 
-/** Moves the users to the service, and lets happen there what may. */
+/** Lets happen what may. */
 async function useService(t: Test, cwd: string, env: NodeJS.ProcessEnv): Promise<void> {
   const users = async (args: string[], input = '') =>
     t.match(await run(['users', ...args], { cwd, env, input }), { code: 0 }, `users ${args[0]}`);
-  await users(['import', 'users.csv']);
   const service = await start(t, { cwd, env });
   t.equal((await login(service.url, LOGS_IN.password, LOGS_IN.email)).status, 200);
   await service.written('stored the password in the current form');
@@ -165,7 +170,7 @@ async function useService(t: Test, cwd: string, env: NodeJS.ProcessEnv): Promise
 
 for (const source of SOURCES) {
   for (const hashing of HASHINGS) {
-    const { name, file, args, needs = [], reads, addedUsers, disabledUsers } = source;
+    const { name, file, args, needs = [], table, reads, addedUsers, disabledUsers } = source;
     t.test(`${name}, and back with ${hashing}`, { skip: lacks([...PSQL, ...needs]) }, async (t) => {
       if (file === PYTHON) await installPython(t);
       const appEnv = libpqEnv(await createDatabase(t, 'postgresql'));
@@ -185,6 +190,13 @@ for (const source of SOURCES) {
         BCRYPT_COST: '5',
         ...source.serviceEnv,
       };
+      const imported = await run(['users', 'import', 'users.csv'], { cwd, env });
+      t.match(imported.stdout, /5 added/);
+      if (table) {
+        const last = await runSql([`SELECT max(id) FROM ${table}`], appEnv, cwd);
+        const [keepIds = ''] = await blocksOf('migrating.md', '## Import', 'sql');
+        await runSql([keepIds], libpqEnv(env.DATABASE_URL), cwd, [`last=${Number(last)}`]);
+      }
       await useService(t, cwd, env);
 
       const [exportUsers = ''] = await blocksOf('migrating.md', '## Roll back');

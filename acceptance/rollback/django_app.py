@@ -44,5 +44,7 @@ if sys.argv[1] == "sign-up":
     call_command("migrate", verbosity=0)
     for user in users:
         User.objects.create_user(username=user["email"].split("@")[0], **user)
+    # Nobody whom the service can log in.
+    User.objects.create_user(username="without-email", password="has none")
 else:
     print(json.dumps([outcome_of(**user) for user in users]))

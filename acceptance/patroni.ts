@@ -55,45 +55,21 @@ export type Cluster = {
 
 /** Three nodes and HAProxy, as docs/operating.md and deploy/ have them but for ports, addresses and the directory of the data. */
 export async function startCluster(t: Test): Promise<Cluster> {
-  const ports = new Map<string, string>();
-  for (const port of PORTS) ports.set(port, String(await freePort()));
-  const withPorts = (text: string) =>
-    text.replace(new RegExp(`\\b(${PORTS.join('|')})\\b`, 'g'), (port) => ports.get(port) ?? '');
-  const [writeConfiguration = '', createDatabase = ''] = (
-    await blocksOf('operating.md', '### When the primary dies')
-  ).map(withPorts);
-  const directory = await mkdtemp(`${tmpdir()}/sessions-api-`);
-  t.teardown(() => rm(directory, { recursive: true }));
-  const server = serverUser();
-  if (server) await chown(directory, server.uid, server.gid);
-  const example = async (file: string) => {
-    const text = withPorts(await readFile(new URL(`../deploy/${file}`, import.meta.url), 'utf8'));
-    await writeFile(`${directory}/${file}`, text);
-    return `${directory}/${file}`;
-  };
-  const sh = (commands: string, cwd: string, env: NodeJS.ProcessEnv) =>
-    promisify(execFile)('bash', ['-euc', commands], {
-      cwd,
-      env: { PATH: process.env.PATH, ...PASSWORDS, ...ADDRESSES, ...env },
-    });
-
+  const { directory, server, portOf, example, writeConfiguration, createDatabase } = await prepareSetUp(t);
   const patroniYaml = await example('patroni.yaml');
   const nodes = await Promise.all(
     Object.values(ADDRESSES).map(async (address, index) => {
       const name = ['one', 'two', 'three'][index] ?? '';
       const home = `${directory}/${name}`;
       await mkdir(home);
-      await sh(writeConfiguration, home, { NAME: name, ADDRESS: address });
+      await writeConfiguration(home, { NAME: name, ADDRESS: address });
       if (server) await chown(home, server.uid, server.gid);
-      const restApi = `http://${address}:${ports.get('8008')}`;
-      return createNode(t, { name, home, restApi, patroniYaml, server });
+      return createNode(t, { name, home, restApi: `http://${address}:${portOf('8008')}`, patroniYaml, server });
     }),
   );
   await Promise.all(nodes.map((node) => node.start()));
-  const haproxy = spawn(EXECUTABLES.haproxy, ['-db', '-f', await example('haproxy-postgresql.cfg')], {
-    stdio: 'ignore',
-    env: ADDRESSES,
-  });
+  const options = { stdio: 'ignore', env: ADDRESSES } as const;
+  const haproxy = spawn(EXECUTABLES.haproxy, ['-db', '-f', await example('haproxy-postgresql.cfg')], options);
   t.teardown(() => haproxy.kill('SIGKILL'));
 
   const nodeThatIs = (role: string, among = nodes) =>
@@ -102,9 +78,43 @@ export async function startCluster(t: Test): Promise<Cluster> {
       return undefined;
     });
   await nodeThatIs('primary');
-  await until('HAProxy leads to the primary', () => sh(createDatabase, directory, {}).catch(() => undefined));
-  const databaseUrl = `postgresql://sessions:${PASSWORDS.SESSIONS_PASSWORD}@127.0.0.1:${ports.get('5000')}/sessions`;
+  await until('HAProxy leads to the primary', () => createDatabase(directory).catch(() => undefined));
+  const databaseUrl = `postgresql://sessions:${PASSWORDS.SESSIONS_PASSWORD}@127.0.0.1:${portOf('5000')}/sessions`;
   return { databaseUrl, nodes, nodeThatIs };
+}
+
+/** Reads the guide's commands and the examples, with ports of their own, and makes a directory for all. */
+async function prepareSetUp(t: Test) {
+  const directory = await mkdtemp(`${tmpdir()}/sessions-api-`);
+  t.teardown(() => rm(directory, { recursive: true }));
+  const server = serverUser();
+  if (server) await chown(directory, server.uid, server.gid);
+
+  const ports = new Map<string, string>();
+  for (const port of PORTS) ports.set(port, String(await freePort()));
+  const portOf = (port: string) => ports.get(port) ?? port;
+  const withPorts = (text: string) => text.replace(/\b\d{4}\b/g, portOf);
+  const commands = (await blocksOf('operating.md', '### When the primary dies')).map(withPorts);
+  const run =
+    (block: string | undefined) =>
+    (cwd: string, variables: NodeJS.ProcessEnv = {}) => {
+      if (block === undefined) throw new Error('the guide has lost a block of commands');
+      const env = { PATH: process.env.PATH, ...PASSWORDS, ...ADDRESSES, ...variables };
+      return promisify(execFile)('bash', ['-euc', block], { cwd, env });
+    };
+  return {
+    directory,
+    server,
+    portOf,
+    /** Writes a file of deploy/, and returns its path. */
+    async example(file: string): Promise<string> {
+      const text = await readFile(new URL(`../deploy/${file}`, import.meta.url), 'utf8');
+      await writeFile(`${directory}/${file}`, withPorts(text));
+      return `${directory}/${file}`;
+    },
+    writeConfiguration: run(commands[0]),
+    createDatabase: run(commands[1]),
+  };
 }
 
 type NodeOptions = { name: string; home: string; restApi: string; patroniYaml: string; server: ServerUser | undefined };

@@ -143,6 +143,8 @@ t.test('users set-password', async (t) => {
   const cwd = t.testdir();
   const options = { cwd, input: 'another password\n' };
   t.equal((await run(['users', 'add', 'foo@bar.com'], options)).code, 0);
+  const exported = async () => JSON.parse((await run(['users', 'export'], { cwd })).stdout);
+  t.match(await exported(), { password_changed_at: null });
   t.same(await run(['users', 'set-password', 'FOO@bar.com'], { cwd, input: 'new\n' }), {
     code: 0,
     stdout: 'set the password of foo@bar.com (id 1)\n',
@@ -151,6 +153,7 @@ t.test('users set-password', async (t) => {
   const database = await openDatabase({ provider: 'sqlite', file: `${cwd}/data/sessions.db` });
   const user = await database.users.find({ email: 'foo@bar.com' }).finally(() => database.close());
   t.ok(await createPasswords({ algorithm: 'argon2id' }).verify('new', user));
+  t.match(await exported(), { password_changed_at: /^\d{4}-/ }, 'unlike an upgrade of the digest');
   t.match(await run(['users', 'set-password', '2'], options), { code: 1, stderr: /^sessions-api: there is no user/ });
 });
 

@@ -32,8 +32,16 @@ await Promise.all([generateTypes(), generateHandlers(), ...PROVIDERS.map(generat
 async function generateTypes() {
   const served = contract.served.asYaml();
   await writeFile(new URL('openapi.yaml', generated), served);
-  const types = await openapiTypescript(served);
-  await writeFile(new URL('contract.ts', generated), astToString(types));
+  const types = astToString(await openapiTypescript(served));
+  await writeFile(new URL('contract.ts', generated), `${types}\n${securitySchemes()}`);
+}
+
+/** The scheme of each operation that asks for one: openapi-typescript leaves them out. */
+function securitySchemes(): string {
+  const members = contract.operations
+    .filter(({ securityScheme }) => securityScheme !== undefined)
+    .map(({ id, securityScheme }) => `  ${id}: '${securityScheme}';\n`);
+  return `export interface SecuritySchemes {\n${members.join('')}}\n`;
 }
 
 /** One import for each operation; fails where an operation has no handler, or a handler no operation. */

@@ -2,6 +2,7 @@ import type { FastifyBaseLogger, FastifyInstance } from 'fastify';
 import type { Config } from './config/config.js';
 import type { Contract } from './contract/contract.js';
 import { handlers } from './generated/handlers.js';
+import { authenticationPlugin } from './http/authentication.js';
 import { bodyPlugin } from './http/body.js';
 import { clientAddressPlugin } from './http/connections/client-address.js';
 import { drainingOf, drainingPlugin } from './http/connections/draining.js';
@@ -18,13 +19,24 @@ import { requestLogPlugin } from './telemetry/request-log.js';
 import { requestMetricsPlugin } from './telemetry/request-metrics.js';
 import type { Tracing } from './telemetry/tracing.js';
 import { expiredCountersPlugin } from './throttle/expired-counters.js';
-import { tokensOf, tokensPlugin } from './tokens/tokens.js';
+import { lifetimesPlugin } from './tokens/lifetimes.js';
+import { type TokenKeys, tokensOf, tokensPlugin } from './tokens/tokens.js';
+import { authenticate } from './users/authenticate.js';
 
 export type AppOptions = Pick<ServerOptions, 'requestTimeout' | 'keepAliveTimeout'> & {
   contract: Contract;
-  config: Pick<Config, 'trustProxy' | 'shutdownDelaySeconds' | 'corsOrigins' | 'tokenTtlSeconds' | 'budgets'>;
+  config: Pick<
+    Config,
+    | 'trustProxy'
+    | 'shutdownDelaySeconds'
+    | 'corsOrigins'
+    | 'tokenTtlSeconds'
+    | 'jwtIssuer'
+    | 'jwtAudiences'
+    | 'budgets'
+  >;
   services: Services;
-  jwtSecret: string;
+  tokenKeys: TokenKeys;
   log: FastifyBaseLogger;
   metrics?: Metrics | undefined;
   tracing?: Tracing | undefined;
@@ -34,8 +46,9 @@ export type AppOptions = Pick<ServerOptions, 'requestTimeout' | 'keepAliveTimeou
 
 /** Builds the service, not yet listening. Closing it does not close `services`. */
 export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
-  const { contract, config, services, jwtSecret, metrics, tracing, now = Date.now } = options;
-  const { trustProxy, corsOrigins, tokenTtlSeconds: ttlSeconds } = config;
+  const { contract, config, services, tokenKeys: keys, metrics, tracing, now = Date.now } = options;
+  const { trustProxy, corsOrigins, tokenTtlSeconds: ttlSeconds, jwtIssuer: issuer, jwtAudiences: audiences } = config;
+  const { database } = services;
   const { app, connections, addressOf } = createServer({
     ...options,
     trustProxy,
@@ -59,18 +72,24 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
     await app.register(corsPlugin, { contract, origins: corsOrigins });
   }
   await app.register(unroutedPlugin);
+  await app.register(tokensPlugin, { keys, ttlSeconds, issuer, audiences, now });
+  await app.register(lifetimesPlugin, { lifetimes: database.tokenLifetimes, ttlSeconds, now });
+  const tokens = tokensOf(app);
+  await app.register(authenticationPlugin, {
+    contract,
+    authenticators: { userToken: (request) => authenticate(request, { tokens, database, now }) },
+  });
   await app.register(bodyPlugin);
-  await app.register(tokensPlugin, { secret: jwtSecret, ttlSeconds, now });
   await app.register(docsPlugin, { contract });
   await app.register(expiredCountersPlugin, {
-    counters: services.database.throttleCounters,
+    counters: database.throttleCounters,
     budgets: config.budgets,
     now,
   });
   await app.register(routesPlugin, {
     contract,
     handlers,
-    services: { ...services, draining: drainingOf(app), tokens: tokensOf(app) },
+    services: { ...services, draining: drainingOf(app), tokens },
   });
   return app;
 }

@@ -43,7 +43,8 @@ export type ServicesOptions = {
   passwords?: Passwords;
   hashQueue: HashQueueLimits;
   budgets: Budgets;
-  jwtSecret: string;
+  /** Any text that all instances know: the key of the throttle's counters. */
+  throttleSecret: string;
   log: Log;
   metrics: Metrics | undefined;
   tracing: Tracing | undefined;
@@ -52,6 +53,12 @@ export type ServicesOptions = {
   /** Milliseconds since the epoch. */
   now?: () => number;
 };
+
+export type OpenServicesOptions = Omit<ServicesOptions, 'throttleSecret'> &
+  DatabaseOptions & {
+    /** Undefined where keys sign. */
+    jwtSecret: string | undefined;
+  };
 
 export type DatabaseOptions = {
   databaseUrl: DatabaseUrl;
@@ -71,8 +78,8 @@ type Log = Record<'info' | 'warn' | 'error', (fields: object, message: string) =
  *
  * @throws DatabaseUnavailable
  */
-export async function openServices(options: ServicesOptions & DatabaseOptions): Promise<Services> {
-  const { databaseUrl, databasePoolMax, onDatabaseReplaced, metrics, tracing } = options;
+export async function openServices(options: OpenServicesOptions): Promise<Services> {
+  const { databaseUrl, databasePoolMax, onDatabaseReplaced, jwtSecret, metrics, tracing } = options;
   const database = await openDatabase(databaseUrl, {
     timeout: loginTimeoutOf(options),
     poolMax: databasePoolMax,
@@ -81,22 +88,30 @@ export async function openServices(options: ServicesOptions & DatabaseOptions): 
     onReplaced: onDatabaseReplaced,
     observe: tracing && ((query, run) => tracing.inDatabaseSpan({ system: databaseUrl.provider, ...query }, run)),
   });
-  return createServices(database, options);
+  return createServices(database, { ...options, throttleSecret: await throttleSecretOf(database, jwtSecret) });
 }
 
-function loginTimeoutOf({ loginTimeout, hashQueue }: ServicesOptions): number {
+/** Instances of before key the counters by JWT_SECRET. */
+export async function throttleSecretOf(
+  database: Pick<Database, 'readSecret'>,
+  jwtSecret: string | undefined,
+): Promise<string> {
+  return jwtSecret ?? (await database.readSecret('throttle'));
+}
+
+function loginTimeoutOf({ loginTimeout, hashQueue }: Pick<ServicesOptions, 'loginTimeout' | 'hashQueue'>): number {
   return loginTimeout ?? Math.max(LOGIN_TIMEOUT, hashQueue.maxWait + AFTER_WAIT);
 }
 
 /** Makes the services on an open database, with metrics and traces. */
 export function createServices(database: Database, options: ServicesOptions): Services {
-  const { contract, hashing, budgets, jwtSecret, log, metrics, tracing, now = Date.now } = options;
+  const { contract, hashing, budgets, throttleSecret, log, metrics, tracing, now = Date.now } = options;
   const passwords = options.passwords ?? createPasswords(hashing);
   const limits = { maxMemory: hashMemoryFor(options.hashQueue.slots), ...options.hashQueue };
   const hashQueue = createHashQueue(limits, { onHashed: metrics?.hashed, observe: tracing?.inSpan });
   metrics?.watchHashQueue(hashQueue);
   const passwordUpgrades = createPasswordUpgrades(database.users, passwords, hashQueue, log);
-  const throttle = createThrottle(database, budgets, jwtSecret, now);
+  const throttle = createThrottle(database, budgets, throttleSecret, now);
   return {
     contract,
     database,

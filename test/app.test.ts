@@ -65,8 +65,8 @@ async function build(t: Test, options: Partial<AppOptions> = {}) {
   const config = readConfig({}, { issuesTokens: true });
   const unobserved = { metrics: undefined, tracing: undefined };
   const logger = await createLog('info', stream);
-  const services = createServices(broken, { ...config, ...unobserved, contract, jwtSecret: SECRET, log: logger });
-  const app = await buildApp({ contract, config, services, jwtSecret: SECRET, log: logger, ...options });
+  const services = createServices(broken, { ...config, ...unobserved, contract, throttleSecret: SECRET, log: logger });
+  const app = await buildApp({ contract, config, services, tokenKeys: { signingKeys: [], secret: SECRET }, log: logger, ...options });
   t.teardown(() => app.close());
   return { app, log };
 }

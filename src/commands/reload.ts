@@ -6,25 +6,28 @@ import type { DatabaseUrl } from '../database/database-url.js';
 import { ConfigError } from '../errors/config-error.js';
 import { ExpectedError } from '../errors/expected-error.js';
 import { readJwtSecret } from '../tokens/jwt-secret.js';
+import type { TokenKeys } from '../tokens/tokens.js';
 
 type ReloadOptions = {
   env: NodeJS.ProcessEnv;
-  running: { config: Config; jwtSecret: string };
+  running: { config: Config; tokenKeys: TokenKeys };
   log: FastifyBaseLogger;
-  rotateSecret(secret: string): void;
+  /** @throws DatabaseUnavailable */
+  rotateKeys(keys: TokenKeys): Promise<void>;
   /** @throws DatabaseUnavailable */
   reconnect(url: DatabaseUrl): Promise<void>;
 };
 
 /** Creates the handler of SIGHUP: it re-reads secrets from their files, and applies all changes, or none at an error. */
 export function createReload({ env, running, log, ...change }: ReloadOptions): () => Promise<void> {
-  let { config, jwtSecret } = running;
+  let { config, tokenKeys } = running;
   const files = secretFileVariables(env);
-  if (config.jwtSecret === undefined) files.push('the JWT secret beside the database');
+  if (config.jwtSecret === undefined && tokenKeys.secret !== undefined) files.push('the JWT secret beside the database');
 
   async function reload(): Promise<void> {
     const next = readConfig(env, { issuesTokens: true });
-    const nextSecret = await readJwtSecret({ ...next, databaseUrl: config.databaseUrl });
+    const secret = await readJwtSecret({ ...next, databaseUrl: config.databaseUrl });
+    const nextKeys: TokenKeys = { signingKeys: next.signingKeys, secret };
     const changed = [];
     if (!isDeepStrictEqual(next.databaseUrl, config.databaseUrl)) {
       refuseOtherDatabase(config.databaseUrl, next.databaseUrl);
@@ -33,15 +36,16 @@ export function createReload({ env, running, log, ...change }: ReloadOptions): (
       });
       changed.push('the URL of the database');
     }
-    if (nextSecret !== jwtSecret) {
-      change.rotateSecret(nextSecret);
-      changed.push('the JWT secret');
+    if (!isDeepStrictEqual(nextKeys, tokenKeys)) {
+      await change.rotateKeys(nextKeys);
+      if (secret !== tokenKeys.secret) changed.push('the JWT secret');
+      if (!isDeepStrictEqual(nextKeys.signingKeys, tokenKeys.signingKeys)) changed.push('the signing keys');
     }
     if (next.hashing.bcryptPepper !== config.hashing.bcryptPepper) {
       log.warn('SIGHUP: BCRYPT_PEPPER_FILE has changed: restart to apply it');
     }
     config = { ...next, hashing: config.hashing };
-    jwtSecret = nextSecret;
+    tokenKeys = nextKeys;
     log.info(`SIGHUP: re-read ${files.join(', ')}; changed: ${changed.join(', ') || 'nothing'}`);
   }
 

@@ -9,11 +9,11 @@ import { migrate } from '../database/migrate.js';
 import { DatabaseReplaced } from '../database/sqlite-file.js';
 import { ExpectedError } from '../errors/expected-error.js';
 import { listen } from '../http/connections/listen.js';
-import { openServices } from '../services.js';
+import { openServices, throttleSecretOf } from '../services.js';
 import { createLog } from '../telemetry/log.js';
 import { type MetricsServer, serveMetrics } from '../telemetry/metrics-server.js';
 import { readJwtSecret } from '../tokens/jwt-secret.js';
-import { tokensOf } from '../tokens/tokens.js';
+import { type TokenKeys, tokensOf } from '../tokens/tokens.js';
 import { keepHeapSmall } from './heap.js';
 import { createReload } from './reload.js';
 
@@ -42,14 +42,16 @@ export async function serve(env: NodeJS.ProcessEnv): Promise<string> {
   const log = await createLog(config.logLevel, undefined, metrics?.logLineDropped);
   const warn = (message: string) => log.warn(message);
   for (const name of await migrate(config.databaseUrl, warn)) log.info(`applied migration ${name}`);
-  const jwtSecret = await readJwtSecret(config, warn);
+  const secret = await readJwtSecret(config, warn);
+  const tokenKeys: TokenKeys = { signingKeys: config.signingKeys, secret };
   const tracing =
     config.tracing &&
     (await (await import('../telemetry/tracing.js')).startTracing(config.tracing, contract.version, log));
   const replaced = new AbortController();
   const onDatabaseReplaced = (error: DatabaseReplaced) => replaced.abort(error);
-  const services = await openServices({ ...config, contract, jwtSecret, log, metrics, tracing, onDatabaseReplaced });
-  const app = await buildApp({ contract, config, services, jwtSecret, log, metrics, tracing });
+  const observed = { contract, log, metrics, tracing };
+  const services = await openServices({ ...config, ...observed, jwtSecret: secret, onDatabaseReplaced });
+  const app = await buildApp({ ...observed, config, services, tokenKeys });
   let metricsServer: MetricsServer | undefined;
   const close = async () => {
     await app.close();
@@ -61,13 +63,14 @@ export async function serve(env: NodeJS.ProcessEnv): Promise<string> {
   // Before the log says that it listens: then it may be stopped at once.
   started();
   const { uninstall } = stopOnSignal(app, close, config.shutdownDelaySeconds * 1_000, replaced.signal);
-  const rotateSecret = (secret: string) => {
-    tokensOf(app).rotateSecret(secret);
+  const { database, throttle } = services;
+  const rotateKeys = async (keys: TokenKeys) => {
     // As a restart would: instances that key counters by different secrets would give a guesser a budget each.
-    services.throttle.rotateSecret(secret);
+    throttle.rotateSecret(await throttleSecretOf(database, keys.secret));
+    tokensOf(app).rotateKeys(keys);
   };
-  const { reconnect } = services.database;
-  reloadAt(hangups, createReload({ env, running: { config, jwtSecret }, log, rotateSecret, reconnect }));
+  const { reconnect } = database;
+  reloadAt(hangups, createReload({ env, running: { config, tokenKeys }, log, rotateKeys, reconnect }));
   try {
     if (metrics && config.metrics) {
       const listening = serveMetrics(metrics.registry, config.metrics);

@@ -11,6 +11,7 @@ import { LOG_LEVELS, type LogLevel } from '../telemetry/log.js';
 import type { TracingOptions } from '../telemetry/tracing.js';
 import { parseWholeNumber } from '../text/whole-number.js';
 import type { Budgets } from '../throttle/rules.js';
+import { parseJwkSet, type SigningKey } from '../tokens/jwk-set.js';
 import { JWT_SECRET_MIN_BYTES } from '../tokens/jwt-secret.js';
 import { addTo, integer, oneOf, text } from './env-validators.js';
 import { readSecretFiles } from './secret-files.js';
@@ -22,8 +23,14 @@ export type Config = {
   databaseUrl: DatabaseUrl;
   /** Connections to PostgreSQL at once. */
   databasePoolMax: number;
-  /** Undefined on SQLite where none is set: then one is generated and kept beside the database. */
+  /** Undefined where none is set: on SQLite without keys, one is generated and kept beside the database. */
   jwtSecret: string | undefined;
+  /** The first one signs. Empty where tokens are signed with the secret. */
+  signingKeys: SigningKey[];
+  /** The `iss` of tokens. */
+  jwtIssuer: string | undefined;
+  /** The `aud` of tokens. */
+  jwtAudiences: string[];
   tokenTtlSeconds: number;
   hashing: Hashing;
   hashQueue: HashQueueLimits;
@@ -63,10 +70,15 @@ export function readConfig(env: NodeJS.ProcessEnv, { issuesTokens }: { issuesTok
       DATABASE_POOL_MAX: integer(1, 1_000)({ default: 10 }),
       JWT_SECRET: jwtSecret({
         default: undefined,
-        desc: 'must be set when DATABASE_URL is PostgreSQL, so that all instances sign with the same secret',
+        desc: 'must be set when DATABASE_URL is PostgreSQL and JWT_KEYS_FILE is not set, so that all instances sign with the same secret',
         requiredWhen: ({ DATABASE_URL }) =>
-          issuesTokens && (DATABASE_URL as DatabaseUrl | undefined)?.provider === 'postgresql',
+          issuesTokens &&
+          !secrets.has('JWT_KEYS') &&
+          (DATABASE_URL as DatabaseUrl | undefined)?.provider === 'postgresql',
       }),
+      JWT_KEYS: jwtKeys({ default: [] }),
+      JWT_ISSUER: jwtIssuer({ default: undefined }),
+      JWT_AUDIENCE: jwtAudience({ default: [] }),
       TOKEN_TTL_SECONDS: integer(1, TOKEN_TTL_MAX_SECONDS)({ default: 86_400 }),
       PASSWORD_HASHING: oneOf(HASHINGS)({ default: 'argon2id' }),
       BCRYPT_COST: integer(4, 31)({ default: 12 }),
@@ -102,6 +114,9 @@ export function readConfig(env: NodeJS.ProcessEnv, { issuesTokens }: { issuesTok
     databaseUrl: values.DATABASE_URL,
     databasePoolMax: values.DATABASE_POOL_MAX,
     jwtSecret: values.JWT_SECRET,
+    signingKeys: values.JWT_KEYS,
+    jwtIssuer: values.JWT_ISSUER,
+    jwtAudiences: values.JWT_AUDIENCE,
     tokenTtlSeconds: values.TOKEN_TTL_SECONDS,
     hashing: {
       ...(values.PASSWORD_HASHING === 'bcrypt'
@@ -130,6 +145,26 @@ export function readConfig(env: NodeJS.ProcessEnv, { issuesTokens }: { issuesTok
 const jwtSecret = makeExactValidator((value) => {
   if (Buffer.byteLength(value) >= JWT_SECRET_MIN_BYTES) return value;
   throw new EnvError(`must have at least ${JWT_SECRET_MIN_BYTES} bytes`);
+});
+
+const jwtKeys = makeExactValidator((value) => {
+  try {
+    return parseJwkSet(value);
+  } catch (error) {
+    throw new EnvError(error instanceof Error ? error.message : String(error));
+  }
+});
+
+/** OpenID Connect Discovery 1.0, section 3: its metadata is below it. HTTP serves tests. */
+const jwtIssuer = makeExactValidator((value) => {
+  if (/^https?:\/\/[^?#\s]+$/.test(value) && URL.canParse(value)) return value;
+  throw new EnvError('must be a URL without query and fragment, such as https://login.example.com');
+});
+
+const jwtAudience = makeExactValidator((value) => {
+  const audiences = value.split(',').map((audience) => audience.trim());
+  if (audiences.every(Boolean)) return audiences;
+  throw new EnvError('must be a list of audiences, such as https://api.example.com');
 });
 
 const databaseUrl = makeExactValidator(parseDatabaseUrl);

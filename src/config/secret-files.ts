@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { decodeUtf8 } from '../text/utf8.js';
 
 /** Variables whose value may be in a file, which NAME_FILE names. */
-const SECRETS = ['DATABASE_URL', 'JWT_SECRET', 'BCRYPT_PEPPER'] as const;
+const SECRETS = ['DATABASE_URL', 'JWT_SECRET', 'JWT_KEYS', 'BCRYPT_PEPPER'] as const;
 
 /** The variables that are set and name a file. */
 export function secretFileVariables(env: NodeJS.ProcessEnv): string[] {

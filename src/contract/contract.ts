@@ -33,6 +33,8 @@ export type Operation = {
   servedBy: string | undefined;
   /** Replies of the files that this package serves below the path, by status. */
   repliesBelow: Map<number, ReplySpec>;
+  /** The security scheme by which a caller proves who it is; undefined where anybody may call. */
+  securityScheme: string | undefined;
   parameters: { path: Schema; query: Schema; header: Schema };
   /** By media type, in the contract's order. Empty where the operation takes no body. */
   bodies: Map<string, BodySpec>;
@@ -59,8 +61,7 @@ const METHODS = ['get', 'put', 'post', 'delete', 'options', 'patch', 'trace'] as
 /** Statuses that the service answers by itself, so every operation must declare them. */
 const STATUSES_OF_ANY_OPERATION = [405, 500];
 const STATUSES_OF_A_BODY = [400, 413, 415];
-
-const WITHOUT_CONTENT = [204, 302, 304];
+const STATUSES_OF_SECURITY = [401];
 
 /**
  * Reads the contract.
@@ -74,7 +75,9 @@ export function loadContract(url: URL = new URL('../../openapi.yaml', import.met
   const operations = Object.entries(resolved.paths).flatMap(([path, item]) =>
     METHODS.flatMap((method) => {
       const operation = item[method];
-      return operation ? [readOperation(method, path, operation, item.parameters ?? [])] : [];
+      if (!operation) return [];
+      const { security = resolved.security } = operation;
+      return [readOperation(method, path, { ...operation, security }, item.parameters ?? [])];
     }),
   );
   return {
@@ -110,6 +113,7 @@ export function findReply(contract: Contract, operation: Operation | undefined, 
 // What is read of an OpenAPI 3.1 document with its references resolved. Redocly's lint has checked the shape.
 type ResolvedDocument = {
   info: { title: string; version: string };
+  security: SecurityRequirement[];
   paths: Record<string, ResolvedPathItem>;
   'x-replies-outside-operations': Record<string, ResolvedReply>;
   'x-headers-across-origins': ResolvedHeaders;
@@ -117,8 +121,10 @@ type ResolvedDocument = {
 type ResolvedPathItem = { parameters?: ResolvedParameter[] } & Partial<
   Record<(typeof METHODS)[number], ResolvedOperation>
 >;
+type SecurityRequirement = { [scheme: string]: string[] };
 type ResolvedOperation = {
   operationId: string;
+  security?: SecurityRequirement[];
   'x-served-by'?: string;
   'x-replies-below'?: Record<string, ResolvedReply>;
   parameters?: ResolvedParameter[];
@@ -142,7 +148,13 @@ function readOperation(
   const { operationId: id, requestBody } = operation;
   const parameters = [...pathParameters, ...(operation.parameters ?? [])];
   const replies = readReplies(id, operation.responses);
-  for (const status of [...STATUSES_OF_ANY_OPERATION, ...(requestBody ? STATUSES_OF_A_BODY : [])]) {
+  const securityScheme = readSecurity(id, operation.security);
+  const required = [
+    ...STATUSES_OF_ANY_OPERATION,
+    ...(requestBody ? STATUSES_OF_A_BODY : []),
+    ...(securityScheme === undefined ? [] : STATUSES_OF_SECURITY),
+  ];
+  for (const status of required) {
     if (!replies.has(status)) throw new Error(`openapi.yaml: operation ${id} must declare status ${status}`);
   }
   if (requestBody && !requestBody['x-max-content-length']) {
@@ -154,6 +166,7 @@ function readOperation(
     path,
     servedBy: operation['x-served-by'],
     repliesBelow: readReplies(id, operation['x-replies-below'] ?? {}),
+    securityScheme,
     parameters: {
       path: parametersSchema(parameters, 'path'),
       query: parametersSchema(parameters, 'query'),
@@ -170,13 +183,21 @@ function readOperation(
   };
 }
 
+/** @throws Error for what is not implemented: alternatives, combinations and scopes */
+function readSecurity(id: string, security: SecurityRequirement[] = []): string | undefined {
+  const [requirement = {}, ...alternatives] = security;
+  const [[scheme, scopes] = [undefined, []], ...more] = Object.entries(requirement);
+  if (alternatives.length + more.length + scopes.length === 0) return scheme;
+  throw new Error(`openapi.yaml: the security of operation ${id} must be one scheme, without scopes`);
+}
+
 function readReplies(owner: string, responses: Record<string, ResolvedReply>): Map<number, ReplySpec> {
   return new Map(
     Object.entries(responses).map(([code, { headers = {}, content = {} }]) => {
       const status = Number(code);
       const media = Object.entries(content);
-      if (!Number.isInteger(status) || media.length !== (WITHOUT_CONTENT.includes(status) ? 0 : 1)) {
-        throw new Error(`openapi.yaml: reply ${code} of ${owner} needs a number as its status, and one media type`);
+      if (!Number.isInteger(status) || media.length > 1) {
+        throw new Error(`openapi.yaml: reply ${code} of ${owner} needs a number as its status, and at most one media type`);
       }
       const [[mediaType, { schema = {}, example }] = [undefined, {}]] = media;
       return [status, { status, mediaType, schema, headers: readHeaders(headers), message: example?.message }];

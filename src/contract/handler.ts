@@ -1,11 +1,29 @@
 import type { LogFields } from '../errors/http-error.js';
-import type { operations } from '../generated/contract.js';
+import type { operations, SecuritySchemes } from '../generated/contract.js';
 
 type Operations = operations;
 export type OperationId = keyof Operations;
 
 type Content<Message> = Message extends { content: infer ByMediaType } ? ByMediaType[keyof ByMediaType] : undefined;
 type Responses<Id extends OperationId> = Operations[Id]['responses'];
+
+type Headers<Message> = Message extends { headers: infer Declared }
+  ? { [Name in keyof Declared as string extends Name ? never : Name]?: Declared[Name] }
+  : never;
+
+/** What each security scheme of the contract tells of the caller. */
+export type Callers = {
+  userToken: {
+    userId: number;
+    /** When the token expires, in seconds since the epoch. */
+    exp: number;
+  };
+};
+
+/** Undefined where the contract asks for no scheme. */
+export type Caller<Id extends OperationId> = Id extends keyof SecuritySchemes
+  ? Callers[SecuritySchemes[Id]]
+  : undefined;
 
 /** Who waits for the reply. An AbortSignal for each request would cost as much as SQLite's lookup. */
 export type Client = {
@@ -25,6 +43,7 @@ export type Input<Id extends OperationId> = {
   body: Content<Operations[Id]['requestBody']>;
   path: Operations[Id]['parameters']['path'];
   query: Operations[Id]['parameters']['query'];
+  caller: Caller<Id>;
   client: Client;
   /** The scheme and host of the request; undefined where it has no host. */
   origin(): string | undefined;
@@ -32,7 +51,13 @@ export type Input<Id extends OperationId> = {
 
 /** The replies that the contract declares. */
 export type Reply<Id extends OperationId> = {
-  [Status in keyof Responses<Id>]: { status: Status; body: Content<Responses<Id>[Status]>; log?: LogFields };
+  [Status in keyof Responses<Id>]: {
+    status: Status;
+    body: Content<Responses<Id>[Status]>;
+    /** Those that are neither fixed nor computed. */
+    headers?: Headers<Responses<Id>[Status]>;
+    log?: LogFields;
+  };
 }[keyof Responses<Id>];
 
 /** @typeParam Services - what the handler needs beside its input */

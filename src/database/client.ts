@@ -14,6 +14,7 @@ export type Client = {
   >;
   throttleCounter: Pick<PrismaClient['throttleCounter'], 'count' | 'deleteMany' | 'findFirst' | 'updateMany'>;
   secret: Pick<PrismaClient['secret'], 'findUniqueOrThrow'>;
+  tokenLifetime: Pick<PrismaClient['tokenLifetime'], 'upsert'>;
 } & Pick<PrismaClient, '$disconnect' | '$executeRaw' | '$queryRaw'>;
 
 export type ClientOptions = {

@@ -3,14 +3,20 @@ import { createDeadline, type Deadline, within } from '../errors/deadline.js';
 import { type Client, type ClientOptions, createClient } from './client.js';
 import { DatabaseUnavailable, NO_ANSWER } from './database-unavailable.js';
 import type { DatabaseUrl } from './database-url.js';
+import { createFindCaller, type FindCaller } from './find-caller.js';
 import { createFindForLogin, type FindForLogin } from './find-for-login.js';
 import { createRunQuery, type RunQuery, type RunQueryOptions } from './run-query.js';
+import { createReadSecret, type ReadSecret } from './secrets.js';
 import { createFileCheck } from './sqlite-file.js';
 import { createThrottleCounters, type ThrottleCounters } from './throttle-counters.js';
+import { createTokenLifetimes, type TokenLifetimes } from './token-lifetimes.js';
 import { createUsers, type Users } from './users.js';
 
 export type Database = {
   findForLogin: FindForLogin;
+  findCaller: FindCaller;
+  readSecret: ReadSecret;
+  tokenLifetimes: TokenLifetimes;
   users: Users;
   throttleCounters: ThrottleCounters;
   /** Throws DatabaseUnavailable where the database does not answer, lacks a table, or can't be written to. */
@@ -49,6 +55,7 @@ export async function openDatabase(
   let connection = await connect(url);
   const run = runOn(() => connection);
   const throttleCounters = createThrottleCounters(run);
+  const readSecret = createReadSecret(run);
   const retired = new Map<Connection, NodeJS.Timeout>();
   // A row for each instance: those that write the same row would wait for each other.
   const pingRow = [{ key: `ping:${randomUUID()}`, expiresAt: Date.now() }];
@@ -76,7 +83,10 @@ export async function openDatabase(
   }
 
   return {
-    findForLogin: createFindForLogin(run),
+    findForLogin: createFindForLogin(run, readSecret),
+    findCaller: createFindCaller(run),
+    readSecret,
+    tokenLifetimes: createTokenLifetimes(run),
     users: createUsers(run),
     throttleCounters,
     ping: (deadline) => {

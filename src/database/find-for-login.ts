@@ -3,6 +3,7 @@ import sql, { join } from 'sql-template-tag';
 import type { Deadline } from '../errors/deadline.js';
 import { normalizeEmail } from '../text/email.js';
 import type { RunQuery } from './run-query.js';
+import type { ReadSecret } from './secrets.js';
 import type { Counter } from './throttle-counters.js';
 import type { StoredDigest, User } from './users.js';
 
@@ -51,20 +52,14 @@ type Row = {
   expires_at: number | bigint | null;
 };
 
-export function createFindForLogin(run: RunQuery): FindForLogin {
+export function createFindForLogin(run: RunQuery, readSecret: ReadSecret): FindForLogin {
   let secret: string | undefined;
-
-  /** All instances draw the same stand-in. */
-  async function readSecret(deadline?: Deadline): Promise<string> {
-    const name = { operation: 'SELECT', table: 'secrets' };
-    const find = { where: { name: 'stand_in' } };
-    secret = (await run(name, (client) => client.secret.findUniqueOrThrow(find), deadline)).value;
-    return secret;
-  }
 
   return async (emailAsGiven, counterKeys, now, deadline) => {
     const email = normalizeEmail(emailAsGiven);
-    const draw = createHmac('sha256', secret ?? (await readSecret(deadline)))
+    // All instances draw the same stand-in.
+    secret ??= await readSecret('stand_in', deadline);
+    const draw = createHmac('sha256', secret)
       .update(email)
       .digest()
       .readUInt32BE();

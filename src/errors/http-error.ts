@@ -6,13 +6,30 @@ export type FieldError = { field: string; message: string };
 export const FAILURE_OUTCOMES = ['throttled', 'overloaded', 'database_unavailable', 'client_gone'] as const;
 export type FailureOutcome = (typeof FAILURE_OUTCOMES)[number];
 
+/** What comes of the question who calls. */
+export const AUTHENTICATIONS = [
+  'accepted',
+  'no_token',
+  'invalid_token',
+  'expired_token',
+  'unknown_user',
+  'disabled_user',
+] as const;
+
 /** What an operation or a failure adds to a request's line in the log. Metrics count the outcome. */
-export type LogFields = { outcome?: string; userId?: number | undefined; budget?: string };
+export type LogFields = {
+  outcome?: string;
+  userId?: number | undefined;
+  budget?: string;
+  authentication?: (typeof AUTHENTICATIONS)[number];
+};
 
 type Details = {
   /** Of fields. */
   errors?: FieldError[];
   retryAfterSeconds?: number;
+  /** What is wrong with a token (RFC 6750, section 3.1). */
+  tokenError?: 'invalid_token';
   log?: LogFields & { outcome?: FailureOutcome };
   /** For the operator, if it differs from the client's. */
   message?: string;
@@ -23,6 +40,7 @@ type Details = {
 export class HttpError extends ExpectedError {
   readonly errors: FieldError[] | undefined;
   readonly retryAfterSeconds: number | undefined;
+  readonly tokenError: Details['tokenError'];
   readonly log: Details['log'];
 
   /**
@@ -31,11 +49,12 @@ export class HttpError extends ExpectedError {
   constructor(
     readonly status: number,
     readonly clientMessage = '',
-    { errors, retryAfterSeconds, log, message = clientMessage, cause }: Details = {},
+    { errors, retryAfterSeconds, tokenError, log, message = clientMessage, cause }: Details = {},
   ) {
     super(message, cause === undefined ? undefined : { cause });
     this.errors = errors;
     this.retryAfterSeconds = retryAfterSeconds;
+    this.tokenError = tokenError;
     this.log = log;
   }
 }

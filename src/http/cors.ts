@@ -45,7 +45,8 @@ function isPreflight({ method, headers }: FastifyRequest): boolean {
 
 /** The request headers that the operations at a path read. */
 function readHeaders(operations: readonly Operation[]): string[] {
-  const names = operations.flatMap(({ parameters, bodies }) => [
+  const names = operations.flatMap(({ securityScheme, parameters, bodies }) => [
+    ...(securityScheme === undefined ? [] : ['Authorization']),
     ...Object.keys(parameters.header.properties ?? {}),
     ...(bodies.size > 0 ? ['Content-Type'] : []),
   ]);

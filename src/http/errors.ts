@@ -1,8 +1,10 @@
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
 import fp from 'fastify-plugin';
-import { type Contract, findReply } from '../contract/contract.js';
+import { type Contract, findReply, type ReplySpec } from '../contract/contract.js';
 import { ClientGone } from '../errors/client-gone.js';
 import { HttpError } from '../errors/http-error.js';
+
+const CHALLENGE = 'WWW-Authenticate';
 
 /** Answers a failure with a status and a body that the contract declares; an unexpected one with 500. */
 export const errorsPlugin = fp<{ contract: Contract }>(
@@ -33,23 +35,27 @@ export const errorsPlugin = fp<{ contract: Contract }>(
       }
       if (!failure || !declared) {
         request.log.error({ err: error }, error.message);
-        return send(reply, new HttpError(500), findReply(contract, request.operation, 500)?.message);
+        return send(reply, new HttpError(500), findReply(contract, request.operation, 500));
       }
       // The operator is told more than the client.
       if (failure.cause !== undefined) request.log.error(failure.message);
-      return send(reply, failure, declared.message);
+      return send(reply, failure, declared);
     });
   },
   { name: 'errors', dependencies: ['response-headers'] },
 );
 
-/** @param message - the contract's own */
-function send(reply: FastifyReply, { status, clientMessage, errors, retryAfterSeconds }: HttpError, message?: string) {
+function send(
+  reply: FastifyReply,
+  { status, clientMessage, errors, retryAfterSeconds, tokenError }: HttpError,
+  declared?: ReplySpec,
+) {
   if (retryAfterSeconds) reply.header('retry-after', retryAfterSeconds);
+  if (tokenError) reply.header(CHALLENGE, `${declared?.headers.get(CHALLENGE)?.default}, error="${tokenError}"`);
   return reply
     .code(status)
     .type('application/json; charset=utf-8')
-    .send({ message: clientMessage || message, ...(errors && { errors }) });
+    .send({ message: clientMessage || declared?.message, ...(errors && { errors }) });
 }
 
 /** Fastify's own messages may quote the body, and so a password. */

@@ -7,7 +7,7 @@ import { compileSchema } from '../contract/validation.js';
 import { HttpError, type LogFields } from '../errors/http-error.js';
 import { methodsOf } from './operation.js';
 
-type AnyReply = { status: number; body: unknown; log?: LogFields };
+type AnyReply = { status: number; body: unknown; headers?: { [name: string]: string | number }; log?: LogFields };
 type AnyHandler = (input: unknown, services: object) => AnyReply | Promise<AnyReply>;
 
 export type RoutesOptions = {
@@ -45,7 +45,7 @@ export const routesPlugin = fp<RoutesOptions>(
           config: { operation, operationsAtPath: operations },
           ...(operation.maxContentLength && { bodyLimit: operation.maxContentLength }),
           schema: routeSchema(operation),
-          validatorCompiler: ({ schema }) => createValidator(schema),
+          validatorCompiler: ({ schema, httpPart }) => createValidator(schema, httpPart),
           handler: createRouteHandler(operation, handler, services),
         });
       }
@@ -70,7 +70,10 @@ export const routesPlugin = fp<RoutesOptions>(
       }
     });
   },
-  { name: 'routes', dependencies: ['client-address', 'operation', 'response-headers', 'errors', 'unrouted', 'body'] },
+  {
+    name: 'routes',
+    dependencies: ['client-address', 'operation', 'response-headers', 'errors', 'unrouted', 'authentication', 'body'],
+  },
 );
 
 /** Not reached: the plugin `unrouted` refuses the method. */
@@ -78,8 +81,9 @@ async function refused(): Promise<never> {
   throw new HttpError(405);
 }
 
-function createValidator(schema: object) {
-  const validate = compileSchema({ ...schema });
+/** Path and query are text, so their values are coerced. */
+function createValidator(schema: object, httpPart: string | undefined) {
+  const validate = compileSchema({ ...schema }, { coerceTypes: httpPart !== 'body' });
   return (value: unknown) => {
     const errors = validate(value);
     const whole = errors.find(({ field }) => field === '');
@@ -90,10 +94,11 @@ function createValidator(schema: object) {
 
 function createRouteHandler({ id, replies }: Operation, handler: AnyHandler, services: object) {
   return async (request: FastifyRequest, reply: FastifyReply) => {
-    const { status, body, log } = await handler(inputOf(request, reply), services);
+    const { status, body, headers = {}, log } = await handler(inputOf(request, reply), services);
     Object.assign(request.logFields, log);
     const spec = replies.get(status);
     if (!spec) throw new Error(`operation ${id} answered ${status}, which openapi.yaml does not declare`);
+    reply.headers(headers);
     // Fastify adds the charset.
     if (spec.mediaType) reply.type(spec.mediaType);
     return reply.code(status).send(body);
@@ -110,7 +115,7 @@ function routeSchema({ bodies, parameters, replies }: Operation) {
 }
 
 function inputOf(request: FastifyRequest, { raw }: FastifyReply) {
-  const { body, params, query, clientAddress, socket } = request;
+  const { body, params, query, caller, clientAddress, socket } = request;
   const client: Client = {
     address: clientAddress,
     hasHungUp: () => raw.destroyed,
@@ -125,7 +130,7 @@ function inputOf(request: FastifyRequest, { raw }: FastifyReply) {
       };
     },
   };
-  return { body, path: params, query, client, origin: () => originOf(request) };
+  return { body, path: params, query, caller, client, origin: () => originOf(request) };
 }
 
 /** Where the proxy is trusted (`TRUST_PROXY`), by its X-Forwarded-Proto and X-Forwarded-Host. */

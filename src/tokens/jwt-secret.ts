@@ -4,13 +4,16 @@ import { link, readFile, rm } from 'node:fs/promises';
 import type { DatabaseUrl } from '../database/database-url.js';
 import { createPrivateFile, warnIfReadable } from '../database/private-file.js';
 import { ExpectedError } from '../errors/expected-error.js';
+import type { SigningKey } from './jwk-set.js';
 
 /** RFC 7518, section 3.2: a key at least as long as the hash that HS256 makes. */
 export const JWT_SECRET_MIN_BYTES = 32;
 
 export type JwtSecretOptions = {
-  /** Undefined on SQLite where none is set. */
+  /** Undefined where none is set. */
   jwtSecret: string | undefined;
+  /** Where there are keys, no secret is generated. */
+  signingKeys: readonly SigningKey[];
   databaseUrl: DatabaseUrl;
 };
 
@@ -18,17 +21,21 @@ export type JwtSecretOptions = {
  * JWT_SECRET; on SQLite without it, a random secret that is generated once and kept beside the database.
  *
  * @param warn - told what the operator should change
+ * @returns undefined where keys sign, and no token was ever signed with a secret of this database
  * @throws ExpectedError
  */
 export async function readJwtSecret(
-  { jwtSecret, databaseUrl }: JwtSecretOptions,
+  { jwtSecret, signingKeys, databaseUrl }: JwtSecretOptions,
   warn: (message: string) => void = () => {},
-): Promise<string> {
+): Promise<string | undefined> {
   if (jwtSecret !== undefined) return jwtSecret;
-  if (databaseUrl.provider !== 'sqlite') throw new Error('JWT_SECRET must be set');
+  if (databaseUrl.provider !== 'sqlite') return undefined;
   const file = `${databaseUrl.file}.jwt-secret`;
   try {
-    if (!existsSync(file)) await generateSecret(file, databaseUrl.file);
+    if (!existsSync(file)) {
+      if (signingKeys.length > 0) return undefined;
+      await generateSecret(file, databaseUrl.file);
+    }
     await warnIfReadable(file, 'the secret', warn);
     const secret = await readFile(file, 'utf8');
     if (Buffer.byteLength(secret) >= JWT_SECRET_MIN_BYTES) return secret;

@@ -82,13 +82,14 @@ export async function startService(
   { env = {}, databaseUrl, logTo, ...options }: ServiceOptions = {},
 ): Promise<Service> {
   const DATABASE_URL = databaseUrl ?? (await createDatabase(t, provider));
-  const config = readConfig({ ...env, DATABASE_URL, JWT_SECRET: SECRET }, { issuesTokens: true });
+  const config = readConfig({ JWT_SECRET: SECRET, ...env, DATABASE_URL }, { issuesTokens: true });
   await migrate(config.databaseUrl);
   const contract = loadContract();
   const log = await createLog(logTo ? 'info' : 'silent', logTo);
   const unobserved = { metrics: undefined, tracing: undefined };
-  const services = await openServices({ ...config, ...unobserved, contract, jwtSecret: SECRET, log, ...options });
-  const app = await buildApp({ contract, config, services, jwtSecret: SECRET, log, ...options });
+  const services = await openServices({ ...config, ...unobserved, contract, log, ...options });
+  const tokenKeys = { signingKeys: config.signingKeys, secret: config.jwtSecret };
+  const app = await buildApp({ contract, config, services, tokenKeys, log, ...options });
   const url = await app.listen({ host: '127.0.0.1', port: 0 });
   t.teardown(async () => {
     await app.close();

@@ -1,0 +1,46 @@
+import type { FastifyRequest } from 'fastify';
+import fp from 'fastify-plugin';
+import type { Contract } from '../contract/contract.js';
+import type { Callers } from '../contract/handler.js';
+import type { LogFields } from '../errors/http-error.js';
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** Undefined where the contract asks for no security scheme. */
+    caller: unknown;
+  }
+}
+
+/** Tells who calls, and what the log has of it. Throws where that is refused. */
+type Authenticate<Caller> = (request: FastifyRequest) => Promise<{ caller: Caller; log: LogFields }>;
+
+/** By security scheme. */
+export type Authenticators = { [Scheme in keyof Callers]: Authenticate<Callers[Scheme]> };
+
+export type AuthenticationOptions = { contract: Contract; authenticators: Authenticators };
+
+/**
+ * Finds out who calls where the contract asks for it, before the body is read.
+ *
+ * @throws Error where the contract names a scheme that has no authenticator
+ */
+export const authenticationPlugin = fp<AuthenticationOptions>(
+  async (app, { contract, authenticators }) => {
+    const byScheme = new Map<string, Authenticate<unknown>>(Object.entries(authenticators));
+    for (const { id, securityScheme } of contract.operations) {
+      if (securityScheme !== undefined && !byScheme.has(securityScheme)) {
+        throw new Error(`openapi.yaml: operation ${id} asks for ${securityScheme}, which is not implemented`);
+      }
+    }
+
+    app.decorateRequest('caller');
+    app.addHook('onRequest', async (request) => {
+      const authenticate = byScheme.get(request.operation?.securityScheme ?? '');
+      if (!authenticate) return;
+      const { caller, log } = await authenticate(request);
+      request.caller = caller;
+      Object.assign(request.logFields, log);
+    });
+  },
+  { name: 'authentication', dependencies: ['operation', 'errors', 'unrouted'] },
+);

@@ -1,0 +1,6 @@
+import type { Handler } from '../contract/handler.js';
+
+export const getSession: Handler<'getSession'> = ({ caller: { userId, exp } }) => ({
+  status: 200,
+  body: { user_id: userId, exp },
+});

@@ -1,0 +1,45 @@
+import type { FastifyRequest } from 'fastify';
+import type { Callers } from '../contract/handler.js';
+import type { Database } from '../database/database.js';
+import { HttpError, type LogFields } from '../errors/http-error.js';
+import type { Tokens } from '../tokens/tokens.js';
+
+/** Seconds beyond the longest lifetime that a token may have: clocks differ. */
+const MAX_CLOCK_SKEW = 3_600;
+
+export type Authenticated = { caller: Callers['userToken']; log: LogFields };
+
+export type AuthenticateOptions = {
+  tokens: Pick<Tokens, 'verify'>;
+  database: Pick<Database, 'findCaller'>;
+  /** Milliseconds since the epoch. */
+  now: () => number;
+};
+
+/** There is no token, or it is not good. */
+class Unauthorized extends HttpError {
+  constructor(authentication: Exclude<LogFields['authentication'], 'accepted'>, userId?: number) {
+    const tokenError = authentication === 'no_token' ? {} : { tokenError: 'invalid_token' as const };
+    super(401, '', { ...tokenError, log: { authentication, userId } });
+  }
+}
+
+/**
+ * Tells which user calls, by a token. A bad signature costs no query.
+ *
+ * @throws Unauthorized, DatabaseUnavailable
+ */
+export async function authenticate(
+  request: FastifyRequest,
+  { tokens, database, now }: AuthenticateOptions,
+): Promise<Authenticated> {
+  const verified = await tokens.verify(request);
+  const { authentication } = verified;
+  if (authentication !== 'accepted') throw new Unauthorized(authentication);
+  const { userId, exp } = verified;
+  const { user, longestLifetime } = await database.findCaller(userId, now());
+  if (exp > now() / 1000 + longestLifetime + MAX_CLOCK_SKEW) throw new Unauthorized('invalid_token');
+  if (!user) throw new Unauthorized('unknown_user', userId);
+  if (user.disabled) throw new Unauthorized('disabled_user', userId);
+  return { caller: { userId, exp }, log: { authentication, userId } };
+}

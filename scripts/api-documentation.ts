@@ -10,8 +10,11 @@ type ObjectSchema = { properties?: { [name: string]: { description?: string } };
 /** Differ from one run to the next; the contract's example stands in their place. */
 const VOLATILE = ['X-Request-Id', 'X-Runtime'];
 
+/** What is documented under one heading. */
+export type Resource = { name: string; exchanges: Exchange[] };
+
 /** Writes exchanges as the documentation of the Rails API was written: Markdown for Slate, with one tab more. */
-export function apiDocumentation(contract: Contract, resource: string, exchanges: Exchange[]): string {
+export function apiDocumentation(contract: Contract, resources: Resource[]): string {
   return `---
 title: API Documentation
 language_tabs:
@@ -20,7 +23,11 @@ language_tabs:
 ---
 
 
-# ${resource}
+${resources.map((resource) => resourceOf(contract, resource)).join('\n\n')}`;
+}
+
+function resourceOf(contract: Contract, { name, exchanges }: Resource): string {
+  return `# ${name}
 
 
 ${exchanges.map((exchange) => exampleOf(contract, exchange)).join('\n\n')}`;
@@ -61,9 +68,7 @@ ${body ? parameterTable(operation) : 'None.'}
 
 ${fence('plaintext', [...headerLines(spec, reply.headers), `${reply.status} ${STATUS_CODES[reply.status]}`])}
 
-
-${fence('json', [JSON.stringify(JSON.parse(reply.body), null, 2)])}
-`;
+${reply.body && `\n\n${fence('json', [JSON.stringify(JSON.parse(reply.body), null, 2)])}\n`}`;
 }
 
 function fence(language: string, lines: string[]): string {

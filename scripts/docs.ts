@@ -9,28 +9,33 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { loadContract } from '../src/contract/contract.js';
 import type { Exchange } from '../test/support/record.js';
-import { apiDocumentation } from './api-documentation.js';
+import { apiDocumentation, type Resource } from './api-documentation.js';
 import { metricsDocumentation } from './metrics-documentation.js';
 
-const TESTS = 'test/operations/createSession.test.ts';
-const RESOURCE = 'Api::V1::Sessions';
+/** By the heading of their part. */
+const TESTS = {
+  'Api::V1::Sessions': 'test/operations/createSession.test.ts',
+  'Api::V1::Session': 'test/operations/getSession.test.ts',
+  'Api::V1::ForwardAuth': 'test/operations/authorizeRequest.test.ts',
+};
 
 const cwd = new URL('../', import.meta.url);
 const docs = new URL('docs/', cwd);
 const contract = loadContract();
 
 await mkdir(docs, { recursive: true });
-const exchanges = await recordExchanges();
-await writeFile(new URL('api.md', docs), apiDocumentation(contract, RESOURCE, exchanges));
+const resources: Resource[] = [];
+for (const [name, test] of Object.entries(TESTS)) resources.push({ name, exchanges: await recordExchanges(test) });
+await writeFile(new URL('api.md', docs), apiDocumentation(contract, resources));
 await writeFile(new URL('metrics.md', docs), await metricsDocumentation(contract));
 await buildReference();
 
 /** One exchange for each example. A test that runs on both databases has to have had the same one on both. */
-async function recordExchanges(): Promise<Exchange[]> {
+async function recordExchanges(test: string): Promise<Exchange[]> {
   const directory = await mkdtemp(join(tmpdir(), 'sessions-api-docs-'));
   const file = join(directory, 'exchanges');
   try {
-    npx(['tap', 'run', '--disable-coverage', '--reporter=terse', TESTS], { EXCHANGES_FILE: file });
+    npx(['tap', 'run', '--disable-coverage', '--reporter=terse', test], { EXCHANGES_FILE: file });
     const all = (await readFile(file, 'utf8'))
       .trim()
       .split('\n')
@@ -74,7 +79,7 @@ async function buildReference(): Promise<void> {
 }
 
 function documented(exchange: Exchange): string {
-  return apiDocumentation(contract, RESOURCE, [exchange]);
+  return apiDocumentation(contract, [{ name: '', exchanges: [exchange] }]);
 }
 
 function npx(command: string[], env: NodeJS.ProcessEnv = {}): void {

@@ -27,13 +27,7 @@ export type AppOptions = Pick<ServerOptions, 'requestTimeout' | 'keepAliveTimeou
   contract: Contract;
   config: Pick<
     Config,
-    | 'trustProxy'
-    | 'shutdownDelaySeconds'
-    | 'corsOrigins'
-    | 'tokenTtlSeconds'
-    | 'jwtIssuer'
-    | 'jwtAudiences'
-    | 'budgets'
+    'trustProxy' | 'shutdownDelaySeconds' | 'corsOrigins' | 'tokenTtlSeconds' | 'jwtIssuer' | 'jwtAudiences' | 'budgets'
   >;
   services: Services;
   tokenKeys: TokenKeys;

@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 import { Command, CommanderError } from 'commander';
+import { declareKeysCommands } from './commands/keys/command-line.js';
 import { declareUsersCommands } from './commands/users/command-line.js';
 import { ExpectedError } from './errors/expected-error.js';
 import { sizeThreadPool } from './passwords/thread-pool.js';
@@ -38,6 +39,7 @@ command('demo', 'serve one user from a separate database, data/demo.db', async (
   await (await import('./commands/demo.js')).demo(process.env);
 });
 declareUsersCommands(program, process.env);
+declareKeysCommands(program, process.env);
 
 try {
   await program.parseAsync();

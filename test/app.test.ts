@@ -40,6 +40,9 @@ const broken: Database = {
     countOf: () => Promise.resolve(0),
     trim: () => Promise.resolve(0),
   },
+  findCaller: unused,
+  readSecret: unused,
+  tokenLifetimes: { record: () => Promise.resolve() },
   ping: () => Promise.resolve(),
   reconnect: async () => {},
   close: () => Promise.resolve(),
@@ -66,7 +69,14 @@ async function build(t: Test, options: Partial<AppOptions> = {}) {
   const unobserved = { metrics: undefined, tracing: undefined };
   const logger = await createLog('info', stream);
   const services = createServices(broken, { ...config, ...unobserved, contract, throttleSecret: SECRET, log: logger });
-  const app = await buildApp({ contract, config, services, tokenKeys: { signingKeys: [], secret: SECRET }, log: logger, ...options });
+  const app = await buildApp({
+    contract,
+    config,
+    services,
+    tokenKeys: { signingKeys: [], secret: SECRET },
+    log: logger,
+    ...options,
+  });
   t.teardown(() => app.close());
   return { app, log };
 }

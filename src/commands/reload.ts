@@ -22,7 +22,8 @@ type ReloadOptions = {
 export function createReload({ env, running, log, ...change }: ReloadOptions): () => Promise<void> {
   let { config, tokenKeys } = running;
   const files = secretFileVariables(env);
-  if (config.jwtSecret === undefined && tokenKeys.secret !== undefined) files.push('the JWT secret beside the database');
+  if (config.jwtSecret === undefined && tokenKeys.secret !== undefined)
+    files.push('the JWT secret beside the database');
 
   async function reload(): Promise<void> {
     const next = readConfig(env, { issuesTokens: true });

@@ -32,7 +32,8 @@ export function readSecretFiles(env: NodeJS.ProcessEnv): { secrets: Map<string, 
   return { secrets, faults };
 }
 
-function readSecret(file: string): string {
+/** @throws Error that quotes neither the content nor the path */
+export function readSecret(file: string): string {
   // Decoding would replace other bytes: a verifier that reads the file would have another secret.
   const text = decodeUtf8(readBytes(file));
   if (text === undefined) throw new Error('must name a file of UTF-8 text');

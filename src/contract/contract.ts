@@ -197,7 +197,9 @@ function readReplies(owner: string, responses: Record<string, ResolvedReply>): M
       const status = Number(code);
       const media = Object.entries(content);
       if (!Number.isInteger(status) || media.length > 1) {
-        throw new Error(`openapi.yaml: reply ${code} of ${owner} needs a number as its status, and at most one media type`);
+        throw new Error(
+          `openapi.yaml: reply ${code} of ${owner} needs a number as its status, and at most one media type`,
+        );
       }
       const [[mediaType, { schema = {}, example }] = [undefined, {}]] = media;
       return [status, { status, mediaType, schema, headers: readHeaders(headers), message: example?.message }];

@@ -59,10 +59,7 @@ export function createFindForLogin(run: RunQuery, readSecret: ReadSecret): FindF
     const email = normalizeEmail(emailAsGiven);
     // All instances draw the same stand-in.
     secret ??= await readSecret('stand_in', deadline);
-    const draw = createHmac('sha256', secret)
-      .update(email)
-      .digest()
-      .readUInt32BE();
+    const draw = createHmac('sha256', secret).update(email).digest().readUInt32BE();
     const query = select(email, draw, counterKeys);
     const rows = await run(
       { operation: 'SELECT', table: 'users' },

@@ -7,15 +7,18 @@ type Owner = { uid: number; gid: number };
 /**
  * Creates a file that only its owner may read, unless it exists. Made by root, it is owned like the database, or else like
  * its directory: the service may run as another user.
+ *
+ * @returns whether it was created
  */
-export async function createPrivateFile(file: string, database: string, content = ''): Promise<void> {
+export async function createPrivateFile(file: string, database: string, content = ''): Promise<boolean> {
   const owner = await ownerOf(database).catch(() => ownerOf(dirname(file)));
   const handle = await openNew(file);
-  if (!handle) return;
+  if (!handle) return false;
   try {
     if (process.getuid?.() === 0) await handle.chown(owner.uid, owner.gid);
     await handle.writeFile(content);
     await handle.sync();
+    return true;
   } catch (error) {
     // Empty, or root's, the next start would take it for what it must be.
     await rm(file, { force: true });

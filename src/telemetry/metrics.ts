@@ -1,7 +1,7 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import type { Contract } from '../contract/contract.js';
 import type { OperationId } from '../contract/handler.js';
-import { FAILURE_OUTCOMES } from '../errors/http-error.js';
+import { AUTHENTICATIONS, FAILURE_OUTCOMES } from '../errors/http-error.js';
 import type { HashQueue } from '../passwords/hash-queue.js';
 import { BUDGETS } from '../throttle/rules.js';
 import { LOGIN_OUTCOMES } from '../users/log-in.js';
@@ -57,6 +57,14 @@ export function createMetrics({ operations }: Pick<Contract, 'operations'>): Met
     registers,
   });
   for (const outcome of [...LOGIN_OUTCOMES, ...FAILURE_OUTCOMES]) logins.inc({ outcome }, 0);
+
+  const authentications = new Counter({
+    name: 'sessions_authentications_total',
+    help: 'Requests that need a token, by what came of it.',
+    labelNames: ['outcome'],
+    registers,
+  });
+  for (const outcome of AUTHENTICATIONS) authentications.inc({ outcome }, 0);
 
   const throttled = new Counter({
     name: 'sessions_throttled_requests_total',
@@ -118,10 +126,12 @@ export function createMetrics({ operations }: Pick<Contract, 'operations'>): Met
 
   return {
     registry,
-    requestEnded({ operationId = NO_OPERATION, status = STATUS_CLIENT_GONE, milliseconds, outcome, budget }) {
+    requestEnded({ operationId = NO_OPERATION, status = STATUS_CLIENT_GONE, milliseconds, ...fields }) {
+      const { outcome, budget, authentication } = fields;
       requests.observe({ operation: operationId, status }, milliseconds / 1000);
       if (outcome && operationId === LOGIN) logins.inc({ outcome });
       if (budget) throttled.inc({ budget });
+      if (authentication) authentications.inc({ outcome: authentication });
     },
     requestUnreadable: (status) => unreadable.inc({ status }),
     databaseFailed: () => databaseErrors.inc(),

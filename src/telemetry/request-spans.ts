@@ -31,7 +31,7 @@ export const requestSpansPlugin = fp<{ tracing: Tracing; addressOf: (request: Fa
 
     app.decorateRequest('span');
 
-    app.addHook('onRequest', async (request, reply) => {
+    app.addHook('onRequest', (request, reply, done) => {
       const method = methods.has(request.method) ? request.method : undefined;
       const route = request.is404 ? undefined : request.routeOptions.url;
       const name = [method ?? 'HTTP', route].filter(Boolean).join(' ');
@@ -52,6 +52,7 @@ export const requestSpansPlugin = fp<{ tracing: Tracing; addressOf: (request: Fa
         }
         span.end();
       });
+      tracing.below(span, done);
     });
 
     // After the body has been read: AsyncLocalStorage does not cross that from an earlier hook.

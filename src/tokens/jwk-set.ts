@@ -1,7 +1,8 @@
 import { createPrivateKey, createPublicKey, hash, type JsonWebKey, type KeyObject, sign, verify } from 'node:crypto';
 
 /** RFC 7518, section 3.1; RFC 8037, section 3.1. */
-export type Algorithm = 'ES256' | 'EdDSA' | 'RS256';
+export const ALGORITHMS = ['ES256', 'EdDSA', 'RS256'] as const;
+export type Algorithm = (typeof ALGORITHMS)[number];
 
 /** A private key that signs and verifies tokens, for one algorithm. */
 export type SigningKey = {

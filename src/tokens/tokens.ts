@@ -3,7 +3,7 @@ import jwt, { type FastifyJWTOptions, type TokenOrHeader } from '@fastify/jwt';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import fp from 'fastify-plugin';
 import { MAX_ID } from '../database/users.js';
-import type { PublicJwk, SigningKey } from './jwk-set.js';
+import { ALGORITHMS, type PublicJwk, type SigningKey } from './jwk-set.js';
 
 declare module 'fastify' {
   interface FastifyInstance {
@@ -75,7 +75,7 @@ export const tokensPlugin = fp<TokenOptions>(
       decode: { complete: true },
       sign: initial,
       verify: {
-        algorithms: [HMAC, 'ES256', 'EdDSA', 'RS256'],
+        algorithms: [HMAC, ...ALGORITHMS],
         requiredClaims: ['user_id', 'exp'] satisfies (keyof Claims)[],
         // By the service's own clock, below.
         ignoreExpiration: true,
@@ -108,9 +108,7 @@ export const tokensPlugin = fp<TokenOptions>(
         }
         const { user_id: userId, exp } = claims;
         if (!isId(userId) || !Number.isSafeInteger(exp)) return { authentication: 'invalid_token' };
-        return exp * 1000 > now()
-          ? { authentication: 'accepted', userId, exp }
-          : { authentication: 'expired_token' };
+        return exp * 1000 > now() ? { authentication: 'accepted', userId, exp } : { authentication: 'expired_token' };
       },
       issuer,
       publicKeys: () => current.signingKeys.map(({ publicJwk }) => publicJwk),

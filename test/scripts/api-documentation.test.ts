@@ -5,7 +5,8 @@ import t from 'tap';
 import { startService } from '../support/service.js';
 
 t.test('docs/api.md: its curl commands are answered as it says', async (t) => {
-  const service = await startService(t, 'sqlite');
+  // When the examples were recorded: their token has not expired.
+  const service = await startService(t, 'sqlite', { now: () => 1_575_397_455_999 });
   await service.addUser('foo@bar.com', 'foobar');
   const { host } = new URL(service.url);
 
@@ -20,6 +21,7 @@ t.test('docs/api.md: its curl commands are answered as it says', async (t) => {
     const [answer = '', code] = stdout.split('\n');
     t.equal(code, status, command);
     const token = /"auth_token":\s*"[\w-]+\.[\w-]+\.[\w-]+"/;
-    t.same(JSON.parse(answer.replace(token, '"auth_token":""')), JSON.parse(body.replace(token, '"auth_token":""')));
+    const withoutToken = (text: string) => JSON.parse(text.replace(token, '"auth_token":""') || 'null');
+    t.same(withoutToken(answer), withoutToken(body));
   }
 });

@@ -31,6 +31,7 @@ export type Service = {
   /** Adds a user; the digest is made as the service is configured, unless it is given. */
   addUser(email: string, password: string, digest?: string | StoredDigest): Promise<number>;
   disableUser(id: number): Promise<void>;
+  deleteUser(id: number): Promise<void>;
 };
 
 /**
@@ -124,5 +125,6 @@ export async function startService(
     },
     disableUser: (id) =>
       execute(config.databaseUrl, `UPDATE users SET disabled_at = CURRENT_TIMESTAMP WHERE id = ${id}`),
+    deleteUser: (id) => execute(config.databaseUrl, `DELETE FROM users WHERE id = ${id}`),
   };
 }

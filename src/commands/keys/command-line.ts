@@ -1,0 +1,52 @@
+import { type Command, InvalidArgumentError, Option } from 'commander';
+import { ALGORITHMS } from '../../tokens/jwk-set.js';
+
+const HELP = `
+Run with the service's variables: JWT_KEYS_FILE names the file, TOKEN_TTL_SECONDS says how long
+tokens live. After each change: SIGHUP to every replica.
+
+To rotate, each step when the one before says so:
+  $ sessions-api keys add
+  $ sessions-api keys promote <kid>
+  $ sessions-api keys remove <old kid>`;
+
+/** Declares `keys` and its verbs. */
+export function declareKeysCommands(program: Command, env: NodeJS.ProcessEnv): void {
+  const keys = program.command('keys').description('manage the keys that sign tokens').addHelpText('after', HELP);
+  const algorithm = () => new Option('--algorithm <name>', 'of the new key').choices(ALGORITHMS).default('ES256');
+  const step = (name: string, description: string) =>
+    keys
+      .command(name)
+      .description(description)
+      .argument('<kid>', 'as keys list prints it')
+      .option('--published-at <time>', 'when all replicas had the file of the step before', time)
+      .option('--force', 'now, where a key has leaked: tokens that are good may be refused');
+
+  keys
+    .command('generate')
+    .description('create the file, with one key')
+    .addOption(algorithm())
+    .action(async (options) => (await import('./generate.js')).generateKeys(env, options));
+  keys
+    .command('list')
+    .description('list the keys: their states, and from when on the next step is safe')
+    .option('--json', 'print JSON, for scripts')
+    .action(async (options) => (await import('./list.js')).listKeys(env, options));
+  keys
+    .command('add')
+    .description('add a key, which verifiers learn, and which does not sign yet')
+    .addOption(algorithm())
+    .action(async (options) => (await import('./add.js')).addKey(env, options));
+  step('promote', 'let a key sign').action(async (kid, options) =>
+    (await import('./promote.js')).promoteKey(env, kid, options),
+  );
+  step('remove', 'remove a key, whose tokens are refused from then on').action(async (kid, options) =>
+    (await import('./remove.js')).removeKey(env, kid, options),
+  );
+}
+
+function time(value: string): Date {
+  const date = new Date(value);
+  if (/^\d{4}-\d\d-\d\dT/.test(value) && !Number.isNaN(date.getTime())) return date;
+  throw new InvalidArgumentError('It must be a time, as in 2026-01-31T12:00:00Z.');
+}

@@ -1,0 +1,9 @@
+import type { Algorithm } from '../../tokens/jwk-set.js';
+import { createKeysFile, generateJwk, keysFileOf, readKeys } from './keys-file.js';
+import { nowInSeconds } from './rotation.js';
+
+export async function generateKeys(env: NodeJS.ProcessEnv, { algorithm }: { algorithm: Algorithm }): Promise<void> {
+  const file = keysFileOf(env);
+  await createKeysFile(file, [await generateJwk(algorithm, nowInSeconds())]);
+  for (const { kid } of readKeys(file)) console.log(`${kid} (${algorithm}) signs once the service is started with it`);
+}

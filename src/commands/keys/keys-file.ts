@@ -1,0 +1,86 @@
+import { generateKeyPair, type JsonWebKey, type KeyObject } from 'node:crypto';
+import { realpath, rename, rm } from 'node:fs/promises';
+import { promisify } from 'node:util';
+import { readSecret } from '../../config/secret-files.js';
+import { createPrivateFile } from '../../database/private-file.js';
+import { ConfigError } from '../../errors/config-error.js';
+import { ExpectedError } from '../../errors/expected-error.js';
+import { type Algorithm, jwksIn, parseJwkSet, type SigningKey } from '../../tokens/jwk-set.js';
+
+/** A private JWK, and what the next steps of a rotation depend on: in seconds since the epoch, as RFC 7519 has times. */
+export type StoredJwk = JsonWebKey & {
+  /** When it was added to the file. */
+  added_at?: number;
+  /** When another key began to sign in its place. */
+  retired_at?: number;
+};
+
+export type StoredKey = SigningKey & { jwk: StoredJwk };
+
+const VARIABLE = 'JWT_KEYS_FILE';
+
+export function keysFileOf(env: NodeJS.ProcessEnv): string {
+  const file = env[VARIABLE];
+  if (!file) throw new ConfigError([`${VARIABLE} must be set: it names the file of the keys`]);
+  return file;
+}
+
+/** @throws ConfigError where the file can't be read */
+export function readKeys(file: string): StoredKey[] {
+  try {
+    const text = readSecret(file);
+    const jwks = jwksIn(text);
+    return parseJwkSet(text).map((key, index) => ({ ...key, jwk: jwks[index] ?? {} }));
+  } catch (error) {
+    throw new ConfigError([`${VARIABLE} ${error instanceof Error ? error.message : error}`]);
+  }
+}
+
+export function keyNamed(keys: StoredKey[], kid: string): StoredKey {
+  const key = keys.find((candidate) => candidate.kid === kid);
+  if (!key) throw new ExpectedError(`there is no key ${kid}: see sessions-api keys list`);
+  return key;
+}
+
+/** @param algorithm - the one that the key is for */
+export async function generateJwk(algorithm: Algorithm, now: number): Promise<StoredJwk> {
+  for (;;) {
+    const jwk = { ...(await generatePrivateKey(algorithm)).export({ format: 'jwk' }), alg: algorithm, added_at: now };
+    const [key] = parseJwkSet(textOf([jwk]));
+    // The command line would take it for an option.
+    if (!key?.kid.startsWith('-')) return jwk;
+  }
+}
+
+async function generatePrivateKey(algorithm: Algorithm): Promise<KeyObject> {
+  const generate = promisify(generateKeyPair);
+  if (algorithm === 'ES256') return (await generate('ec', { namedCurve: 'P-256' })).privateKey;
+  if (algorithm === 'EdDSA') return (await generate('ed25519')).privateKey;
+  return (await generate('rsa', { modulusLength: 2048 })).privateKey;
+}
+
+/** Creates the file, which must not exist. */
+export async function createKeysFile(file: string, jwks: StoredJwk[]): Promise<void> {
+  if (!(await createPrivateFile(file, file, textOf(jwks))))
+    throw new ExpectedError(`${file} exists: keys add adds a key to it`);
+}
+
+/** Replaces the file in one step: whoever reads it gets the old keys or the new ones. */
+export async function replaceKeysFile(file: string, jwks: StoredJwk[]): Promise<void> {
+  const target = await realpath(file);
+  // One name: two commands at once would lose the change of one.
+  const next = `${target}.next`;
+  if (!(await createPrivateFile(next, target, textOf(jwks)))) {
+    throw new ExpectedError(`${next} exists: another command changes the keys, or was killed; then remove it`);
+  }
+  try {
+    await rename(next, target);
+  } catch (error) {
+    await rm(next, { force: true });
+    throw error;
+  }
+}
+
+function textOf(keys: StoredJwk[]): string {
+  return `${JSON.stringify({ keys }, undefined, 2)}\n`;
+}

@@ -1,0 +1,71 @@
+import { calculateJwkThumbprint, createLocalJWKSet, jwtVerify } from 'jose';
+import t from 'tap';
+import { ALGORITHMS } from '#built/tokens/jwk-set.js';
+import { jwkSet, privateJwks } from '../support/keys.js';
+import { FORM } from '../support/send.js';
+import { startService } from '../support/service.js';
+
+const jwks = { path: '/.well-known/jwks.json' };
+const login = { method: 'POST', path: '/api/v1/sessions', headers: FORM, body: 'email=foo%40bar.com&password=foobar' };
+
+t.test('when the service has no keys file', async (t) => {
+  const service = await startService(t, 'sqlite');
+  const reply = await service.request(jwks);
+  t.equal(reply.status, 200);
+  t.equal(reply.body, '{"keys":[]}');
+});
+
+for (const algorithm of ALGORITHMS) {
+  t.test(`when the first key is for ${algorithm}`, async (t) => {
+    const others = ALGORITHMS.filter((other) => other !== algorithm);
+    const keys = privateJwks(algorithm, ...others);
+    const env = {
+      JWT_KEYS: jwkSet(keys),
+      JWT_SECRET: '',
+      JWT_ISSUER: 'https://login.example.com',
+      JWT_AUDIENCE: 'a, b',
+    };
+    const service = await startService(t, 'sqlite', { env });
+    const id = await service.addUser('foo@bar.com', 'foobar');
+    const reply = await service.request(jwks);
+    t.equal(reply.status, 200);
+    t.equal(reply.headers['cache-control'], 'public, max-age=600');
+    const set = JSON.parse(reply.body);
+    t.same(
+      set.keys.map(({ alg, use }: { alg: string; use: string }) => `${alg} ${use}`),
+      [algorithm, ...others].map((alg) => `${alg} sig`),
+    );
+    for (const [index, key] of set.keys.entries()) {
+      t.equal(key.kid, await calculateJwkThumbprint(key), 'kid is the thumbprint, as jose has it');
+      for (const secret of ['d', 'p', 'q', 'dp', 'dq', 'qi']) {
+        const value = keys[index]?.[secret];
+        if (value) t.notOk(reply.body.includes(String(value)), `${secret} stays private`);
+      }
+    }
+
+    const token = JSON.parse((await service.request(login)).body).auth_token;
+    const { payload, protectedHeader } = await jwtVerify(token, createLocalJWKSet(set), {
+      issuer: env.JWT_ISSUER,
+      audience: 'b',
+      subject: String(id),
+    });
+    t.same(protectedHeader, { alg: algorithm, kid: set.keys[0].kid });
+    t.same(Object.keys(payload), ['user_id', 'exp', 'sub', 'iat', 'jti', 'iss', 'aud']);
+    t.match(payload, { user_id: id, aud: ['a', 'b'], jti: /^[\da-f-]{36}$/ });
+    t.equal(payload.exp, (payload.iat ?? 0) + 86_400);
+  });
+}
+
+t.test('iss and aud each by itself, and a single audience', async (t) => {
+  const claimsWith = async (env: NodeJS.ProcessEnv) => {
+    const service = await startService(t, 'sqlite', { env });
+    await service.addUser('foo@bar.com', 'foobar');
+    const token: string = JSON.parse((await service.request(login)).body).auth_token;
+    return JSON.parse(Buffer.from(token.split('.')[1] ?? '', 'base64url').toString());
+  };
+  const issued = await claimsWith({ JWT_ISSUER: 'https://login.example.com' });
+  t.same(Object.keys(issued), ['user_id', 'exp', 'iss']);
+  const addressed = await claimsWith({ JWT_AUDIENCE: 'https://api.example.com' });
+  t.same(Object.keys(addressed), ['user_id', 'exp', 'aud']);
+  t.equal(addressed.aud, 'https://api.example.com');
+});

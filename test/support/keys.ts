@@ -1,0 +1,22 @@
+import { generateKeyPairSync, type JsonWebKey } from 'node:crypto';
+import type { Algorithm } from '#built/tokens/jwk-set.js';
+
+/** Makes a private JWK of each algorithm that is asked for. */
+export function privateJwks(...algorithms: Algorithm[]): JsonWebKey[] {
+  return algorithms.map((algorithm) => privateKey(algorithm).export({ format: 'jwk' }));
+}
+
+export function jwkSet(keys: JsonWebKey[]): string {
+  return JSON.stringify({ keys });
+}
+
+function privateKey(algorithm: Algorithm) {
+  if (algorithm === 'ES256') return generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey;
+  if (algorithm === 'EdDSA') return generateKeyPairSync('ed25519').privateKey;
+  return generateKeyPairSync('rsa', { modulusLength: 2048 }).privateKey;
+}
+
+/** The `Authorization` of a token (RFC 6750, section 2.1). */
+export function bearer(token: string): { authorization: string } {
+  return { authorization: `Bearer ${token}` };
+}

@@ -1,6 +1,7 @@
-import { rm } from 'node:fs/promises';
+import { readFile, rm } from 'node:fs/promises';
 import t from 'tap';
 import { start } from '../support/executable.js';
+import { bearer, jwkSet, privateJwks } from '../support/keys.js';
 import { send } from '../support/send.js';
 import { SECRET } from '../support/service.js';
 import {
@@ -69,4 +70,29 @@ t.test('the secret beside the database is a file, too', async (t) => {
   service.kill('SIGHUP');
   await service.written('re-read the JWT secret beside the database; changed: the JWT secret');
   t.ok(isSignedWith(NEW_SECRET, await getToken(service.url)));
+});
+
+t.test('other signing keys under steady logins', async (t) => {
+  const cwd = t.testdir({ keys: jwkSet(privateJwks('ES256')) });
+  const service = await startWithUser(t, { cwd, env: { ...CHEAP, JWT_KEYS_FILE: 'keys' } });
+  const kidOf = (token: string) => JSON.parse(Buffer.from(token.split('.')[0] ?? '', 'base64url').toString()).kid;
+  const before = await getToken(service.url);
+  const logins = keepLoggingIn(service.url);
+  await logins.more(20);
+  const [added = {}] = privateJwks('EdDSA');
+  const { keys } = JSON.parse(await readFile(`${cwd}/keys`, 'utf8'));
+  await replaceFile(`${cwd}/keys`, jwkSet([added, ...keys]));
+  service.kill('SIGHUP');
+  await service.written('re-read JWT_KEYS_FILE; changed: the signing keys');
+  const after = await getToken(service.url);
+  t.not(kidOf(after), kidOf(before), 'who logs in now gets a token of the first key');
+  const { failed } = await logins.stop();
+  t.same(failed, [], 'no login failed');
+  for (const token of [before, after]) {
+    t.equal((await send(service.url, { path: '/api/v1/session', headers: bearer(token) })).status, 200);
+  }
+  await replaceFile(`${cwd}/keys`, jwkSet([{ ...added, d: 'AAAA' }]));
+  service.kill('SIGHUP');
+  await service.written('nothing is changed: JWT_KEYS_FILE: the content keys[0]');
+  t.equal(kidOf(await getToken(service.url)), kidOf(after));
 });

@@ -6,6 +6,12 @@ import { FORM, send } from '../support/send.js';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
 
+const PROBE_PARAMETERS = `Answers while the process does, whatever the state of the database.
+      parameters:
+`;
+
+const BAD_REQUEST = '        "400": { $ref: "#/components/responses/InvalidRequest" }\n';
+
 /** Puts a copy of the built service into a directory of the test's own, with nothing but openapi.yaml changed. */
 async function copyWith(t: Test, edits: [text: string, replacement: string][]): Promise<{ cwd: string; main: string }> {
   const cwd = t.testdir();
@@ -32,6 +38,12 @@ t.test('openapi.yaml alone changes what the running service does', async (t) => 
     ['      required: [auth_token]\n', ''],
     ['        auth_token:\n', '        renamed_token:\n'],
     ['  /livez:', '  /live.z/{id}/x:'],
+    [
+      PROBE_PARAMETERS,
+      `${PROBE_PARAMETERS}        - { name: id, in: path, required: true, schema: { type: integer } }\n`,
+    ],
+    ['          description: OK.', '          description: Alive.'],
+    ['        "200":\n          description: Alive.', `${BAD_REQUEST}        "200":\n          description: Alive.`],
   ]);
   await run(['users', 'add', 'foo@bar.com'], { ...options, input: 'foobar\n' });
   const service = await start(t, options);
@@ -58,6 +70,9 @@ t.test('openapi.yaml alone changes what the running service does', async (t) => 
   const statusAt = async (path: string, method = 'GET') => (await send(service.url, { path, method })).status;
   for (const path of ['/live.z/1/x', '/live.z/1/x?y=/z']) t.equal(await statusAt(path), 200, path);
   t.equal(await statusAt('/live.z/1/x', 'PUT'), 405);
+  const noNumber = await send(service.url, { path: '/live.z/one/x' });
+  t.equal(noNumber.status, 400, 'a parameter of the path is held to its schema, once it is coerced');
+  t.match(noNumber.body, /"field":"id"/);
   for (const path of ['/livezz/1/x', '/live.z//x', '/live.z/1/2/x', '/live.z/1/x/'])
     t.equal(await statusAt(path), 404, path);
   t.equal((await send(service.url, { path: '/livez' })).status, 404);
@@ -68,4 +83,30 @@ t.test('an operation without a handler stops the start', async (t) => {
   const { code, stderr } = await run(['serve'], options);
   t.equal(code, 1);
   t.match(stderr, /operation getPulse has no handler/);
+});
+
+t.test('a security scheme that nobody implements stops the start', async (t) => {
+  const unknown = await copyWith(t, [['        - userToken: []', '        - apiKey: []']]);
+  const { code, stderr } = await run(['serve'], unknown);
+  t.equal(code, 1);
+  t.match(stderr, /operation getSession asks for apiKey, which is not implemented/);
+});
+
+t.test('an operation with security must declare 401', async (t) => {
+  const options = await copyWith(t, [
+    [
+      '        "401":\n          $ref: "#/components/responses/Unauthorized"',
+      '        "403":\n          $ref: "#/components/responses/Unauthorized"',
+    ],
+  ]);
+  const { code, stderr } = await run(['serve'], options);
+  t.equal(code, 1);
+  t.match(stderr, /operation getSession must declare status 401/);
+});
+
+t.test('what its security can’t say stops the start', async (t) => {
+  const options = await copyWith(t, [['        - userToken: []', '        - userToken: []\n        - {}']]);
+  const { code, stderr } = await run(['serve'], options);
+  t.equal(code, 1);
+  t.match(stderr, /the security of operation getSession must be one scheme, without scopes/);
 });

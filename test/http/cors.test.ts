@@ -61,7 +61,17 @@ t.test('pages of a listed origin may read every reply', async (t) => {
       t.match(reply.headers, { 'access-control-allow-origin': origin, vary: 'Origin' }, status);
       t.same(
         reply.headers['access-control-expose-headers']?.split(', ').sort(),
-        ['Accept-Post', 'Allow', 'Content-Length', 'ETag', 'Retry-After', 'X-Request-Id', 'X-Runtime'],
+        [
+          'Accept-Post',
+          'Allow',
+          'Content-Length',
+          'ETag',
+          'Retry-After',
+          'WWW-Authenticate',
+          'X-Request-Id',
+          'X-Runtime',
+          'X-User-Id',
+        ],
         'and what its headers tell',
       );
     }
@@ -123,6 +133,15 @@ t.test('preflights', async (t) => {
   t.match(probe, {
     status: 204,
     headers: { 'access-control-allow-methods': 'GET, HEAD', 'access-control-allow-headers': 'X-Request-Id' },
+  });
+
+  const session = await ask(
+    { ...options, path: '/api/v1/session' },
+    { ...preflight(origin), 'access-control-request-headers': 'authorization' },
+  );
+  t.match(session, {
+    status: 204,
+    headers: { 'access-control-allow-headers': 'Authorization, X-Request-Id' },
   });
 
   const nowhere = await ask({ ...options, path: '/nowhere' }, preflight(origin));

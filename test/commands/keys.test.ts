@@ -1,0 +1,110 @@
+import { readFile, stat, writeFile } from 'node:fs/promises';
+import t, { type Test } from 'tap';
+import { type Options, run } from '../support/executable.js';
+import { jwkSet, privateJwks } from '../support/keys.js';
+
+const LONG_AGO = '2020-01-01T00:00:00Z';
+
+function inDirectory(t: Test, options: Partial<Options> = {}) {
+  const cwd = t.testdir();
+  const env = { JWT_KEYS_FILE: 'keys.json', ...options.env };
+  return {
+    file: `${cwd}/keys.json`,
+    keys: (...args: string[]) => run(['keys', ...args], { cwd, ...options, env }),
+    async list() {
+      const { stdout } = await run(['keys', 'list', '--json'], { cwd, env });
+      return stdout
+        .trim()
+        .split('\n')
+        .map((line): { kid: string; alg: string; state: string; next: string; from: string | null } =>
+          JSON.parse(line),
+        );
+    },
+  };
+}
+
+/** Seconds until a time that a command has printed. */
+function secondsUntil(text: string): number {
+  const [time = ''] = text.match(/\d{4}-\d\d-\d\dT[\d:]+Z/) ?? [];
+  return Math.round((Date.parse(time) - Date.now()) / 1000);
+}
+
+t.test('a rotation: each step says when the next one is safe, and refuses before', async (t) => {
+  const { file, keys, list } = inDirectory(t, { env: { TOKEN_TTL_SECONDS: '7200' } });
+  t.match(await keys('generate'), { code: 0, stdout: /\(ES256\) signs/ });
+  t.equal((await stat(file)).mode & 0o777, 0o600);
+  const [first] = await list();
+  t.match(first, { alg: 'ES256', state: 'signs' });
+
+  const added = await keys('add', '--algorithm', 'EdDSA');
+  t.equal(added.code, 0);
+  const wait = secondsUntil(added.stdout);
+  t.ok(wait > 1_180 && wait <= 1_200, 'twice the max-age of getJwks');
+  t.equal((await stat(file)).mode & 0o777, 0o600);
+  const [, second] = await list();
+  t.match(second, { alg: 'EdDSA', state: 'published', next: 'promote' });
+  const [old = '', next = ''] = [first?.kid, second?.kid];
+
+  const before = await readFile(file);
+  const early = await keys('promote', next);
+  t.equal(early.code, 75);
+  t.ok(Math.abs(secondsUntil(early.stderr) - wait) < 30, 'the time that was said');
+  t.match(await keys('promote', next, '--published-at', new Date().toISOString()), { code: 75 });
+  t.same(await readFile(file), before, 'nothing has changed');
+  const promoted = await keys('promote', next, '--published-at', LONG_AGO);
+  t.equal(promoted.code, 0);
+  t.ok(Math.abs(secondsUntil(promoted.stdout) - 7_200) < 30, 'the lifetime of a token');
+  t.match(await list(), [
+    { kid: next, state: 'signs' },
+    { kid: old, state: 'retired', next: 'remove' },
+  ]);
+  t.match(await keys('promote', next), { code: 0, stdout: /signs already/ });
+
+  t.match(await keys('remove', next), { code: 1, stderr: /signs: promote another key first/ });
+  t.match(await keys('remove', old), { code: 75, stderr: /--force does it now/ });
+  t.match(await keys('remove', old, '--published-at', LONG_AGO), { code: 0 });
+  t.match(await list(), [{ kid: next, state: 'signs' }]);
+});
+
+t.test('a key that leaked', async (t) => {
+  const { keys, list } = inDirectory(t);
+  await keys('generate');
+  await keys('add', '--algorithm', 'RS256');
+  const [leaked, next] = await list();
+  t.match(await keys('promote', next?.kid ?? '', '--force'), { code: 0 });
+  t.match(await keys('remove', leaked?.kid ?? '', '--force'), { code: 0 });
+  t.match(await list(), [{ kid: next?.kid, alg: 'RS256', state: 'signs' }]);
+});
+
+t.test('a key that never signed goes at once', async (t) => {
+  const { keys, list } = inDirectory(t);
+  await keys('generate');
+  await keys('add');
+  const [, added] = await list();
+  t.match(await keys('remove', added?.kid ?? ''), { code: 0 });
+});
+
+t.test('keys of another tool: nobody knows when they were published', async (t) => {
+  const { file, keys, list } = inDirectory(t);
+  await writeFile(file, jwkSet(privateJwks('ES256', 'EdDSA')));
+  const [, other] = await list();
+  for (const verb of ['promote', 'remove']) {
+    t.match(await keys(verb, other?.kid ?? ''), { code: 75, stderr: /--published-at/ });
+  }
+  t.match(await keys('promote', other?.kid ?? '', '--published-at', LONG_AGO), { code: 0 });
+});
+
+t.test('what can’t be done changes nothing', async (t) => {
+  const { file, keys } = inDirectory(t);
+  t.match(await keys('list'), { code: 78, stderr: /JWT_KEYS_FILE must name a file that can be read: ENOENT/ });
+  await keys('generate');
+  const before = await readFile(file);
+  t.match(await keys('generate'), { code: 1, stderr: /exists/ });
+  t.match(await keys('promote', 'x'), { code: 1, stderr: /there is no key x/ });
+  t.match(await keys('promote', 'x', '--published-at', 'yesterday'), { code: 64, stderr: /must be a time/ });
+  t.match(await keys('add', '--algorithm', 'none'), { code: 64, stderr: /ES256, EdDSA, RS256/ });
+  await writeFile(`${file}.next`, '');
+  t.match(await keys('add'), { code: 1, stderr: /keys\.json\.next exists: another command/ });
+  t.same(await readFile(file), before);
+  t.match(await inDirectory(t, { env: { JWT_KEYS_FILE: '' } }).keys('list'), { code: 78, stderr: /must be set/ });
+});

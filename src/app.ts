@@ -20,7 +20,7 @@ import { requestMetricsPlugin } from './telemetry/request-metrics.js';
 import type { Tracing } from './telemetry/tracing.js';
 import { expiredCountersPlugin } from './throttle/expired-counters.js';
 import { lifetimesPlugin } from './tokens/lifetimes.js';
-import { type TokenKeys, tokensOf, tokensPlugin } from './tokens/tokens.js';
+import { tokensOf, tokensPlugin } from './tokens/tokens.js';
 import { authenticate } from './users/authenticate.js';
 
 export type AppOptions = Pick<ServerOptions, 'requestTimeout' | 'keepAliveTimeout'> & {
@@ -30,7 +30,6 @@ export type AppOptions = Pick<ServerOptions, 'requestTimeout' | 'keepAliveTimeou
     'trustProxy' | 'shutdownDelaySeconds' | 'corsOrigins' | 'tokenTtlSeconds' | 'jwtIssuer' | 'jwtAudiences' | 'budgets'
   >;
   services: Services;
-  tokenKeys: TokenKeys;
   log: FastifyBaseLogger;
   metrics?: Metrics | undefined;
   tracing?: Tracing | undefined;
@@ -40,9 +39,9 @@ export type AppOptions = Pick<ServerOptions, 'requestTimeout' | 'keepAliveTimeou
 
 /** Builds the service, not yet listening. Closing it does not close `services`. */
 export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
-  const { contract, config, services, tokenKeys: keys, metrics, tracing, now = Date.now } = options;
+  const { contract, config, services, metrics, tracing, now = Date.now } = options;
   const { trustProxy, corsOrigins, tokenTtlSeconds: ttlSeconds, jwtIssuer: issuer, jwtAudiences: audiences } = config;
-  const { database } = services;
+  const { database, tokenKeys: keys } = services;
   const { app, connections, addressOf } = createServer({
     ...options,
     trustProxy,

@@ -10,12 +10,14 @@ import type { Metrics } from './telemetry/metrics.js';
 import type { Tracing } from './telemetry/tracing.js';
 import type { Budgets } from './throttle/rules.js';
 import { createThrottle, type Throttle } from './throttle/throttle.js';
-import type { Tokens } from './tokens/tokens.js';
+import { type JwtSecretOptions, readJwtSecret } from './tokens/jwt-secret.js';
+import type { TokenKeys, Tokens } from './tokens/tokens.js';
 
 /** Opened before the web server, and closed after it. */
 export type Services = {
   contract: Contract;
   database: Database;
+  tokenKeys: TokenKeys;
   passwords: Passwords;
   passwordUpgrades: PasswordUpgrades;
   hashQueue: HashQueue;
@@ -26,7 +28,7 @@ export type Services = {
   close(): Promise<void>;
 };
 
-type HandlerServices = Omit<Services, 'close'> & {
+type HandlerServices = Omit<Services, 'close' | 'tokenKeys'> & {
   /** Aborts when the service is told to stop. */
   draining: AbortSignal;
   tokens: Tokens;
@@ -43,6 +45,7 @@ export type ServicesOptions = {
   passwords?: Passwords;
   hashQueue: HashQueueLimits;
   budgets: Budgets;
+  tokenKeys: TokenKeys;
   /** Any text that all instances know: the key of the throttle's counters. */
   throttleSecret: string;
   log: Log;
@@ -54,11 +57,9 @@ export type ServicesOptions = {
   now?: () => number;
 };
 
-export type OpenServicesOptions = Omit<ServicesOptions, 'throttleSecret'> &
-  DatabaseOptions & {
-    /** Undefined where keys sign. */
-    jwtSecret: string | undefined;
-  };
+export type OpenServicesOptions = Omit<ServicesOptions, 'tokenKeys' | 'throttleSecret'> &
+  DatabaseOptions &
+  JwtSecretOptions;
 
 export type DatabaseOptions = {
   databaseUrl: DatabaseUrl;
@@ -76,10 +77,10 @@ type Log = Record<'info' | 'warn' | 'error', (fields: object, message: string) =
 /**
  * Opens the database, and makes the services on it.
  *
- * @throws DatabaseUnavailable
+ * @throws DatabaseUnavailable, and another ExpectedError where there is no secret of tokens
  */
 export async function openServices(options: OpenServicesOptions): Promise<Services> {
-  const { databaseUrl, databasePoolMax, onDatabaseReplaced, jwtSecret, metrics, tracing } = options;
+  const { databaseUrl, databasePoolMax, onDatabaseReplaced, signingKeys, log, metrics, tracing } = options;
   const database = await openDatabase(databaseUrl, {
     timeout: loginTimeoutOf(options),
     poolMax: databasePoolMax,
@@ -88,15 +89,22 @@ export async function openServices(options: OpenServicesOptions): Promise<Servic
     onReplaced: onDatabaseReplaced,
     observe: tracing && ((query, run) => tracing.inDatabaseSpan({ system: databaseUrl.provider, ...query }, run)),
   });
-  return createServices(database, { ...options, throttleSecret: await throttleSecretOf(database, jwtSecret) });
+  try {
+    const secret = await readJwtSecret(options, database, (message) => log.warn({}, message));
+    const throttleSecret = await throttleSecretOf(database, secret);
+    return createServices(database, { ...options, tokenKeys: { signingKeys, secret }, throttleSecret });
+  } catch (error) {
+    await database.close();
+    throw error;
+  }
 }
 
 /** Instances of before key the counters by JWT_SECRET. */
 export async function throttleSecretOf(
-  database: Pick<Database, 'readSecret'>,
+  { secrets }: Pick<Database, 'secrets'>,
   jwtSecret: string | undefined,
 ): Promise<string> {
-  return jwtSecret ?? (await database.readSecret('throttle'));
+  return jwtSecret ?? (await secrets.read('throttle'));
 }
 
 function loginTimeoutOf({ loginTimeout, hashQueue }: Pick<ServicesOptions, 'loginTimeout' | 'hashQueue'>): number {
@@ -105,7 +113,7 @@ function loginTimeoutOf({ loginTimeout, hashQueue }: Pick<ServicesOptions, 'logi
 
 /** Makes the services on an open database, with metrics and traces. */
 export function createServices(database: Database, options: ServicesOptions): Services {
-  const { contract, hashing, budgets, throttleSecret, log, metrics, tracing, now = Date.now } = options;
+  const { contract, hashing, budgets, tokenKeys, throttleSecret, log, metrics, tracing, now = Date.now } = options;
   const passwords = options.passwords ?? createPasswords(hashing);
   const limits = { maxMemory: hashMemoryFor(options.hashQueue.slots), ...options.hashQueue };
   const hashQueue = createHashQueue(limits, { onHashed: metrics?.hashed, observe: tracing?.inSpan });
@@ -115,6 +123,7 @@ export function createServices(database: Database, options: ServicesOptions): Se
   return {
     contract,
     database,
+    tokenKeys,
     passwords,
     passwordUpgrades,
     hashQueue,

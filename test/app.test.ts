@@ -41,7 +41,7 @@ const broken: Database = {
     trim: () => Promise.resolve(0),
   },
   findCaller: unused,
-  readSecret: unused,
+  secrets: { read: unused, hasSecretBeside: unused, rememberSecretBeside: unused },
   tokenLifetimes: { record: () => Promise.resolve() },
   ping: () => Promise.resolve(),
   reconnect: async () => {},
@@ -68,12 +68,19 @@ async function build(t: Test, options: Partial<AppOptions> = {}) {
   const config = readConfig({}, { issuesTokens: true });
   const unobserved = { metrics: undefined, tracing: undefined };
   const logger = await createLog('info', stream);
-  const services = createServices(broken, { ...config, ...unobserved, contract, throttleSecret: SECRET, log: logger });
+  const tokenKeys = { signingKeys: [], secret: SECRET };
+  const services = createServices(broken, {
+    ...config,
+    ...unobserved,
+    contract,
+    tokenKeys,
+    throttleSecret: SECRET,
+    log: logger,
+  });
   const app = await buildApp({
     contract,
     config,
     services,
-    tokenKeys: { signingKeys: [], secret: SECRET },
     log: logger,
     ...options,
   });

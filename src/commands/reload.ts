@@ -2,6 +2,7 @@ import { isDeepStrictEqual } from 'node:util';
 import type { FastifyBaseLogger } from 'fastify';
 import { type Config, readConfig } from '../config/config.js';
 import { secretFileVariables } from '../config/secret-files.js';
+import type { Database } from '../database/database.js';
 import type { DatabaseUrl } from '../database/database-url.js';
 import { ConfigError } from '../errors/config-error.js';
 import { ExpectedError } from '../errors/expected-error.js';
@@ -12,14 +13,13 @@ type ReloadOptions = {
   env: NodeJS.ProcessEnv;
   running: { config: Config; tokenKeys: TokenKeys };
   log: FastifyBaseLogger;
+  database: Database;
   /** @throws DatabaseUnavailable */
   rotateKeys(keys: TokenKeys): Promise<void>;
-  /** @throws DatabaseUnavailable */
-  reconnect(url: DatabaseUrl): Promise<void>;
 };
 
 /** Creates the handler of SIGHUP: it re-reads secrets from their files, and applies all changes, or none at an error. */
-export function createReload({ env, running, log, ...change }: ReloadOptions): () => Promise<void> {
+export function createReload({ env, running, log, database, rotateKeys }: ReloadOptions): () => Promise<void> {
   let { config, tokenKeys } = running;
   const files = secretFileVariables(env);
   if (config.jwtSecret === undefined && tokenKeys.secret !== undefined)
@@ -27,18 +27,18 @@ export function createReload({ env, running, log, ...change }: ReloadOptions): (
 
   async function reload(): Promise<void> {
     const next = readConfig(env, { issuesTokens: true });
-    const secret = await readJwtSecret({ ...next, databaseUrl: config.databaseUrl });
+    const secret = await readJwtSecret({ ...next, databaseUrl: config.databaseUrl }, database);
     const nextKeys: TokenKeys = { signingKeys: next.signingKeys, secret };
     const changed = [];
     if (!isDeepStrictEqual(next.databaseUrl, config.databaseUrl)) {
       refuseOtherDatabase(config.databaseUrl, next.databaseUrl);
-      await change.reconnect(next.databaseUrl).catch((error) => {
+      await database.reconnect(next.databaseUrl).catch((error) => {
         throw error instanceof ExpectedError ? new ExpectedError(`DATABASE_URL_FILE: ${error.message}`) : error;
       });
       changed.push('the URL of the database');
     }
     if (!isDeepStrictEqual(nextKeys, tokenKeys)) {
-      await change.rotateKeys(nextKeys);
+      await rotateKeys(nextKeys);
       if (secret !== tokenKeys.secret) changed.push('the JWT secret');
       if (!isDeepStrictEqual(nextKeys.signingKeys, tokenKeys.signingKeys)) changed.push('the signing keys');
     }

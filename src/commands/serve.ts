@@ -12,7 +12,6 @@ import { listen } from '../http/connections/listen.js';
 import { openServices, throttleSecretOf } from '../services.js';
 import { createLog } from '../telemetry/log.js';
 import { type MetricsServer, serveMetrics } from '../telemetry/metrics-server.js';
-import { readJwtSecret } from '../tokens/jwt-secret.js';
 import { type TokenKeys, tokensOf } from '../tokens/tokens.js';
 import { keepHeapSmall } from './heap.js';
 import { createReload } from './reload.js';
@@ -42,16 +41,14 @@ export async function serve(env: NodeJS.ProcessEnv): Promise<string> {
   const log = await createLog(config.logLevel, undefined, metrics?.logLineDropped);
   const warn = (message: string) => log.warn(message);
   for (const name of await migrate(config.databaseUrl, warn)) log.info(`applied migration ${name}`);
-  const secret = await readJwtSecret(config, warn);
-  const tokenKeys: TokenKeys = { signingKeys: config.signingKeys, secret };
   const tracing =
     config.tracing &&
     (await (await import('../telemetry/tracing.js')).startTracing(config.tracing, contract.version, log));
   const replaced = new AbortController();
   const onDatabaseReplaced = (error: DatabaseReplaced) => replaced.abort(error);
   const observed = { contract, log, metrics, tracing };
-  const services = await openServices({ ...config, ...observed, jwtSecret: secret, onDatabaseReplaced });
-  const app = await buildApp({ ...observed, config, services, tokenKeys });
+  const services = await openServices({ ...config, ...observed, onDatabaseReplaced });
+  const app = await buildApp({ ...observed, config, services });
   let metricsServer: MetricsServer | undefined;
   const close = async () => {
     await app.close();
@@ -63,14 +60,13 @@ export async function serve(env: NodeJS.ProcessEnv): Promise<string> {
   // Before the log says that it listens: then it may be stopped at once.
   started();
   const { uninstall } = stopOnSignal(app, close, config.shutdownDelaySeconds * 1_000, replaced.signal);
-  const { database, throttle } = services;
+  const { database, throttle, tokenKeys } = services;
   const rotateKeys = async (keys: TokenKeys) => {
     // As a restart would: instances that key counters by different secrets would give a guesser a budget each.
     throttle.rotateSecret(await throttleSecretOf(database, keys.secret));
     tokensOf(app).rotateKeys(keys);
   };
-  const { reconnect } = database;
-  reloadAt(hangups, createReload({ env, running: { config, tokenKeys }, log, rotateKeys, reconnect }));
+  reloadAt(hangups, createReload({ env, running: { config, tokenKeys }, log, database, rotateKeys }));
   try {
     if (metrics && config.metrics) {
       const listening = serveMetrics(metrics.registry, config.metrics);

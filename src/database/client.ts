@@ -13,7 +13,7 @@ export type Client = {
     'count' | 'create' | 'deleteMany' | 'findFirst' | 'findMany' | 'findUnique' | 'updateMany'
   >;
   throttleCounter: Pick<PrismaClient['throttleCounter'], 'count' | 'deleteMany' | 'findFirst' | 'updateMany'>;
-  secret: Pick<PrismaClient['secret'], 'findUniqueOrThrow'>;
+  secret: Pick<PrismaClient['secret'], 'findUnique' | 'findUniqueOrThrow' | 'upsert'>;
   tokenLifetime: Pick<PrismaClient['tokenLifetime'], 'upsert'>;
 } & Pick<PrismaClient, '$disconnect' | '$executeRaw' | '$queryRaw'>;
 

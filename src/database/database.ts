@@ -6,7 +6,7 @@ import type { DatabaseUrl } from './database-url.js';
 import { createFindCaller, type FindCaller } from './find-caller.js';
 import { createFindForLogin, type FindForLogin } from './find-for-login.js';
 import { createRunQuery, type RunQuery, type RunQueryOptions } from './run-query.js';
-import { createReadSecret, type ReadSecret } from './secrets.js';
+import { createSecrets, type Secrets } from './secrets.js';
 import { createFileCheck } from './sqlite-file.js';
 import { createThrottleCounters, type ThrottleCounters } from './throttle-counters.js';
 import { createTokenLifetimes, type TokenLifetimes } from './token-lifetimes.js';
@@ -15,7 +15,7 @@ import { createUsers, type Users } from './users.js';
 export type Database = {
   findForLogin: FindForLogin;
   findCaller: FindCaller;
-  readSecret: ReadSecret;
+  secrets: Secrets;
   tokenLifetimes: TokenLifetimes;
   users: Users;
   throttleCounters: ThrottleCounters;
@@ -55,7 +55,7 @@ export async function openDatabase(
   let connection = await connect(url);
   const run = runOn(() => connection);
   const throttleCounters = createThrottleCounters(run);
-  const readSecret = createReadSecret(run);
+  const secrets = createSecrets(run);
   const retired = new Map<Connection, NodeJS.Timeout>();
   // A row for each instance: those that write the same row would wait for each other.
   const pingRow = [{ key: `ping:${randomUUID()}`, expiresAt: Date.now() }];
@@ -83,9 +83,9 @@ export async function openDatabase(
   }
 
   return {
-    findForLogin: createFindForLogin(run, readSecret),
+    findForLogin: createFindForLogin(run, secrets),
     findCaller: createFindCaller(run),
-    readSecret,
+    secrets,
     tokenLifetimes: createTokenLifetimes(run),
     users: createUsers(run),
     throttleCounters,

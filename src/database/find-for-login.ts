@@ -3,7 +3,7 @@ import sql, { join } from 'sql-template-tag';
 import type { Deadline } from '../errors/deadline.js';
 import { normalizeEmail } from '../text/email.js';
 import type { RunQuery } from './run-query.js';
-import type { ReadSecret } from './secrets.js';
+import type { Secrets } from './secrets.js';
 import type { Counter } from './throttle-counters.js';
 import type { StoredDigest, User } from './users.js';
 
@@ -52,13 +52,13 @@ type Row = {
   expires_at: number | bigint | null;
 };
 
-export function createFindForLogin(run: RunQuery, readSecret: ReadSecret): FindForLogin {
+export function createFindForLogin(run: RunQuery, secrets: Pick<Secrets, 'read'>): FindForLogin {
   let secret: string | undefined;
 
   return async (emailAsGiven, counterKeys, now, deadline) => {
     const email = normalizeEmail(emailAsGiven);
     // All instances draw the same stand-in.
-    secret ??= await readSecret('stand_in', deadline);
+    secret ??= await secrets.read('stand_in', deadline);
     const draw = createHmac('sha256', secret).update(email).digest().readUInt32BE();
     const query = select(email, draw, counterKeys);
     const rows = await run(

@@ -1,17 +1,33 @@
 import type { Deadline } from '../errors/deadline.js';
+import type { Client } from './client.js';
 import type { RunQuery } from './run-query.js';
 
-/**
- * Reads a random key that all instances share. The migrations have made each.
- *
- * @throws DatabaseUnavailable
- */
-export type ReadSecret = (name: 'stand_in' | 'throttle', deadline?: Deadline) => Promise<string>;
+/** All throw DatabaseUnavailable. */
+export type Secrets = {
+  /** Reads a random key that all instances share. The migrations have made each. */
+  read(name: 'stand_in' | 'throttle', deadline?: Deadline): Promise<string>;
+  /** Whether tokens were signed with a secret that is kept beside the database. */
+  hasSecretBeside(): Promise<boolean>;
+  /** Remembers that they are. */
+  rememberSecretBeside(): Promise<void>;
+};
 
-export function createReadSecret(run: RunQuery): ReadSecret {
-  return async (name, deadline) => {
-    const query = { operation: 'SELECT', table: 'secrets' };
-    const { value } = await run(query, ({ secret }) => secret.findUniqueOrThrow({ where: { name } }), deadline);
-    return value;
+/** No secret: it tells a database that was restored without its JWT secret from a new one. */
+const BESIDE = { name: 'jwt_secret_beside', value: 'generated' };
+
+export function createSecrets(runQuery: RunQuery): Secrets {
+  const run = <T>(operation: string, query: (model: Client['secret']) => Promise<T>, deadline?: Deadline) =>
+    runQuery({ operation, table: 'secrets' }, ({ secret }) => query(secret), deadline);
+
+  return {
+    async read(name, deadline) {
+      return (await run('SELECT', (model) => model.findUniqueOrThrow({ where: { name } }), deadline)).value;
+    },
+    async hasSecretBeside() {
+      return (await run('SELECT', (model) => model.findUnique({ where: { name: BESIDE.name } }))) !== null;
+    },
+    async rememberSecretBeside() {
+      await run('UPSERT', (model) => model.upsert({ where: { name: BESIDE.name }, create: BESIDE, update: {} }));
+    },
   };
 }

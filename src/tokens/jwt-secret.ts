@@ -1,8 +1,10 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { link, readFile, rm } from 'node:fs/promises';
+import type { Database } from '../database/database.js';
 import type { DatabaseUrl } from '../database/database-url.js';
 import { createPrivateFile, warnIfReadable } from '../database/private-file.js';
+import type { Users } from '../database/users.js';
 import { ExpectedError } from '../errors/expected-error.js';
 import type { SigningKey } from './jwk-set.js';
 
@@ -17,15 +19,30 @@ export type JwtSecretOptions = {
   databaseUrl: DatabaseUrl;
 };
 
+/** The database was restored, and its secret was not. */
+class SecretMissing extends ExpectedError {
+  /** sysexits.h: EX_CONFIG. */
+  override readonly exitCode = 78;
+
+  constructor(file: string) {
+    super(
+      `${file} is missing, and users have tokens that were signed with it: restore it with the database, ` +
+        `or write ${JWT_SECRET_MIN_BYTES} random bytes or more to it, after which all users have to log in again`,
+    );
+  }
+}
+
 /**
  * JWT_SECRET; on SQLite without it, a random secret that is generated once and kept beside the database.
  *
+ * @param database - remembers that there is such a secret: a new one would end all sessions without a word
  * @param warn - told what the operator should change
  * @returns undefined where keys sign, and no token was ever signed with a secret of this database
  * @throws ExpectedError
  */
 export async function readJwtSecret(
   { jwtSecret, signingKeys, databaseUrl }: JwtSecretOptions,
+  { secrets, users }: Pick<Database, 'secrets'> & { users: Pick<Users, 'count'> },
   warn: (message: string) => void = () => {},
 ): Promise<string | undefined> {
   if (jwtSecret !== undefined) return jwtSecret;
@@ -34,12 +51,15 @@ export async function readJwtSecret(
   try {
     if (!existsSync(file)) {
       if (signingKeys.length > 0) return undefined;
+      if ((await secrets.hasSecretBeside()) && (await users.count()) > 0) throw new SecretMissing(file);
       await generateSecret(file, databaseUrl.file);
     }
+    await secrets.rememberSecretBeside();
     await warnIfReadable(file, 'the secret', warn);
     const secret = await readFile(file, 'utf8');
     if (Buffer.byteLength(secret) >= JWT_SECRET_MIN_BYTES) return secret;
   } catch (error) {
+    if (error instanceof ExpectedError) throw error;
     throw error instanceof Error ? new ExpectedError(`the JWT secret beside the database: ${error.message}`) : error;
   }
   throw new ExpectedError(`${file} must hold at least ${JWT_SECRET_MIN_BYTES} bytes; remove it to generate a new one`);

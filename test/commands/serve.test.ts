@@ -1,12 +1,13 @@
 import { createHmac } from 'node:crypto';
 import { once } from 'node:events';
-import { readFile, stat } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import { type AddressInfo, connect } from 'node:net';
 import { text } from 'node:stream/consumers';
 import t from 'tap';
 import { PROVIDERS } from '#built/database/database-url.js';
-import { run, start } from '../support/executable.js';
+import { run, start, stop } from '../support/executable.js';
 import { FORM, send } from '../support/send.js';
 import { createDatabase, SECRET } from '../support/service.js';
 
@@ -35,6 +36,30 @@ t.test('serves with nothing set, from an empty directory', async (t) => {
   const payloadOf = async (url: string) => JSON.parse((await send(url, login)).body).auth_token.split('.')[0];
   t.equal(await payloadOf(again.url), header, 'and starts again on the same database');
   t.equal(await readFile(secretFile, 'utf8'), secret, 'with the same secret');
+});
+
+t.test('a database that was restored without its secret is refused, where users exist', async (t) => {
+  const cwd = t.testdir();
+  const secretFile = `${cwd}/data/sessions.db.jwt-secret`;
+  await stop(t, await start(t, { cwd }));
+  const secret = await readFile(secretFile, 'utf8');
+  await rm(secretFile);
+  await stop(t, await start(t, { cwd }));
+  t.not(await readFile(secretFile, 'utf8'), secret, 'without users a new one is generated');
+
+  await run(['users', 'add', 'foo@bar.com'], { cwd, input: 'foobar\n' });
+  await rm(secretFile);
+  const { code, stderr } = await run([], { cwd, env: { LOG_LEVEL: 'silent' } });
+  t.equal(code, 78);
+  t.match(
+    stderr,
+    /data\/sessions\.db\.jwt-secret is missing, .* restore it with the database, or write 32 random bytes/,
+  );
+  t.notOk(existsSync(secretFile));
+  await writeFile(secretFile, SECRET);
+  await stop(t, await start(t, { cwd }));
+  await rm(secretFile);
+  await stop(t, await start(t, { cwd, env: { JWT_SECRET: SECRET } }));
 });
 
 for (const signal of ['SIGTERM', 'SIGINT'] as const) {

@@ -89,8 +89,7 @@ export async function startService(
   const log = await createLog(logTo ? 'info' : 'silent', logTo);
   const unobserved = { metrics: undefined, tracing: undefined };
   const services = await openServices({ ...config, ...unobserved, contract, log, ...options });
-  const tokenKeys = { signingKeys: config.signingKeys, secret: config.jwtSecret };
-  const app = await buildApp({ contract, config, services, tokenKeys, log, ...options });
+  const app = await buildApp({ contract, config, services, log, ...options });
   const url = await app.listen({ host: '127.0.0.1', port: 0 });
   t.teardown(async () => {
     await app.close();

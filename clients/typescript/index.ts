@@ -1,6 +1,6 @@
 /**
  * Sessions API
- * 1.0.1
+ * 1.1.0
  * DO NOT MODIFY - This file has been generated using oazapfts.
  * See https://www.npmjs.com/package/oazapfts
  */
@@ -21,7 +21,7 @@ export type Credentials = {
     password: string;
 };
 export type Session = {
-    /** A JSON Web Token (RFC 7519) in compact form, signed with HS256. */
+    /** A JSON Web Token (RFC 7519) in compact form. */
     auth_token: string;
 };
 export type FieldError = {
@@ -37,6 +37,46 @@ export type Error = {
 };
 export type InvalidCredentials = {
     message: "Invalid credentials";
+};
+export type CurrentSession = {
+    /** The user's id. */
+    user_id: number;
+    /** When the token expires, in seconds since the epoch. */
+    exp: number;
+};
+export type Jwk = {
+    /** The kind of key. */
+    kty: string;
+    /** The only algorithm that the key is for. */
+    alg: string;
+    use: "sig";
+    /** The key's thumbprint (RFC 7638). */
+    kid: string;
+    /** The curve of an EC or OKP key. */
+    crv?: string;
+    /** The public key of an OKP key; the x coordinate of an EC key. */
+    x?: string;
+    /** The y coordinate of an EC key. */
+    y?: string;
+    /** The modulus of an RSA key. */
+    n?: string;
+    /** The exponent of an RSA key. */
+    e?: string;
+};
+export type JwkSet = {
+    keys: Jwk[];
+};
+export type Issuer = {
+    /** The `iss` of tokens. */
+    issuer: string;
+    /** Where the public keys are. */
+    jwks_uri: string;
+    /** The algorithms of tokens. */
+    id_token_signing_alg_values_supported: string[];
+    /** The user's id is the same for all. */
+    subject_types_supported: string[];
+    /** None, since this is no OpenID Connect provider. */
+    response_types_supported: string[];
 };
 export type Health = {
     status: "ok";
@@ -85,6 +125,108 @@ export function createSession(credentials: Credentials, { xRequestId }: {
             "X-Request-Id": xRequestId
         })
     }));
+}
+/**
+ * Show the session of a token
+ */
+export function getSession({ xRequestId }: {
+    xRequestId?: string;
+} = {}, opts?: Oazapfts.RequestOpts) {
+    return oazapfts.fetchJson<{
+        status: 200;
+        data: CurrentSession;
+    } | {
+        status: 401;
+        data: Error;
+    } | {
+        status: 405;
+        data: Error;
+    } | {
+        status: 500;
+        data: Error;
+    } | {
+        status: 503;
+        data: Error;
+    }>("/api/v1/session", {
+        ...opts,
+        headers: oazapfts.mergeHeaders(opts?.headers, {
+            "X-Request-Id": xRequestId
+        })
+    });
+}
+/**
+ * Authorize a request for a proxy
+ */
+export function authorizeRequest({ xRequestId }: {
+    xRequestId?: string;
+} = {}, opts?: Oazapfts.RequestOpts) {
+    return oazapfts.fetchJson<{
+        status: 200;
+    } | {
+        status: 401;
+        data: Error;
+    } | {
+        status: 405;
+        data: Error;
+    } | {
+        status: 500;
+        data: Error;
+    } | {
+        status: 503;
+        data: Error;
+    }>("/api/v1/forward-auth", {
+        ...opts,
+        headers: oazapfts.mergeHeaders(opts?.headers, {
+            "X-Request-Id": xRequestId
+        })
+    });
+}
+/**
+ * Public keys of tokens
+ */
+export function getJwks({ xRequestId }: {
+    xRequestId?: string;
+} = {}, opts?: Oazapfts.RequestOpts) {
+    return oazapfts.fetchJson<{
+        status: 200;
+        data: JwkSet;
+    } | {
+        status: 405;
+        data: Error;
+    } | {
+        status: 500;
+        data: Error;
+    }>("/.well-known/jwks.json", {
+        ...opts,
+        headers: oazapfts.mergeHeaders(opts?.headers, {
+            "X-Request-Id": xRequestId
+        })
+    });
+}
+/**
+ * Metadata of the issuer
+ */
+export function getIssuer({ xRequestId }: {
+    xRequestId?: string;
+} = {}, opts?: Oazapfts.RequestOpts) {
+    return oazapfts.fetchJson<{
+        status: 200;
+        data: Issuer;
+    } | {
+        status: 404;
+        data: Error;
+    } | {
+        status: 405;
+        data: Error;
+    } | {
+        status: 500;
+        data: Error;
+    }>("/.well-known/openid-configuration", {
+        ...opts,
+        headers: oazapfts.mergeHeaders(opts?.headers, {
+            "X-Request-Id": xRequestId
+        })
+    });
 }
 /**
  * Liveness probe

@@ -16,6 +16,7 @@ import { metricsDocumentation } from './metrics-documentation.js';
 const TESTS = {
   'Api::V1::Sessions': 'test/operations/createSession.test.ts',
   'Api::V1::Session': 'test/operations/getSession.test.ts',
+  'Api::V1::Session, Api::V1::User::Sessions': 'test/operations/deleteSession.test.ts',
   'Api::V1::ForwardAuth': 'test/operations/authorizeRequest.test.ts',
 };
 

@@ -19,6 +19,7 @@ import { requestLogPlugin } from './telemetry/request-log.js';
 import { requestMetricsPlugin } from './telemetry/request-metrics.js';
 import type { Tracing } from './telemetry/tracing.js';
 import { expiredCountersPlugin } from './throttle/expired-counters.js';
+import { expiredRevocationsPlugin } from './tokens/expired-revocations.js';
 import { lifetimesPlugin } from './tokens/lifetimes.js';
 import { tokensOf, tokensPlugin } from './tokens/tokens.js';
 import { authenticate } from './users/authenticate.js';
@@ -67,6 +68,7 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
   await app.register(unroutedPlugin);
   await app.register(tokensPlugin, { keys, ttlSeconds, issuer, audiences, now });
   await app.register(lifetimesPlugin, { lifetimes: database.tokenLifetimes, ttlSeconds, now });
+  await app.register(expiredRevocationsPlugin, { revocations: database.revocations, now });
   const tokens = tokensOf(app);
   await app.register(authenticationPlugin, {
     contract,

@@ -64,6 +64,7 @@ export type OpenServicesOptions = Omit<ServicesOptions, 'tokenKeys' | 'throttleS
 export type DatabaseOptions = {
   databaseUrl: DatabaseUrl;
   databasePoolMax: number;
+  tokenTtlSeconds: number;
   onDatabaseReplaced?: (error: DatabaseReplaced) => void;
 };
 
@@ -80,11 +81,14 @@ type Log = Record<'info' | 'warn' | 'error', (fields: object, message: string) =
  * @throws DatabaseUnavailable, and another ExpectedError where there is no secret of tokens
  */
 export async function openServices(options: OpenServicesOptions): Promise<Services> {
-  const { databaseUrl, databasePoolMax, onDatabaseReplaced, signingKeys, log, metrics, tracing } = options;
+  const { databaseUrl, databasePoolMax, tokenTtlSeconds, onDatabaseReplaced, signingKeys, log, metrics, tracing } =
+    options;
   const database = await openDatabase(databaseUrl, {
     timeout: loginTimeoutOf(options),
     poolMax: databasePoolMax,
     writable: true,
+    tokenTtlSeconds,
+    now: options.now,
     onFailure: metrics?.databaseFailed,
     onReplaced: onDatabaseReplaced,
     observe: tracing && ((query, run) => tracing.inDatabaseSpan({ system: databaseUrl.provider, ...query }, run)),

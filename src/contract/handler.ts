@@ -17,6 +17,7 @@ export type Callers = {
     userId: number;
     /** When the token expires, in seconds since the epoch. */
     exp: number;
+    jti: string | undefined;
   };
 };
 

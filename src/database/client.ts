@@ -14,8 +14,16 @@ export type Client = {
   >;
   throttleCounter: Pick<PrismaClient['throttleCounter'], 'count' | 'deleteMany' | 'findFirst' | 'updateMany'>;
   secret: Pick<PrismaClient['secret'], 'findUnique' | 'findUniqueOrThrow' | 'upsert'>;
+  revokedToken: Pick<PrismaClient['revokedToken'], 'deleteMany' | 'findMany' | 'upsert'>;
+  sessionWatermark: Pick<PrismaClient['sessionWatermark'], 'deleteMany'>;
   tokenLifetime: Pick<PrismaClient['tokenLifetime'], 'upsert'>;
+  /** Runs both in one transaction. */
+  $transaction(queries: [change: Change, statement: Statement]): Promise<(Awaited<Change> | number)[]>;
 } & Pick<PrismaClient, '$disconnect' | '$executeRaw' | '$queryRaw'>;
+
+/** A change of users, not yet run. */
+export type Change = ReturnType<PrismaClient['user']['updateMany']>;
+type Statement = ReturnType<PrismaClient['$executeRaw']>;
 
 export type ClientOptions = {
   /** Milliseconds for a connection to PostgreSQL, and for a query on it. */

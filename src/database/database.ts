@@ -5,6 +5,7 @@ import { DatabaseUnavailable, NO_ANSWER } from './database-unavailable.js';
 import type { DatabaseUrl } from './database-url.js';
 import { createFindCaller, type FindCaller } from './find-caller.js';
 import { createFindForLogin, type FindForLogin } from './find-for-login.js';
+import { createRevocations, type Revocations } from './revocations.js';
 import { createRunQuery, type RunQuery, type RunQueryOptions } from './run-query.js';
 import { createSecrets, type Secrets } from './secrets.js';
 import { createFileCheck } from './sqlite-file.js';
@@ -17,6 +18,7 @@ export type Database = {
   findCaller: FindCaller;
   secrets: Secrets;
   tokenLifetimes: TokenLifetimes;
+  revocations: Revocations;
   users: Users;
   throttleCounters: ThrottleCounters;
   /** Throws DatabaseUnavailable where the database does not answer, lacks a table, or can't be written to. */
@@ -38,7 +40,13 @@ const PING_TIMEOUT = 1_400;
 /** Milliseconds for which the answer to a ping is used again. */
 const PING_LIFETIME = 500;
 
-export type DatabaseOptions = Partial<RunQueryOptions> & Pick<ClientOptions, 'poolMax' | 'writable'>;
+export type DatabaseOptions = Partial<RunQueryOptions> &
+  Pick<ClientOptions, 'poolMax' | 'writable'> & {
+    /** The lifetime of tokens where none is recorded: where no service has run since that is. */
+    tokenTtlSeconds?: number;
+    /** Milliseconds since the epoch. */
+    now?: (() => number) | undefined;
+  };
 
 type Connection = { url: DatabaseUrl; client: Client; checkFile: () => void };
 
@@ -49,11 +57,12 @@ type Connection = { url: DatabaseUrl; client: Client; checkFile: () => void };
  */
 export async function openDatabase(
   url: DatabaseUrl,
-  { timeout = COMMAND_TIMEOUT, poolMax, writable, ...options }: DatabaseOptions = {},
+  { timeout = COMMAND_TIMEOUT, poolMax, writable, tokenTtlSeconds = 0, now = Date.now, ...options }: DatabaseOptions = {},
 ): Promise<Database> {
   const runOn = (current: () => Connection) => createRunQuery(current, { timeout, ...options });
   let connection = await connect(url);
   const run = runOn(() => connection);
+  const tokens = { lifetime: tokenTtlSeconds, now };
   const throttleCounters = createThrottleCounters(run);
   const secrets = createSecrets(run);
   const retired = new Map<Connection, NodeJS.Timeout>();
@@ -87,7 +96,8 @@ export async function openDatabase(
     findCaller: createFindCaller(run),
     secrets,
     tokenLifetimes: createTokenLifetimes(run),
-    users: createUsers(run),
+    revocations: createRevocations(run, tokens),
+    users: createUsers(run, tokens),
     throttleCounters,
     ping: (deadline) => {
       const tooLate = () => new DatabaseUnavailable(connection.url, NO_ANSWER);

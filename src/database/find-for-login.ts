@@ -2,6 +2,7 @@ import { createHmac } from 'node:crypto';
 import sql, { join } from 'sql-template-tag';
 import type { Deadline } from '../errors/deadline.js';
 import { normalizeEmail } from '../text/email.js';
+import { keyIn } from './revocations.js';
 import type { RunQuery } from './run-query.js';
 import type { Secrets } from './secrets.js';
 import type { Counter } from './throttle-counters.js';
@@ -16,6 +17,10 @@ export type FoundForLogin = {
   /** Milliseconds since the epoch; 0 where it never was, or there is no such user. */
   unlockedAt: number;
   passwordChangedAt: number;
+  /** Tokens of the user must expire later: all before have been ended; 0 where they never have. */
+  watermark: number;
+  /** Whether the token that would be issued is the bytes of one whose user has logged out. */
+  isRevoked: boolean;
 };
 
 /**
@@ -24,14 +29,17 @@ export type FoundForLogin = {
  * For an unknown email the digest is a stand-in's: another user's, drawn by a keyed hash of the email. So the forms of
  * digests come in their proportion, the same email always costs the same, and a stand-in is the neighbour of no email.
  *
- * @param counterKeys - at least one
+ * @param now - milliseconds since the epoch
  */
-export type FindForLogin = (
-  email: string,
-  counterKeys: string[],
-  now: number,
-  deadline?: Deadline,
-) => Promise<FoundForLogin>;
+export type FindForLogin = (login: Login, now: number, deadline?: Deadline) => Promise<FoundForLogin>;
+
+type Login = {
+  email: string;
+  /** At least one. */
+  counterKeys: string[];
+  /** When the token that would be issued expires, in seconds since the epoch. */
+  exp: number;
+};
 
 type Time = Date | string | null;
 /** A number in SQLite. */
@@ -47,6 +55,8 @@ type Row = {
   password_changed_at: Time;
   stand_in: string | null;
   stand_in_peppered: Flag;
+  watermark: number | bigint | null;
+  revoked: string | null;
   key: string | null;
   failures: number | null;
   expires_at: number | bigint | null;
@@ -55,12 +65,12 @@ type Row = {
 export function createFindForLogin(run: RunQuery, secrets: Pick<Secrets, 'read'>): FindForLogin {
   let secret: string | undefined;
 
-  return async (emailAsGiven, counterKeys, now, deadline) => {
-    const email = normalizeEmail(emailAsGiven);
+  return async (login, now, deadline) => {
+    const email = normalizeEmail(login.email);
     // All instances draw the same stand-in.
     secret ??= await secrets.read('stand_in', deadline);
     const draw = createHmac('sha256', secret).update(email).digest().readUInt32BE();
-    const query = select(email, draw, counterKeys);
+    const query = select({ ...login, email }, draw);
     const rows = await run(
       { operation: 'SELECT', table: 'users' },
       (client) => client.$queryRaw<Row[]>(query),
@@ -74,6 +84,8 @@ export function createFindForLogin(run: RunQuery, secrets: Pick<Secrets, 'read'>
       counters: countersIn(rows, now),
       unlockedAt: timeOf(row?.unlocked_at),
       passwordChangedAt: timeOf(row?.password_changed_at),
+      watermark: Number(row?.watermark ?? 0),
+      isRevoked: row !== undefined && row.revoked !== null,
     };
   };
 }
@@ -85,7 +97,7 @@ const PLACE = sql`(id * 2654435769 % 4294967296)`;
  * The stand-in is the user with the next place after the draw, or with the first one: a user who is added or removed changes
  * the stand-in of few emails. With `key IN`, or a condition on the time, PostgreSQL may read the whole table of counters.
  */
-function select(email: string, draw: number, counterKeys: string[]) {
+function select({ email, counterKeys, exp }: Login, draw: number) {
   const byKey = counterKeys.map(
     (key) => sql`SELECT key, failures, expires_at FROM throttle_counters WHERE key = ${key}`,
   );
@@ -96,10 +108,12 @@ function select(email: string, draw: number, counterKeys: string[]) {
   // SQLite prepares it anew for each login, and joins of tables faster than subqueries.
   return sql`SELECT known.id, known.password_digest, known.peppered, known.disabled_at, known.unlocked_at,
       known.password_changed_at, drawn.password_digest AS stand_in, drawn.peppered AS stand_in_peppered,
-      counters.key, counters.failures, counters.expires_at
+      watermarks.exp AS watermark, revoked.key AS revoked, counters.key, counters.failures, counters.expires_at
     FROM (SELECT 1) AS one_row
     LEFT JOIN users AS known ON known.email = ${email}
     LEFT JOIN users AS drawn ON drawn.id = ${drawn}
+    LEFT JOIN session_watermarks AS watermarks ON watermarks.user_id = known.id
+    LEFT JOIN revoked_tokens AS revoked ON revoked.key = ${keyIn(sql`known.id`, exp)}
     LEFT JOIN (${join(byKey, ' UNION ALL ')}) AS counters ON true`;
 }
 

@@ -1,5 +1,6 @@
 import { normalizeEmail } from '../text/email.js';
-import type { Client } from './client.js';
+import type { Change, Client } from './client.js';
+import { endSessionsQuery } from './revocations.js';
 import type { RunQuery } from './run-query.js';
 
 export type StoredDigest = {
@@ -34,9 +35,12 @@ export type Users = {
   list(page: { after: number; limit: number; filter?: UserFilter }): Promise<UserRecord[]>;
   /** Stores another digest if the user's is still the old one; returns whether it was. */
   replacePasswordDigest(id: number, old: string, digest: StoredDigest): Promise<boolean>;
-  /** Returns whether there is such a user. A new password unlocks the user, and forgets known addresses. */
+  /**
+   * Returns whether there is such a user. A new password unlocks the user, and forgets known addresses. It ends all sessions of
+   * the user, and so does disabling.
+   */
   update(id: number, change: UserChange): Promise<boolean>;
-  /** Returns whether there was such a user. */
+  /** Ends all sessions of the user too. Returns whether there was such a user. */
   delete(id: number): Promise<boolean>;
 };
 
@@ -58,9 +62,18 @@ const select = {
   updatedAt: true,
 };
 
-export function createUsers(runQuery: RunQuery): Users {
+/** Lifetime and clock: see endSessionsQuery. */
+export function createUsers(runQuery: RunQuery, { lifetime, now }: { lifetime: number; now: () => number }): Users {
   const run = <T>(operation: string, query: (model: Client['user']) => Promise<T>) =>
     runQuery({ operation, table: 'users' }, ({ user }) => query(user));
+
+  /** In one transaction: a token that is issued in between would outlive the change. */
+  async function endingSessions(operation: string, id: number, change: (client: Client) => Change): Promise<boolean> {
+    const [changed] = await runQuery({ operation, table: 'users' }, (client) =>
+      client.$transaction([change(client), client.$executeRaw(endSessionsQuery(id, lifetime, now()))]),
+    );
+    return typeof changed === 'object' && changed.count > 0;
+  }
 
   return {
     async find(key) {
@@ -93,11 +106,15 @@ export function createUsers(runQuery: RunQuery): Users {
       return (await run('UPDATE', (model) => model.updateMany({ where, data }))).count > 0;
     },
     async update(id, change) {
-      const now = new Date();
-      const data = 'passwordDigest' in change ? { ...change, passwordChangedAt: now, unlockedAt: now } : change;
-      return (await run('UPDATE', (model) => model.updateMany({ where: { id }, data }))).count > 0;
+      const at = new Date(now());
+      const data = 'passwordDigest' in change ? { ...change, passwordChangedAt: at, unlockedAt: at } : change;
+      const query = { where: { id }, data };
+      if ('passwordDigest' in change || ('disabledAt' in change && change.disabledAt)) {
+        return endingSessions('UPDATE', id, ({ user }) => user.updateMany(query));
+      }
+      return (await run('UPDATE', (model) => model.updateMany(query))).count > 0;
     },
-    delete: async (id) => (await run('DELETE', (model) => model.deleteMany({ where: { id } }))).count > 0,
+    delete: (id) => endingSessions('DELETE', id, ({ user }) => user.deleteMany({ where: { id } })),
   };
 }
 

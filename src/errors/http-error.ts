@@ -12,15 +12,21 @@ export const AUTHENTICATIONS = [
   'no_token',
   'invalid_token',
   'expired_token',
+  'revoked_token',
   'unknown_user',
   'disabled_user',
 ] as const;
+
+/** What a user may end. */
+export const REVOCATIONS = ['session', 'all_sessions'] as const;
 
 /** What an operation or a failure adds to a request's line in the log. Metrics count the outcome. */
 export type LogFields = {
   outcome?: string;
   userId?: number | undefined;
   budget?: string;
+  /** What of a user was ended. */
+  revoked?: (typeof REVOCATIONS)[number];
   authentication?: (typeof AUTHENTICATIONS)[number];
 };
 

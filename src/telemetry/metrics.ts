@@ -1,7 +1,7 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import type { Contract } from '../contract/contract.js';
 import type { OperationId } from '../contract/handler.js';
-import { AUTHENTICATIONS, FAILURE_OUTCOMES } from '../errors/http-error.js';
+import { AUTHENTICATIONS, FAILURE_OUTCOMES, REVOCATIONS } from '../errors/http-error.js';
 import type { HashQueue } from '../passwords/hash-queue.js';
 import { BUDGETS } from '../throttle/rules.js';
 import { LOGIN_OUTCOMES } from '../users/log-in.js';
@@ -66,6 +66,14 @@ export function createMetrics({ operations }: Pick<Contract, 'operations'>): Met
   });
   for (const outcome of AUTHENTICATIONS) authentications.inc({ outcome }, 0);
 
+  const revocations = new Counter({
+    name: 'sessions_revocations_total',
+    help: 'Log-outs over HTTP, of one session or of all sessions of a user.',
+    labelNames: ['of'],
+    registers,
+  });
+  for (const of of REVOCATIONS) revocations.inc({ of }, 0);
+
   const throttled = new Counter({
     name: 'sessions_throttled_requests_total',
     help: 'Logins answered with 429, by the exhausted budget of failures.',
@@ -127,10 +135,11 @@ export function createMetrics({ operations }: Pick<Contract, 'operations'>): Met
   return {
     registry,
     requestEnded({ operationId = NO_OPERATION, status = STATUS_CLIENT_GONE, milliseconds, ...fields }) {
-      const { outcome, budget, authentication } = fields;
+      const { outcome, budget, authentication, revoked } = fields;
       requests.observe({ operation: operationId, status }, milliseconds / 1000);
       if (outcome && operationId === LOGIN) logins.inc({ outcome });
       if (budget) throttled.inc({ budget });
+      if (revoked) revocations.inc({ of: revoked });
       if (authentication) authentications.inc({ outcome: authentication });
     },
     requestUnreadable: (status) => unreadable.inc({ status }),

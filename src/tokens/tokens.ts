@@ -21,12 +21,14 @@ export type TokenKeys = {
 
 /** A token whose signature and expiry are good, or why it is refused. */
 export type Verified =
-  | { authentication: 'accepted'; userId: number; exp: number }
+  | { authentication: 'accepted'; userId: number; exp: number; jti: string | undefined }
   | { authentication: 'no_token' | 'invalid_token' | 'expired_token' };
 
 export type Tokens = {
+  /** When a token expires that is issued now, in seconds since the epoch. */
+  nextExp(): number;
   /** Makes the JSON Web Token of a user. */
-  issue(userId: number): string;
+  issue(userId: number, exp: number): string;
   /** Verifies the Bearer token of a request (RFC 6750, section 2.1), without the database. */
   verify(request: FastifyRequest): Promise<Verified>;
   issuer: string | undefined;
@@ -84,13 +86,14 @@ export const tokensPlugin = fp<TokenOptions>(
       },
     });
 
-    function claimsOf(userId: number): Claims {
-      const iat = Math.floor(now() / 1000);
+    const seconds = () => Math.floor(now() / 1000);
+
+    function claimsOf(userId: number, exp: number): Claims {
       const [audience, ...others] = audiences;
       return {
         user_id: userId,
-        exp: iat + ttlSeconds,
-        ...(current.signingKeys.length > 0 && { sub: String(userId), iat, jti: randomUUID() }),
+        exp,
+        ...(current.signingKeys.length > 0 && { sub: String(userId), iat: seconds(), jti: randomUUID() }),
         ...(issuer !== undefined && { iss: issuer }),
         ...(audience !== undefined && { aud: others.length > 0 ? [...audiences] : audience }),
       };
@@ -98,7 +101,8 @@ export const tokensPlugin = fp<TokenOptions>(
 
     app.decorate('tokens', {
       // A key of its own makes a new signer for each token.
-      issue: (userId) => app.jwt.sign(claimsOf(userId), signer === initial ? undefined : signer),
+      nextExp: () => seconds() + ttlSeconds,
+      issue: (userId, exp) => app.jwt.sign(claimsOf(userId, exp), signer === initial ? undefined : signer),
       async verify(request) {
         let claims: Claims;
         try {
@@ -106,9 +110,12 @@ export const tokensPlugin = fp<TokenOptions>(
         } catch (error) {
           return { authentication: isMissing(error) ? 'no_token' : 'invalid_token' };
         }
-        const { user_id: userId, exp } = claims;
-        if (!isId(userId) || !Number.isSafeInteger(exp)) return { authentication: 'invalid_token' };
-        return exp * 1000 > now() ? { authentication: 'accepted', userId, exp } : { authentication: 'expired_token' };
+        const { user_id: userId, exp, jti } = claims;
+        if (!isId(userId) || !Number.isSafeInteger(exp) || !isTextOrNone(jti))
+          return { authentication: 'invalid_token' };
+        return exp * 1000 > now()
+          ? { authentication: 'accepted', userId, exp, jti }
+          : { authentication: 'expired_token' };
       },
       issuer,
       publicKeys: () => current.signingKeys.map(({ publicJwk }) => publicJwk),
@@ -158,6 +165,11 @@ function keyFor(token: TokenOrHeader, { signingKeys, secret }: TokenKeys): strin
 
 function isMissing(error: unknown): boolean {
   return error instanceof Error && 'code' in error && error.code === 'FST_JWT_NO_AUTHORIZATION_IN_HEADER';
+}
+
+/** RFC 7519, section 4.1.7. PostgreSQL stores no NUL. */
+function isTextOrNone(value: unknown): boolean {
+  return value === undefined || (typeof value === 'string' && !value.includes('\0') && value.isWellFormed());
 }
 
 function isId(value: number): boolean {

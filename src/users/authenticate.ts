@@ -36,10 +36,11 @@ export async function authenticate(
   const verified = await tokens.verify(request);
   const { authentication } = verified;
   if (authentication !== 'accepted') throw new Unauthorized(authentication);
-  const { userId, exp } = verified;
-  const { user, longestLifetime } = await database.findCaller(userId, now());
+  const { userId, exp, jti } = verified;
+  const { user, isRevoked, watermark, longestLifetime } = await database.findCaller(verified, now());
   if (exp > now() / 1000 + longestLifetime + MAX_CLOCK_SKEW) throw new Unauthorized('invalid_token');
+  if (isRevoked || exp <= watermark) throw new Unauthorized('revoked_token', userId);
   if (!user) throw new Unauthorized('unknown_user', userId);
   if (user.disabled) throw new Unauthorized('disabled_user', userId);
-  return { caller: { userId, exp }, log: { authentication, userId } };
+  return { caller: { userId, exp, jti }, log: { authentication, userId } };
 }

@@ -1,13 +1,16 @@
 import type { Client } from '../contract/handler.js';
 import type { Database } from '../database/database.js';
+import type { Revocations } from '../database/revocations.js';
 import { createDeadline } from '../errors/deadline.js';
 import type { HashQueue } from '../passwords/hash-queue.js';
 import type { PasswordUpgrades } from '../passwords/password-upgrades.js';
 import type { Passwords } from '../passwords/passwords.js';
 import type { Throttle } from '../throttle/throttle.js';
+import type { Tokens } from '../tokens/tokens.js';
 
 export type LogInServices = {
-  database: Pick<Database, 'findForLogin'>;
+  database: Pick<Database, 'findForLogin'> & { revocations: Pick<Revocations, 'firstFreeExp'> };
+  tokens: Pick<Tokens, 'nextExp'>;
   throttle: Throttle;
   hashQueue: HashQueue;
   passwords: Pick<Passwords, 'verify' | 'memoryOf'>;
@@ -19,7 +22,12 @@ export type LogInServices = {
 export const LOGIN_OUTCOMES = ['succeeded', 'unknown_email', 'wrong_password', 'disabled'] as const;
 
 type LoggedIn =
-  | { outcome: 'succeeded'; userId: number }
+  | {
+      outcome: 'succeeded';
+      userId: number;
+      /** When the token has to expire, in seconds since the epoch. */
+      exp: number;
+    }
   | { outcome: Exclude<(typeof LOGIN_OUTCOMES)[number], 'succeeded'>; userId: number | undefined };
 
 /**
@@ -30,20 +38,28 @@ type LoggedIn =
 export function logIn(
   { email, password }: { email: string; password: string },
   client: Client,
-  { database, throttle, hashQueue, passwords, passwordUpgrades, loginTimeout }: LogInServices,
+  { database, tokens, throttle, hashQueue, passwords, passwordUpgrades, loginTimeout }: LogInServices,
 ): Promise<LoggedIn> {
   const deadline = createDeadline(loginTimeout);
+  // Of before the hash: sessions that are ended meanwhile are those up to a later time.
+  let exp = 0;
   return throttle.attempt(
     { email, address: client.address, deadline },
-    (counterKeys, now) => database.findForLogin(email, counterKeys, now, deadline),
-    async ({ user, digest }) => {
+    (counterKeys, now) => {
+      exp = tokens.nextExp();
+      return database.findForLogin({ email, counterKeys, exp }, now, deadline);
+    },
+    async ({ user, digest, watermark, isRevoked }) => {
       const verify = () => passwords.verify(password, digest);
       const matches = await hashQueue.run(verify, { ...client, deadline }, passwords.memoryOf(digest));
       if (!user) return { outcome: 'unknown_email', userId: undefined };
       if (!matches) return { outcome: 'wrong_password', userId: user.id };
       if (user.disabled) return { outcome: 'disabled', userId: user.id };
       passwordUpgrades.add(user, password);
-      return { outcome: 'succeeded', userId: user.id };
+      const afterAllEnded = Math.max(exp, watermark + 1);
+      if (!isRevoked && afterAllEnded === exp) return { outcome: 'succeeded', userId: user.id, exp };
+      const free = await database.revocations.firstFreeExp(user.id, afterAllEnded);
+      return { outcome: 'succeeded', userId: user.id, exp: free };
     },
   );
 }

@@ -31,8 +31,9 @@ export function checkReply(
 ): string[] {
   const { method = 'GET', path } = request;
   const preflight = acrossOrigins && isPreflight(request) && reply.status === PREFLIGHT_STATUS;
-  const spec = replySpec(outside || preflight ? undefined : operationFor(method, path, reply.status), reply.status);
-  if (!spec || (reply.status === PREFLIGHT_STATUS && !preflight)) {
+  const operation = outside || preflight ? undefined : operationFor(method, path, reply.status);
+  const spec = replySpec(operation, reply.status);
+  if (!spec || (reply.status === PREFLIGHT_STATUS && !preflight && !operation)) {
     return [`status ${reply.status} is not declared for ${method} ${path}`];
   }
   if (acrossOrigins) spec.headers = { ...spec.headers, ...strict(document[ACROSS_ORIGINS]) };

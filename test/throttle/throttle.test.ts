@@ -151,7 +151,7 @@ t.test('a new secret starts the counters afresh, once for all instances', async 
   const fail = (throttle: Throttle) =>
     throttle.attempt(
       who(),
-      (keys, now) => database.findForLogin('foo@bar.com', keys, now),
+      (counterKeys, now) => database.findForLogin({ email: 'foo@bar.com', counterKeys, exp: 0 }, now),
       async () => ({ outcome: 'wrong_password' }),
     );
   const REFUSED = { message: 'too many failed logins' };

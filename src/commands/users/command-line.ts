@@ -15,7 +15,12 @@ const USER = ['<user>', 'an id or an email'] as const;
 const USER_VERBS: [name: string, description: string, load: Load<[user: string, Output]>][] = [
   ['show', 'show a user', async () => (await import('./show.js')).showUser],
   ['set-password', `set a password; ${PASSWORD}`, async () => (await import('./set-password.js')).setPassword],
-  ['disable', 'disable a user', async () => (await import('./disable.js')).disableUser],
+  [
+    'revoke-sessions',
+    'end all sessions of a user, who may log in again',
+    async () => (await import('./revoke-sessions.js')).revokeSessions,
+  ],
+  ['disable', 'disable a user, and end all sessions', async () => (await import('./disable.js')).disableUser],
   ['unlock', 'forgive the failed logins of a user', async () => (await import('./unlock.js')).unlockUser],
   ['enable', 'enable a disabled user', async () => (await import('./disable.js')).enableUser],
 ];

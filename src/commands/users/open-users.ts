@@ -1,6 +1,7 @@
 import { readConfig } from '../../config/config.js';
 import { openDatabase } from '../../database/database.js';
 import { migrate } from '../../database/migrate.js';
+import type { Revocations } from '../../database/revocations.js';
 import { MAX_ID, type UserRecord, type Users } from '../../database/users.js';
 import { ExpectedError } from '../../errors/expected-error.js';
 import { createPasswords, type Passwords } from '../../passwords/passwords.js';
@@ -20,13 +21,13 @@ const PAGE = 1000;
  */
 export async function withUsers(
   env: NodeJS.ProcessEnv,
-  work: (users: Users, passwords: Passwords) => Promise<void>,
+  work: (users: Users, passwords: Passwords, revocations: Revocations) => Promise<void>,
 ): Promise<void> {
-  const { databaseUrl, hashing } = readConfig(env, { issuesTokens: false });
+  const { databaseUrl, hashing, tokenTtlSeconds } = readConfig(env, { issuesTokens: false });
   await migrate(databaseUrl);
-  const database = await openDatabase(databaseUrl);
+  const database = await openDatabase(databaseUrl, { tokenTtlSeconds });
   try {
-    await work(database.users, createPasswords(hashing));
+    await work(database.users, createPasswords(hashing), database.revocations);
   } finally {
     await database.close();
   }

@@ -1,0 +1,99 @@
+import sql from 'sql-template-tag';
+import type { Client } from './client.js';
+import type { RunQuery } from './run-query.js';
+
+/** What tells a token from others: never its text, since other spellings of a signature verify. */
+export type TokenId = {
+  userId: number;
+  /** In seconds since the epoch. */
+  exp: number;
+  jti?: string | undefined;
+};
+
+/** All throw DatabaseUnavailable. */
+export type Revocations = {
+  revoke(token: TokenId): Promise<void>;
+  /** Ends all sessions of a user. */
+  endSessions(userId: number): Promise<void>;
+  /** The first time of expiry, from one on, whose token without `jti` is not revoked. */
+  firstFreeExp(userId: number, from: number): Promise<number>;
+  /** Removes what is of no use, because the tokens had expired by then, and returns how much. */
+  removeExpired(before: number): Promise<number>;
+};
+
+/** Seconds by which a token may have been issued later than now: clocks differ by 5, and may be set back by a minute. */
+const CLOCK_SKEW = 65;
+/** Rows that one statement removes: meanwhile it holds SQLite's only lock, and the event loop. */
+const ROWS_AT_A_TIME = 500;
+/** Keys that one query looks up. */
+const KEYS_AT_A_TIME = 100;
+
+export function keyOf({ userId, exp, jti }: TokenId): string {
+  return jti === undefined ? `${userId}:${exp}` : `jti:${jti}`;
+}
+
+/** The key of a token without `jti`, of the user in a row. */
+export function keyIn(userId: ReturnType<typeof sql>, exp: number) {
+  return sql`CAST(${userId} AS TEXT) || ${`:${exp}`}`;
+}
+
+/**
+ * The statement that ends all sessions of a user: it refuses tokens up to the last expiry that one may have.
+ *
+ * @param lifetime - seconds that a token lives at least, where none is recorded
+ * @param now - milliseconds since the epoch
+ */
+export function endSessionsQuery(userId: number, lifetime: number, now: number) {
+  const seconds = Math.floor(now / 1000) + CLOCK_SKEW;
+  const recorded = sql`SELECT coalesce(max(seconds), 0) AS longest FROM token_lifetimes
+    WHERE issued_until + 1000 * CAST(seconds AS BIGINT) > ${BigInt(now)}`;
+  return sql`INSERT INTO session_watermarks (user_id, exp)
+    SELECT CAST(${userId} AS INTEGER),
+      CAST(${BigInt(seconds)} AS BIGINT) + CASE WHEN longest > ${lifetime} THEN longest ELSE ${lifetime} END
+    FROM (${recorded}) AS recorded WHERE true
+    ON CONFLICT (user_id) DO UPDATE SET exp = CASE
+      WHEN session_watermarks.exp < excluded.exp THEN excluded.exp ELSE session_watermarks.exp + 1 END`;
+}
+
+/** Lifetime and clock: see endSessionsQuery. */
+export function createRevocations(
+  runQuery: RunQuery,
+  { lifetime, now }: { lifetime: number; now: () => number },
+): Revocations {
+  const run = <T>(operation: string, table: string, query: (client: Client) => Promise<T>) =>
+    runQuery({ operation, table }, query);
+
+  return {
+    async revoke(token) {
+      const create = { key: keyOf(token), exp: BigInt(token.exp) };
+      await run('INSERT', 'revoked_tokens', ({ revokedToken }) =>
+        revokedToken.upsert({ where: { key: create.key }, create, update: {} }),
+      );
+    },
+    async endSessions(userId) {
+      await run('INSERT', 'session_watermarks', (client) =>
+        client.$executeRaw(endSessionsQuery(userId, lifetime, now())),
+      );
+    },
+    async firstFreeExp(userId, from) {
+      for (let first = from; ; first += KEYS_AT_A_TIME) {
+        const exps = Array.from({ length: KEYS_AT_A_TIME }, (_, index) => first + index);
+        const where = { key: { in: exps.map((exp) => keyOf({ userId, exp })) } };
+        const rows = await run('SELECT', 'revoked_tokens', ({ revokedToken }) => revokedToken.findMany({ where }));
+        const revoked = new Set(rows.map(({ exp }) => Number(exp)));
+        const free = exps.find((exp) => !revoked.has(exp));
+        if (free !== undefined) return free;
+      }
+    },
+    async removeExpired(before) {
+      const where = { exp: { lt: BigInt(Math.floor(before / 1000)) } };
+      const tokens = await run('DELETE', 'revoked_tokens', ({ revokedToken }) =>
+        revokedToken.deleteMany({ where, limit: ROWS_AT_A_TIME }),
+      );
+      const watermarks = await run('DELETE', 'session_watermarks', ({ sessionWatermark }) =>
+        sessionWatermark.deleteMany({ where, limit: ROWS_AT_A_TIME }),
+      );
+      return tokens.count + watermarks.count;
+    },
+  };
+}

@@ -1,0 +1,10 @@
+import type { Handler } from '../contract/handler.js';
+import type { Database } from '../database/database.js';
+
+export const deleteOwnSessions: Handler<'deleteOwnSessions', { database: Pick<Database, 'revocations'> }> = async (
+  { caller },
+  { database },
+) => {
+  await database.revocations.endSessions(caller.userId);
+  return { status: 204, body: undefined, log: { revoked: 'all_sessions' } };
+};

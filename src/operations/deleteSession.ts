@@ -1,0 +1,10 @@
+import type { Handler } from '../contract/handler.js';
+import type { Database } from '../database/database.js';
+
+export const deleteSession: Handler<'deleteSession', { database: Pick<Database, 'revocations'> }> = async (
+  { caller },
+  { database },
+) => {
+  await database.revocations.revoke(caller);
+  return { status: 204, body: undefined, log: { revoked: 'session' } };
+};

@@ -1,0 +1,113 @@
+import t, { type Test } from 'tap';
+import { PROVIDERS, type Provider } from '#built/database/database-url.js';
+import { bearer, jwkSet, privateJwks } from '../support/keys.js';
+import { FORM } from '../support/send.js';
+import { createDatabase, type Service, type ServiceOptions, startService } from '../support/service.js';
+
+const NOW = 1_575_397_455_999;
+const session = { path: '/api/v1/session' };
+const ownSessions = { path: '/api/v1/user/sessions' };
+const keyed = { JWT_KEYS: jwkSet(privateJwks('ES256')) };
+const invalid = { status: 401, headers: { 'www-authenticate': 'Bearer realm="user", error="invalid_token"' } };
+
+async function logIn(service: Service, email = 'foo@bar.com'): Promise<string> {
+  const body = new URLSearchParams({ email, password: 'foobar' }).toString();
+  const reply = await service.request({ method: 'POST', path: '/api/v1/sessions', headers: FORM, body });
+  return JSON.parse(reply.body).auth_token;
+}
+
+const statusOf = async (service: Service, token: string) =>
+  (await service.request({ ...session, headers: bearer(token) })).status;
+
+/** Two instances on one database. */
+async function startTwo(t: Test, provider: Provider, options: ServiceOptions = {}): Promise<[Service, Service]> {
+  const databaseUrl = await createDatabase(t, provider);
+  const env = { PASSWORD_HASHING: 'bcrypt', BCRYPT_COST: '4', ...options.env };
+  const start = () => startService(t, provider, { ...options, databaseUrl, env });
+  return [await start(), await start()];
+}
+
+for (const provider of PROVIDERS) {
+  t.test(`logging out on ${provider}`, async (t) => {
+    const [service, other] = await startTwo(t, provider, { now: () => NOW });
+    await service.addUser('foo@bar.com', 'foobar');
+    const token = await logIn(service);
+
+    t.test('when the session has not ended', async (t) => {
+      const reply = await service.documented(t.name, { method: 'DELETE', ...session, headers: bearer(token) });
+      t.equal(reply.status, 204);
+      t.equal(reply.body, '');
+      t.equal(reply.headers['cache-control'], 'no-store');
+      t.equal(reply.headers['content-length'], undefined);
+      t.equal(await statusOf(other, token), 401, 'refused in the next request, on another instance');
+    });
+
+    t.test('when the session has ended already', async (t) => {
+      const reply = await service.documented(t.name, { method: 'DELETE', ...session, headers: bearer(token) });
+      t.match(reply, invalid);
+    });
+
+    t.test('a login in the same second gets another token', async (t) => {
+      const [first, second] = [await logIn(service), await logIn(other)];
+      t.not(first, token);
+      t.equal(second, first, 'the next second’s, until that is dead too');
+      t.equal(await statusOf(other, first), 200);
+      await other.request({ method: 'DELETE', ...session, headers: bearer(first) });
+      const third = await logIn(service);
+      t.notOk([token, first].includes(third));
+      t.equal(await statusOf(service, third), 200);
+    });
+  });
+
+  t.test(`logging out everywhere on ${provider}`, async (t) => {
+    for (const env of [{}, keyed]) {
+      let now = NOW;
+      const [service, other] = await startTwo(t, provider, { now: () => now, env });
+      await service.addUser('foo@bar.com', 'foobar');
+      await service.addUser('else@bar.com', 'foobar');
+      const elses = await logIn(service, 'else@bar.com');
+      const tokens = [await logIn(service)];
+      now += 60_000;
+      tokens.push(await logIn(other));
+      const headers = bearer(tokens[0] ?? '');
+      const reply = await service.documented('when all sessions of the user are to end', {
+        method: 'DELETE',
+        ...ownSessions,
+        headers,
+      });
+      t.equal(reply.status, 204);
+      for (const token of tokens) for (const one of [service, other]) t.equal(await statusOf(one, token), 401);
+      t.equal(await statusOf(other, elses), 200, 'of this user alone');
+      t.match(await service.request({ method: 'DELETE', ...ownSessions, headers }), invalid);
+      t.equal((await service.request({ method: 'DELETE', ...ownSessions })).status, 401);
+
+      const again = await logIn(other);
+      t.equal(await statusOf(service, again), 200, 'who logs in again, in the same second, is in');
+      now -= 60_000;
+      t.equal(await statusOf(service, tokens[1] ?? ''), 401, 'a clock that is set back revives nothing');
+      t.equal(await statusOf(service, await logIn(service)), 200);
+    }
+  });
+}
+
+t.test('tokens with jti end one by one', async (t) => {
+  const [service, other] = await startTwo(t, 'sqlite', { now: () => NOW, env: keyed });
+  await service.addUser('foo@bar.com', 'foobar');
+  const [one, another] = [await logIn(service), await logIn(service)];
+  await service.request({ method: 'DELETE', ...session, headers: bearer(one) });
+  t.equal(await statusOf(other, one), 401);
+  t.equal(await statusOf(other, another), 200);
+});
+
+t.test('another spelling of a signature is the same token', async (t) => {
+  const [service] = await startTwo(t, 'sqlite', { env: keyed });
+  await service.addUser('foo@bar.com', 'foobar');
+  const token = await logIn(service);
+  // The last of 86 characters has four bits that nobody reads.
+  const alphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_';
+  const last = alphabet.indexOf(token.at(-1) ?? '');
+  const respelled = token.slice(0, -1) + alphabet[last ^ 1];
+  const before = await statusOf(service, respelled);
+  await service.request({ method: 'DELETE', ...session, headers: bearer(token) });
+  t.equal(await statusOf(service, respelled), 401, `it was ${before} before`);
+});

@@ -38,19 +38,22 @@ export function keyIn(userId: ReturnType<typeof sql>, exp: number) {
 }
 
 /**
- * The statement that ends all sessions of a user: it refuses tokens up to the last expiry that one may have.
+ * The statement that ends all sessions of a user: it refuses tokens up to the last expiry that one may have. That is after
+ * the longest lifetime, or just after what was ended before: logins step over it.
  *
  * @param lifetime - seconds that a token lives at least, where none is recorded
  * @param now - milliseconds since the epoch
  */
 export function endSessionsQuery(userId: number, lifetime: number, now: number) {
-  const seconds = Math.floor(now / 1000) + CLOCK_SKEW;
-  const recorded = sql`SELECT coalesce(max(seconds), 0) AS longest FROM token_lifetimes
-    WHERE issued_until + 1000 * CAST(seconds AS BIGINT) > ${BigInt(now)}`;
+  const latest = BigInt(Math.floor(now / 1000) + CLOCK_SKEW);
   return sql`INSERT INTO session_watermarks (user_id, exp)
-    SELECT CAST(${userId} AS INTEGER),
-      CAST(${BigInt(seconds)} AS BIGINT) + CASE WHEN longest > ${lifetime} THEN longest ELSE ${lifetime} END
-    FROM (${recorded}) AS recorded WHERE true
+    SELECT CAST(${userId} AS INTEGER), max(candidate) FROM (
+      SELECT CAST(${latest} AS BIGINT) + CAST(${lifetime} AS INTEGER) AS candidate
+      UNION ALL SELECT CAST(${latest} AS BIGINT) + seconds FROM token_lifetimes
+        WHERE issued_until + 1000 * CAST(seconds AS BIGINT) > ${BigInt(now)}
+      UNION ALL SELECT exp + 1 FROM session_watermarks WHERE user_id = ${userId}
+      UNION ALL SELECT max(exp) + 1 FROM revoked_tokens WHERE user_id = ${userId}
+    ) AS candidates WHERE true
     ON CONFLICT (user_id) DO UPDATE SET exp = CASE
       WHEN session_watermarks.exp < excluded.exp THEN excluded.exp ELSE session_watermarks.exp + 1 END`;
 }
@@ -65,7 +68,7 @@ export function createRevocations(
 
   return {
     async revoke(token) {
-      const create = { key: keyOf(token), exp: BigInt(token.exp) };
+      const create = { key: keyOf(token), userId: token.userId, exp: BigInt(token.exp) };
       await run('INSERT', 'revoked_tokens', ({ revokedToken }) =>
         revokedToken.upsert({ where: { key: create.key }, create, update: {} }),
       );

@@ -57,7 +57,14 @@ type Connection = { url: DatabaseUrl; client: Client; checkFile: () => void };
  */
 export async function openDatabase(
   url: DatabaseUrl,
-  { timeout = COMMAND_TIMEOUT, poolMax, writable, tokenTtlSeconds = 0, now = Date.now, ...options }: DatabaseOptions = {},
+  {
+    timeout = COMMAND_TIMEOUT,
+    poolMax,
+    writable,
+    tokenTtlSeconds = 0,
+    now = Date.now,
+    ...options
+  }: DatabaseOptions = {},
 ): Promise<Database> {
   const runOn = (current: () => Connection) => createRunQuery(current, { timeout, ...options });
   let connection = await connect(url);

@@ -1,9 +1,10 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { chmod, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
+import { basename } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { setTimeout as wait } from 'node:timers/promises';
 import type { Test } from 'tap';
@@ -11,48 +12,69 @@ import { send } from '../test/support/send.js';
 import { freePort } from '../test/support/temporary-postgresql.js';
 
 /** Debian's. */
-const EXECUTABLES = { nginx: '/usr/sbin/nginx', haproxy: '/usr/sbin/haproxy' };
+const EXECUTABLES = { nginx: '/usr/sbin/nginx', haproxy: '/usr/sbin/haproxy', caddy: '/usr/bin/caddy' };
 
-export const PROXIES = ['nginx', 'haproxy'] as const;
-export type ProxyName = (typeof PROXIES)[number];
+/** A file of deploy/. */
+export type Example = {
+  name: keyof typeof EXECUTABLES;
+  file: string;
+  /** The ports in it: first its own. */
+  ports: string[];
+};
+
+/** They put two instances behind a proxy. */
+export const PROXIES: Example[] = [
+  { name: 'nginx', file: 'nginx.conf', ports: ['8080', '3001', '3002'] },
+  { name: 'haproxy', file: 'haproxy.cfg', ports: ['8080', '3001', '3002'] },
+];
+
+/** They put the service beside an application. */
+export const FORWARD_AUTH: Example[] = [
+  { name: 'nginx', file: 'forward-auth/nginx.conf', ports: ['8080', '3001', '4000'] },
+  { name: 'caddy', file: 'forward-auth/Caddyfile', ports: ['8080', '3001', '4000'] },
+];
 
 /** Why a test that needs a proxy is skipped; false where there is one. */
-export const noProxy = (name: ProxyName) => !existsSync(EXECUTABLES[name]) && `there is no ${EXECUTABLES[name]}`;
+export const noProxy = ({ name }: Example) => !existsSync(EXECUTABLES[name]) && `there is no ${EXECUTABLES[name]}`;
 
 export type ReverseProxy = {
   url: string;
-  /** The ports of the instances. */
+  /** The ports that it sends requests to. */
   ports: number[];
   /** What the example asks of the instances' environment. */
   env: NodeJS.ProcessEnv;
   start(): Promise<void>;
-  /** How often it had to ask again. */
+  /** How often nginx or HAProxy had to ask again. */
   retries(): Promise<number>;
 };
 
 /** The proxy of an example in deploy/, as it stands there but for its ports. */
-export async function prepareProxy(t: Test, name: ProxyName): Promise<ReverseProxy> {
-  const file = { nginx: 'nginx.conf', haproxy: 'haproxy.cfg' }[name];
-  let example = await readFile(new URL(`../deploy/${file}`, import.meta.url), 'utf8');
+export async function prepareProxy(t: Test, { name, file: path, ports: named }: Example): Promise<ReverseProxy> {
+  const file = basename(path);
+  let example = await readFile(new URL(`../deploy/${path}`, import.meta.url), 'utf8');
   const env = Object.fromEntries(
     [...example.matchAll(/(TRUST_PROXY|SHUTDOWN_DELAY_SECONDS)=(\w+)/g)].map(([, ...pair]) => pair),
   );
   const ports = [];
-  for (const port of ['8080', '3001', '3002']) {
+  for (const port of named) {
     const free = String(await freePort());
-    if (!example.includes(port)) throw new Error(`${file} has no port ${port}`);
+    if (!example.includes(port)) throw new Error(`${path} has no port ${port}`);
     example = example.replaceAll(port, free);
     ports.push(Number(free));
   }
   const directory = await mkdtemp(`${tmpdir()}/sessions-api-`);
   t.teardown(() => rm(directory, { recursive: true }));
+  // nginx's workers run as another user, and keep bodies in it.
+  await chmod(directory, 0o755);
   await writeFile(`${directory}/${file}`, example);
   const [listensAt, ...instances] = ports;
   const url = `http://127.0.0.1:${listensAt}`;
   const socket = `${directory}/stats`;
 
   async function startProcess(args: string[]) {
-    const child = spawn(EXECUTABLES[name], args, { stdio: ['ignore', 'ignore', 'pipe'] });
+    // Caddy keeps what it knows below HOME.
+    const env = { PATH: process.env.PATH, HOME: directory };
+    const child = spawn(EXECUTABLES[name], args, { env, stdio: ['ignore', 'ignore', 'pipe'] });
     const errors = text(child.stderr);
     const exited = once(child, 'exit');
     t.teardown(async () => {
@@ -80,6 +102,10 @@ export async function prepareProxy(t: Test, name: ProxyName): Promise<ReversePro
           ${kinds.map((kind) => `${kind}_temp_path ${kind};`).join(' ')} include ${file}; }`,
         );
         return startProcess(['-p', directory, '-e', 'stderr', '-c', 'main.conf']);
+      }
+      if (name === 'caddy') {
+        await writeFile(`${directory}/main`, `{\n  admin off\n}\nimport ${file}\n`);
+        return startProcess(['run', '--adapter', 'caddyfile', '--config', `${directory}/main`]);
       }
       await writeFile(`${directory}/stats.cfg`, `global\n    stats socket ${socket}\n`);
       return startProcess(['-db', '-f', `${directory}/${file}`, '-f', `${directory}/stats.cfg`]);

@@ -37,11 +37,12 @@ async function startBehind(t: Test, proxy: ReverseProxy, databaseUrl: string, en
   return { instances, startAt };
 }
 
-for (const name of PROXIES) {
-  t.test(`${name}: rolling restarts under logins lose none`, { skip: noProxy(name) }, async (t) => {
+for (const example of PROXIES) {
+  const { name } = example;
+  t.test(`${name}: rolling restarts under logins lose none`, { skip: noProxy(example) }, async (t) => {
     const postgresql = await startTemporaryPostgresql();
     t.teardown(() => postgresql.stop());
-    const proxy = await prepareProxy(t, name);
+    const proxy = await prepareProxy(t, example);
     const { instances, startAt } = await startBehind(t, proxy, postgresql.url);
 
     const answers = new Map<string, number>();
@@ -76,10 +77,10 @@ for (const name of PROXIES) {
     if (name === 'haproxy') t.equal(retries, 0);
   });
 
-  t.test(`${name}: whose address, and which answers are passed on`, { skip: noProxy(name) }, async (t) => {
+  t.test(`${name}: whose address, and which answers are passed on`, { skip: noProxy(example) }, async (t) => {
     const postgresql = await startTemporaryPostgresql();
     t.teardown(() => postgresql.stop());
-    const proxy = await prepareProxy(t, name);
+    const proxy = await prepareProxy(t, example);
     const { instances } = await startBehind(t, proxy, postgresql.url, { THROTTLE_EMAIL_ADDRESS: '1' });
     const logged = (outcome: string) => {
       const lines = instances.flatMap((instance) => instance.output().split('\n'));

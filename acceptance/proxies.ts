@@ -8,7 +8,9 @@ import { basename } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { setTimeout as wait } from 'node:timers/promises';
 import type { Test } from 'tap';
+import { type Options, type Running, run, start } from '../test/support/executable.js';
 import { send } from '../test/support/send.js';
+import { CHEAP } from '../test/support/steady-logins.js';
 import { freePort } from '../test/support/temporary-postgresql.js';
 
 /** Debian's. */
@@ -123,4 +125,18 @@ export async function prepareProxy(t: Test, { name, file: path, ports: named }: 
       return backends.reduce((sum, fields) => sum + Number(fields[column]), 0);
     },
   };
+}
+
+/** Starts the instances of an example, with a user, and the proxy. */
+export async function startBehind(t: Test, proxy: ReverseProxy, { cwd, env }: Options) {
+  const options = { cwd, env: { ...CHEAP, ...proxy.env, ...env } };
+  await run(['users', 'add', 'foo@bar.com'], { ...options, input: 'foobar' });
+  const startAt = async (port: number): Promise<Running> => {
+    const instance = await start(t, { ...options, env: { ...options.env, PORT: String(port) } });
+    while ((await send(instance.url, { path: '/readyz' })).status !== 200) await wait(20);
+    return instance;
+  };
+  const instances = await Promise.all(proxy.ports.map(startAt));
+  await proxy.start();
+  return { instances, startAt };
 }

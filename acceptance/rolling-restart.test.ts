@@ -1,15 +1,13 @@
 /** Two instances behind the proxies of deploy/, restarted one after the other under logins. */
 import { setTimeout as wait } from 'node:timers/promises';
-import t, { type Test } from 'tap';
-import { type Running, run, start } from '../test/support/executable.js';
+import t from 'tap';
 import { FORM, send } from '../test/support/send.js';
 import { SECRET } from '../test/support/service.js';
 import { startTemporaryPostgresql } from '../test/support/temporary-postgresql.js';
-import { noProxy, PROXIES, prepareProxy, type ReverseProxy } from './proxies.js';
+import { noProxy, PROXIES, prepareProxy, startBehind } from './proxies.js';
 
 const ROUNDS = 3;
 const CLIENTS = 8;
-const BCRYPT = { PASSWORD_HASHING: 'bcrypt', BCRYPT_COST: '4' };
 /** A client's address, for which no other can stand in: all of 127.0.0.0/8 is this machine's. */
 const CLIENT = '127.0.0.9';
 
@@ -21,29 +19,14 @@ function login({ url }: { url: string }, password = 'foobar') {
   return send(url, { method: 'POST', path: '/api/v1/sessions', headers, body, localAddress: CLIENT });
 }
 
-async function startBehind(t: Test, proxy: ReverseProxy, databaseUrl: string, env: NodeJS.ProcessEnv = {}) {
-  const options = {
-    cwd: t.testdir(),
-    env: { DATABASE_URL: databaseUrl, JWT_SECRET: SECRET, ...BCRYPT, ...proxy.env, ...env },
-  };
-  await run(['users', 'add', 'foo@bar.com'], { ...options, input: 'foobar' });
-  const startAt = async (port: number): Promise<Running> => {
-    const instance = await start(t, { ...options, env: { ...options.env, PORT: String(port) } });
-    while ((await send(instance.url, { path: '/readyz' })).status !== 200) await wait(20);
-    return instance;
-  };
-  const instances = await Promise.all(proxy.ports.map(startAt));
-  await proxy.start();
-  return { instances, startAt };
-}
-
 for (const example of PROXIES) {
   const { name } = example;
   t.test(`${name}: rolling restarts under logins lose none`, { skip: noProxy(example) }, async (t) => {
     const postgresql = await startTemporaryPostgresql();
     t.teardown(() => postgresql.stop());
     const proxy = await prepareProxy(t, example);
-    const { instances, startAt } = await startBehind(t, proxy, postgresql.url);
+    const env = { DATABASE_URL: postgresql.url, JWT_SECRET: SECRET };
+    const { instances, startAt } = await startBehind(t, proxy, { cwd: t.testdir(), env });
 
     const answers = new Map<string, number>();
     let going = true;
@@ -81,7 +64,8 @@ for (const example of PROXIES) {
     const postgresql = await startTemporaryPostgresql();
     t.teardown(() => postgresql.stop());
     const proxy = await prepareProxy(t, example);
-    const { instances } = await startBehind(t, proxy, postgresql.url, { THROTTLE_EMAIL_ADDRESS: '1' });
+    const env = { DATABASE_URL: postgresql.url, JWT_SECRET: SECRET, THROTTLE_EMAIL_ADDRESS: '1' };
+    const { instances } = await startBehind(t, proxy, { cwd: t.testdir(), env });
     const logged = (outcome: string) => {
       const lines = instances.flatMap((instance) => instance.output().split('\n'));
       const logins = lines.filter((line) => line.includes('"createSession"')).map((line) => JSON.parse(line));

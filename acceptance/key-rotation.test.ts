@@ -13,7 +13,7 @@ const TTL_SECONDS = 10;
 const KEYS = { JWT_KEYS_FILE: 'keys/keys.json', TOKEN_TTL_SECONDS: String(TTL_SECONDS) };
 const CLIENTS = 4;
 
-t.setTimeout(300_000);
+t.setTimeout(600_000);
 
 type Token = { text: string; kid: string; exp: number };
 

@@ -1,20 +1,22 @@
-/** The commands of docs/operating.md, as they stand there: backups made under logins, restored elsewhere, logged in to. */
+/** The commands of docs/operating.md, as they stand there: backups under logins, restored elsewhere; keys that rotate or leak. */
 import { execFile, spawn } from 'node:child_process';
 import { createHmac } from 'node:crypto';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
-import { copyFile, mkdir, readFile, stat, writeFile } from 'node:fs/promises';
+import { chmod, copyFile, mkdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { setTimeout as wait } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import t, { type Test } from 'tap';
-import { type Options, type Running, run, start } from '../test/support/executable.js';
+import { MAIN, type Options, type Running, run, start } from '../test/support/executable.js';
+import { bearer } from '../test/support/keys.js';
 import { FORM, send } from '../test/support/send.js';
-import { SECRET, UNTHROTTLED } from '../test/support/service.js';
+import { createDatabase, SECRET, UNTHROTTLED } from '../test/support/service.js';
+import { getToken, replaceFile } from '../test/support/steady-logins.js';
 import { blocksOf } from './guide.js';
 
 const ENV = { ...UNTHROTTLED, THROTTLE_ADDRESS: '1000000', PASSWORD_HASHING: 'bcrypt', BCRYPT_COST: '4' };
 
-t.setTimeout(300_000);
+t.setTimeout(600_000);
 
 async function sh(block: string | undefined, env: NodeJS.ProcessEnv): Promise<string> {
   if (block === undefined) throw new Error('the guide has lost a block of commands');
@@ -174,4 +176,95 @@ t.test(ATTACK, { skip: missing('/usr/bin/jq') }, async (t) => {
   );
   t.match(answers[0], /^ +3 127\.0\.0\.1\n$/, 'the address, and how often it failed');
   t.match(answers[1], /^ +3 unknown_email\n$/);
+});
+
+/** Two instances on one file of keys, and what the guide's commands need. */
+async function startWithKeys(t: Test) {
+  const cwd = t.testdir({ bin: {} });
+  const file = `${cwd}/keys.json`;
+  const env = { ...ENV, DATABASE_URL: await createDatabase(t, 'postgresql'), JWT_KEYS_FILE: file };
+  await writeFile(`${cwd}/bin/sessions-api`, `#!/bin/sh\nexec '${process.execPath}' '${MAIN}' "$@"\n`);
+  await chmod(`${cwd}/bin/sessions-api`, 0o755);
+  await run(['keys', 'generate'], { cwd, env });
+  await run(['users', 'add', 'foo@bar.com'], { cwd, env, input: 'foobar' });
+  const instances = await Promise.all([start(t, { cwd, env }), start(t, { cwd, env })]);
+  const kidsAt = async ({ url }: Running): Promise<string[]> => {
+    const { body } = await send(url, { path: '/.well-known/jwks.json' });
+    return JSON.parse(body).keys.map(({ kid }: { kid: string }) => kid);
+  };
+  return {
+    instances,
+    commands: {
+      PATH: `${cwd}/bin:${process.env.PATH}`,
+      JWT_KEYS_FILE: file,
+      INSTANCES: instances.map(({ pid }) => pid).join(' '),
+    },
+    /** Lets seconds pass, as far as the file knows. */
+    async pass(seconds: number) {
+      const { keys } = JSON.parse(await readFile(file, 'utf8'));
+      for (const key of keys) {
+        key.added_at -= seconds;
+        if (key.retired_at !== undefined) key.retired_at -= seconds;
+      }
+      await replaceFile(file, JSON.stringify({ keys }));
+    },
+    /** Waits until all instances have the keys of the file, and returns their names. */
+    async reloaded(): Promise<string[]> {
+      const { stdout } = await run(['keys', 'list', '--json'], { cwd, env });
+      const kids = stdout
+        .trim()
+        .split('\n')
+        .map((line): string => JSON.parse(line).kid);
+      for (const instance of instances) while (String(await kidsAt(instance)) !== String(kids)) await wait(20);
+      return kids;
+    },
+    statusesOf: (token: string) =>
+      Promise.all(
+        instances.map(async ({ url }) => (await send(url, { path: '/api/v1/session', headers: bearer(token) })).status),
+      ),
+  };
+}
+
+const kidOf = (token: string): string => JSON.parse(Buffer.from(token.split('.')[0] ?? '', 'base64url').toString()).kid;
+
+const ROTATION = '### Rotation';
+t.test(ROTATION, { skip: missing('/usr/bin/jq') }, async (t) => {
+  const { instances, commands, pass, reloaded, statusesOf } = await startWithKeys(t);
+  const [add, promote, remove] = await blocksOf('operating.md', ROTATION);
+  const tokens = () => Promise.all(instances.map(({ url }) => getToken(url)));
+  const [old = ''] = await tokens();
+  await sh(add, commands);
+  const [first, second] = await reloaded();
+  t.same((await tokens()).map(kidOf), [first, first], 'the new key does not sign yet');
+  await pass(19 * 60);
+  await t.rejects(sh(promote, commands), { code: 75 }, 'too early');
+  await pass(60);
+  await sh(promote, commands);
+  t.same(await reloaded(), [second, first]);
+  for (const token of await tokens()) {
+    t.equal(kidOf(token), second);
+    t.same(await statusesOf(token), [200, 200]);
+  }
+  t.same(await statusesOf(old), [200, 200]);
+  await t.rejects(sh(remove, commands), { code: 75 }, 'too early');
+  await pass(24 * 60 * 60);
+  await sh(remove, commands);
+  t.same(await reloaded(), [second]);
+  t.same(await statusesOf(old), [401, 401]);
+});
+
+const LEAK = '### A key has leaked';
+t.test(LEAK, { skip: missing('/usr/bin/jq') }, async (t) => {
+  const { instances, commands, reloaded, statusesOf } = await startWithKeys(t);
+  const [add] = await blocksOf('operating.md', ROTATION);
+  await sh(add, commands);
+  const leaked = await reloaded();
+  const tokens = await Promise.all(instances.map(({ url }) => getToken(url)));
+  const [replace] = await blocksOf('operating.md', LEAK);
+  await sh(replace, commands);
+  const kids = await reloaded();
+  t.equal(kids.length, 1);
+  t.notOk(leaked.includes(kids[0] ?? ''), 'neither the key that signed nor the one that was about to');
+  for (const token of tokens) t.same(await statusesOf(token), [401, 401]);
+  for (const { url } of instances) t.same(await statusesOf(await getToken(url)), [200, 200]);
 });

@@ -30,6 +30,21 @@ if (reply.status === 204) reply.data;
 await createSession({ email: 'foo@bar.com' });
 `;
 
+const SESSION = `
+import { createSession, defaults, deleteSession as logOut, getSession } from '@sessions-api/client';
+
+const [baseUrl = '', password = ''] = process.argv.slice(2);
+defaults.baseUrl = baseUrl;
+const login = await createSession({ email: 'foo@bar.com', password });
+if (login.status !== 200) throw new Error(login.data.message);
+const authorized = { headers: { Authorization: \`Bearer \${login.data.auth_token}\` } };
+const before = await getSession({}, authorized);
+if (before.status === 200) before.data.user_id satisfies number;
+const { status } = await logOut({}, authorized);
+const after = await getSession({}, authorized);
+console.log(JSON.stringify([before.status, status, after.status]));
+`;
+
 const LOGINS = `
 import { createSession, defaults } from '@sessions-api/client';
 
@@ -75,6 +90,13 @@ t.test('@sessions-api/client, packed and installed in an empty project', async (
     t.match(right, { status: 200, data: { auth_token: /^[\w-]+\.[\w-]+\.[\w-]+$/ }, requestId: 'mine' });
     t.same(wrong, { status: 401, data: { message: 'Invalid credentials' }, requestId: 'mine' });
     t.match(malformed, { status: 400, data: { errors: [{ field: 'password' }] }, requestId: 'mine' });
+  });
+
+  t.test('shows the session of a token, and logs out', async (t) => {
+    await writeFile(`${cwd}/session.ts`, SESSION);
+    await compile(t, cwd, ON_NODE);
+    const { output } = await command(cwd, process.execPath, 'session.js', service.url, password);
+    t.equal(output, '[200,204,401]\n');
   });
 
   t.test('logs in as its README says', async (t) => {

@@ -1,6 +1,6 @@
 /**
  * Sessions API
- * 1.1.0
+ * 1.2.0
  * DO NOT MODIFY - This file has been generated using oazapfts.
  * See https://www.npmjs.com/package/oazapfts
  */
@@ -149,6 +149,62 @@ export function getSession({ xRequestId }: {
         data: Error;
     }>("/api/v1/session", {
         ...opts,
+        headers: oazapfts.mergeHeaders(opts?.headers, {
+            "X-Request-Id": xRequestId
+        })
+    });
+}
+/**
+ * Log out
+ */
+export function deleteSession({ xRequestId }: {
+    xRequestId?: string;
+} = {}, opts?: Oazapfts.RequestOpts) {
+    return oazapfts.fetchJson<{
+        status: 204;
+    } | {
+        status: 401;
+        data: Error;
+    } | {
+        status: 405;
+        data: Error;
+    } | {
+        status: 500;
+        data: Error;
+    } | {
+        status: 503;
+        data: Error;
+    }>("/api/v1/session", {
+        ...opts,
+        method: "DELETE",
+        headers: oazapfts.mergeHeaders(opts?.headers, {
+            "X-Request-Id": xRequestId
+        })
+    });
+}
+/**
+ * Log out everywhere
+ */
+export function deleteOwnSessions({ xRequestId }: {
+    xRequestId?: string;
+} = {}, opts?: Oazapfts.RequestOpts) {
+    return oazapfts.fetchJson<{
+        status: 204;
+    } | {
+        status: 401;
+        data: Error;
+    } | {
+        status: 405;
+        data: Error;
+    } | {
+        status: 500;
+        data: Error;
+    } | {
+        status: 503;
+        data: Error;
+    }>("/api/v1/user/sessions", {
+        ...opts,
+        method: "DELETE",
         headers: oazapfts.mergeHeaders(opts?.headers, {
             "X-Request-Id": xRequestId
         })

@@ -1,0 +1,333 @@
+/** docs/verifying.md: its programs, each a process that goes on while keys rotate, given tokens that are good and forged. */
+import { spawn, spawnSync } from 'node:child_process';
+import { createHmac, createPublicKey, type JsonWebKey } from 'node:crypto';
+import { cp, mkdir, readFile, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { setTimeout as wait } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { decodeProtectedHeader, importJWK, type JWTPayload, SignJWT } from 'jose';
+import t, { type Test } from 'tap';
+import { command } from '../test/support/command.js';
+import { type Options, type Running, run, start } from '../test/support/executable.js';
+import { privateJwks } from '../test/support/keys.js';
+import { FORM, send } from '../test/support/send.js';
+import { SECRET, UNTHROTTLED } from '../test/support/service.js';
+
+const VERIFIERS = fileURLToPath(new URL('verifiers/', import.meta.url));
+const ISSUER = 'https://login.example.com';
+const JWKS = '/.well-known/jwks.json';
+const MAX_LINES = 40;
+/** Milliseconds in which a verifier learns of other keys, by a kid that it does not know: 30 s after its last fetch. */
+const LEARNS_WITHIN = 60_000;
+
+const FORMS = ['jwks', 'secret'] as const;
+type Form = (typeof FORMS)[number];
+
+/** How the programs below a heading are built and run, in a copy of the directory of their language. */
+type Toolchain = {
+  heading: string;
+  directory: string;
+  /** What fails where the toolchain is missing. */
+  needs: string;
+  file: (form: Form) => string;
+  build: string;
+  run: string;
+};
+
+const TOOLCHAINS: Toolchain[] = [
+  {
+    heading: 'Node.js: jose',
+    directory: 'node',
+    needs: 'node --version',
+    file: (form) => `${form}.js`,
+    build: 'true',
+    run: 'exec node main.js',
+  },
+  {
+    heading: 'Python: PyJWT',
+    directory: 'python',
+    needs: 'python3 --version',
+    file: (form) => `${form}.py`,
+    build: 'python3 -m venv venv && venv/bin/pip install --quiet -r requirements.txt',
+    run: 'exec venv/bin/python main.py',
+  },
+  {
+    heading: 'Go: golang-jwt',
+    directory: 'go',
+    needs: 'go version',
+    file: (form) => `${form}/${form}.go`,
+    build: 'go vet ./... && go build -o main',
+    run: 'exec ./main',
+  },
+  {
+    heading: 'Java: nimbus-jose-jwt',
+    directory: 'java',
+    needs: 'java --version && mvn --version',
+    file: (form) => `src/main/java/${form === 'jwks' ? 'Jwks' : 'Secret'}Verifier.java`,
+    build: 'mvn --batch-mode compile',
+    run: "exec java -cp 'target/classes:target/dependency/*' Main",
+  },
+  {
+    heading: 'Ruby: ruby-jwt',
+    directory: 'ruby',
+    needs: 'ruby -e "require %q(jwt)"',
+    file: (form) => `${form}.rb`,
+    build: 'ruby -wc *.rb',
+    run: 'exec ruby main.rb',
+  },
+  {
+    heading: 'Rust: jsonwebtoken',
+    directory: 'rust',
+    needs: 'cargo --version',
+    file: (form) => `src/${form}.rs`,
+    build: 'cargo build --locked',
+    run: 'exec target/debug/verifiers',
+  },
+];
+
+const guide = await readFile(new URL('../docs/verifying.md', import.meta.url), 'utf8');
+const { PATH, HOME } = process.env;
+
+function programOf({ heading }: Toolchain, form: Form): string {
+  const [, section = ''] = guide.split(`\n## ${heading}\n`);
+  const [own = ''] = section.split(/^## /m);
+  const programs = [...own.matchAll(/^```\w+\n(.*?)^```$/gms)].map(([, program = '']) => program);
+  const program = programs[FORMS.indexOf(form)];
+  if (program === undefined || programs.length !== FORMS.length) throw new Error(`the guide has lost ${heading}`);
+  return program;
+}
+
+function missing({ needs }: Toolchain): string | false {
+  return spawnSync('bash', ['-c', needs]).status !== 0 && `not run here: "${needs}" fails`;
+}
+
+type Verifier = {
+  name: string;
+  /** @returns `good` with the user's id, or `bad` with the reason; `exited` where the program does not run */
+  ask(token: string): Promise<string>;
+};
+
+type Built = Toolchain & { cwd: string };
+
+/** Builds the programs as the guide has them, but for the address of the service. */
+async function build(t: Test, toolchain: Toolchain, cwd: string, { url }: Running): Promise<Built> {
+  await cp(join(VERIFIERS, toolchain.directory), cwd, { recursive: true });
+  for (const form of FORMS) {
+    const program = programOf(toolchain, form);
+    t.ok(program.split('\n').length <= MAX_LINES, `by ${form} in at most ${MAX_LINES} lines`);
+    const file = join(cwd, toolchain.file(form));
+    await mkdir(dirname(file), { recursive: true });
+    await writeFile(file, program.replace(`${ISSUER}${JWKS}`, `${url}${JWKS}`));
+  }
+  const made = await command({ cwd, env: { PATH, HOME } }, 'bash', '-ec', toolchain.build);
+  t.equal(made.code, 0, 'the programs compile', { output: made.output });
+  return { ...toolchain, cwd };
+}
+
+function startVerifier(t: Test, { heading, cwd, run }: Built, form: Form, env: NodeJS.ProcessEnv = {}): Verifier {
+  const child = spawn('bash', ['-c', `${run} ${form}`], {
+    cwd,
+    env: { PATH, HOME, ...env },
+    stdio: ['pipe', 'pipe', 'ignore'],
+  });
+  t.teardown(() => child.kill('SIGKILL'));
+  child.stdin.on('error', () => {});
+  const answers = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
+  return {
+    name: heading,
+    async ask(token) {
+      child.stdin.write(`${token}\n`);
+      const { value, done } = await answers.next();
+      return done ? 'exited' : value;
+    },
+  };
+}
+
+const encode = (value: object) => Buffer.from(JSON.stringify(value)).toString('base64url');
+
+function unsigned(header: object, claims: object): string {
+  return `${encode(header)}.${encode(claims)}.`;
+}
+
+function byHmac(key: string, header: object, claims: object): string {
+  const input = `${encode(header)}.${encode(claims)}`;
+  return `${input}.${createHmac('sha256', key).update(input).digest('base64url')}`;
+}
+
+async function byKey(jwk: JsonWebKey, kid: string, claims: JWTPayload): Promise<string> {
+  return new SignJWT(claims).setProtectedHeader({ alg: 'ES256', kid }).sign(await importJWK({ ...jwk }, 'ES256'));
+}
+
+/** Claims that are good, and those that are good but for one thing. */
+function wrongClaims(good: JWTPayload): { [what: string]: JWTPayload } {
+  const { exp: _, ...withoutExp } = good;
+  const { user_id: _id, ...withoutUserId } = good;
+  return {
+    'expired by two seconds': { ...good, exp: Math.floor(Date.now() / 1000) - 2 },
+    'no exp': withoutExp,
+    'no user_id': withoutUserId,
+  };
+}
+
+async function refusesAll(t: Test, verifiers: Verifier[], forged: { [what: string]: string }): Promise<void> {
+  for (const { name, ask } of verifiers) {
+    for (const [what, token] of Object.entries(forged)) {
+      t.match(await ask(token), /^bad /, `${name} refuses: ${what}`);
+    }
+  }
+}
+
+/** Asks every second until the verifiers answer so, because none says when it has fetched the keys. */
+async function untilAll(t: Test, verifiers: Verifier[], answer: RegExp, ask: (verifier: Verifier) => Promise<string>) {
+  const until = performance.now() + LEARNS_WITHIN;
+  await Promise.all(
+    verifiers.map(async (verifier) => {
+      const began = performance.now();
+      let last = await ask(verifier);
+      while (!answer.test(last) && performance.now() < until) {
+        await wait(1_000);
+        last = await ask(verifier);
+      }
+      t.match(last, answer, `${verifier.name}, after ${((performance.now() - began) / 1000).toFixed(1)} s`);
+    }),
+  );
+}
+
+async function logIn({ url }: Running): Promise<string> {
+  const body = 'email=foo%40bar.com&password=foobar';
+  const reply = await send(url, { method: 'POST', path: '/api/v1/sessions', headers: FORM, body });
+  return JSON.parse(reply.body).auth_token;
+}
+
+async function startWithUser(t: Test, options: Options): Promise<Running> {
+  const added = await run(['users', 'add', 'foo@bar.com'], { ...options, input: 'foobar' });
+  if (added.code !== 0) throw new Error(added.stderr);
+  return start(t, options);
+}
+
+const fetchesOf = (service: Running) => service.output().split('"operationId":"getJwks"').length - 1;
+
+t.setTimeout(1_500_000);
+
+t.test('the programs of docs/verifying.md', async (t) => {
+  const cwd = t.testdir({ keys: {}, withSecret: {} });
+  const keysFile = join(cwd, 'keys', 'keys.json');
+  const env = { ...UNTHROTTLED, JWT_KEYS_FILE: keysFile, JWT_ISSUER: ISSUER, JWT_AUDIENCE: 'orders,billing' };
+  const options = { cwd: join(cwd, 'keys'), env };
+  const keys = async (...args: string[]) => {
+    const { code, stdout, stderr } = await run(['keys', ...args], options);
+    t.equal(code, 0, `keys ${args[0]}`, { stderr });
+    return stdout.split(' ')[0] ?? '';
+  };
+  await keys('generate');
+  const service = await startWithUser(t, options);
+  const withSecret = await startWithUser(t, {
+    cwd: join(cwd, 'withSecret'),
+    env: { ...UNTHROTTLED, JWT_SECRET: SECRET },
+  });
+
+  const built: Built[] = [];
+  for (const toolchain of TOOLCHAINS) {
+    await t.test(toolchain.heading, { skip: missing(toolchain) }, async (t) => {
+      built.push(await build(t, toolchain, join(cwd, toolchain.directory), service));
+    });
+  }
+
+  await t.test('by keys, through a rotation', async (t) => {
+    const reload = async (change: string) => {
+      const before = service.output().split('changed: the signing keys').length;
+      service.kill('SIGHUP');
+      while (service.output().split('changed: the signing keys').length === before) await wait(20);
+      t.pass(`the service has ${change}`);
+    };
+    const [oldKey = {}] = JSON.parse(await readFile(keysFile, 'utf8')).keys as JsonWebKey[];
+    const oldToken = await logIn(service);
+    const { kid: oldKid = '' } = decodeProtectedHeader(oldToken);
+    const fetchedBefore = fetchesOf(service);
+    const verifiers = built.map((program) => startVerifier(t, program, 'jwks'));
+    const all = async (token: string, what: string) => {
+      for (const { name, ask } of verifiers) t.equal(await ask(token), 'good 1', `${name} accepts ${what}`);
+    };
+
+    await all(oldToken, 'a token');
+    await all(await logIn(service), 'another token');
+    t.equal(fetchesOf(service) - fetchedBefore, verifiers.length, 'each has fetched the keys once');
+
+    const good = { user_id: 1, exp: Math.floor(Date.now() / 1000) + 3_600, iss: ISSUER, aud: ['orders'] };
+    const { iss: _iss, ...withoutIss } = good;
+    const { aud: _aud, ...withoutAud } = good;
+    const [strange = {}] = privateJwks('ES256');
+    const publicPem = createPublicKey({ key: oldKey, format: 'jwk' })
+      .export({ type: 'spki', format: 'pem' })
+      .toString();
+    await all(await byKey(oldKey, oldKid, good), 'what the test signs with the service’s key');
+    const signed = Object.entries({
+      ...wrongClaims(good),
+      'of another issuer': { ...good, iss: 'https://login.example.org' },
+      'of no issuer': withoutIss,
+      'for another service': { ...good, aud: ['billing'] },
+      'for no service': withoutAud,
+    }).map(async ([what, claims]) => [what, await byKey(oldKey, oldKid, claims)]);
+    await refusesAll(t, verifiers, {
+      ...Object.fromEntries(await Promise.all(signed)),
+      'signed by a strange key under our kid': await byKey(strange, oldKid, good),
+      'alg none': unsigned({ alg: 'none' }, good),
+      'alg none with our kid': unsigned({ alg: 'none', kid: oldKid }, good),
+      'HS256 keyed with our public key': byHmac(publicPem, { alg: 'HS256', kid: oldKid }, good),
+      'HS256 keyed with nothing': byHmac('', { alg: 'HS256', kid: oldKid }, good),
+      truncated: oldToken.slice(0, -2),
+    });
+    const unknownKid = await byKey(strange, 'strange', good);
+    for (let time = 0; time < 10; time += 1) await refusesAll(t, verifiers, { 'a strange key': unknownKid });
+    t.ok(fetchesOf(service) - fetchedBefore <= 2 * verifiers.length, 'strange keys do not make it fetch each time');
+
+    const newKid = await keys('add');
+    await reload('two keys');
+    await keys('promote', newKid, '--force');
+    await reload('a new key that signs');
+    const newToken = await logIn(service);
+    t.equal(decodeProtectedHeader(newToken).kid, newKid);
+    await untilAll(t, verifiers, /^good 1$/, async ({ name, ask }) => {
+      const answer = await ask(oldToken);
+      if (answer !== 'good 1') t.fail(`${name} refuses the old token: ${answer}`);
+      return ask(newToken);
+    });
+    await refusesAll(t, verifiers, { 'a strange key under the new kid': await byKey(strange, newKid, good) });
+
+    await keys('remove', oldKid, '--force');
+    await reload('the new key only');
+    await untilAll(t, verifiers, /^bad /, async ({ name, ask }) => {
+      const answer = await ask(newToken);
+      if (answer !== 'good 1') t.fail(`${name} refuses the new token: ${answer}`);
+      await ask(unknownKid);
+      return ask(oldToken);
+    });
+    await all(newToken, 'the new token');
+  });
+
+  await t.test('by secret', async (t) => {
+    const token = await logIn(withSecret);
+    const verifiers = built.map((program) => startVerifier(t, program, 'secret', { JWT_SECRET: SECRET }));
+    for (const { name, ask } of verifiers) t.equal(await ask(token), 'good 1', `${name} accepts a token`);
+    const good = { user_id: 1, exp: Math.floor(Date.now() / 1000) + 3_600 };
+    const header = { alg: 'HS256' };
+    const [strange = {}] = privateJwks('ES256');
+    const signed = Object.entries(wrongClaims(good)).map(([what, claims]) => [what, byHmac(SECRET, header, claims)]);
+    await refusesAll(t, verifiers, {
+      ...Object.fromEntries(signed),
+      'by another secret': byHmac(`${SECRET}!`, header, good),
+      'keyed with nothing': byHmac('', header, good),
+      'alg none': unsigned({ alg: 'none' }, good),
+      'signed by a key': await byKey(strange, 'strange', good),
+      truncated: token.slice(0, -2),
+    });
+    for (const JWT_SECRET of [undefined, '']) {
+      for (const program of built) {
+        const { name, ask } = startVerifier(t, program, 'secret', JWT_SECRET === undefined ? {} : { JWT_SECRET });
+        const answer = await ask(byHmac('', header, good));
+        t.match(answer, /^(bad |exited)/, `${name} accepts nothing where the secret is ${JWT_SECRET ?? 'unset'}`);
+      }
+    }
+  });
+});

@@ -1,15 +1,16 @@
 /** docs/verifying.md: its programs, each a process that goes on while keys rotate, given tokens that are good and forged. */
 import { spawn, spawnSync } from 'node:child_process';
-import { createHmac, createPublicKey, type JsonWebKey } from 'node:crypto';
+import { createPublicKey, type JsonWebKey } from 'node:crypto';
 import { cp, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as wait } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { decodeProtectedHeader, importJWK, type JWTPayload, SignJWT } from 'jose';
+import { decodeProtectedHeader } from 'jose';
 import t, { type Test } from 'tap';
 import { command } from '../test/support/command.js';
 import { type Options, type Running, run, start } from '../test/support/executable.js';
+import { by, hmac, withSignature } from '../test/support/forge.js';
 import { privateJwks } from '../test/support/keys.js';
 import { FORM, send } from '../test/support/send.js';
 import { SECRET, UNTHROTTLED } from '../test/support/service.js';
@@ -144,23 +145,11 @@ function startVerifier(t: Test, { heading, cwd, run }: Built, form: Form, env: N
   };
 }
 
-const encode = (value: object) => Buffer.from(JSON.stringify(value)).toString('base64url');
+const byKey = (jwk: JsonWebKey, kid: string, claims: object) => withSignature({ alg: 'ES256', kid }, claims, by(jwk));
+const bySecret = (secret: string, claims: object) => withSignature({ alg: 'HS256' }, claims, hmac(secret));
 
-function unsigned(header: object, claims: object): string {
-  return `${encode(header)}.${encode(claims)}.`;
-}
-
-function byHmac(key: string, header: object, claims: object): string {
-  const input = `${encode(header)}.${encode(claims)}`;
-  return `${input}.${createHmac('sha256', key).update(input).digest('base64url')}`;
-}
-
-async function byKey(jwk: JsonWebKey, kid: string, claims: JWTPayload): Promise<string> {
-  return new SignJWT(claims).setProtectedHeader({ alg: 'ES256', kid }).sign(await importJWK({ ...jwk }, 'ES256'));
-}
-
-/** Claims that are good, and those that are good but for one thing. */
-function wrongClaims(good: JWTPayload): { [what: string]: JWTPayload } {
+/** Claims that are good but for one thing. */
+function wrongClaims(good: { user_id: number; exp: number }): { [what: string]: object } {
   const { exp: _, ...withoutExp } = good;
   const { user_id: _id, ...withoutUserId } = good;
   return {
@@ -170,7 +159,50 @@ function wrongClaims(good: JWTPayload): { [what: string]: JWTPayload } {
   };
 }
 
-async function refusesAll(t: Test, verifiers: Verifier[], forged: { [what: string]: string }): Promise<void> {
+const [strange = {}] = privateJwks('ES256');
+const GOOD = { user_id: 1, exp: Math.floor(Date.now() / 1000) + 3_600 };
+const GOOD_HERE = { ...GOOD, iss: ISSUER, aud: ['orders'] };
+
+/** @param kid - of the key that signs */
+function forgedWithoutKey(key: JsonWebKey, kid: string): { [what: string]: string } {
+  const pem = createPublicKey({ key, format: 'jwk' }).export({ type: 'spki', format: 'pem' }).toString();
+  const { iss: _iss, ...withoutIss } = GOOD_HERE;
+  const { aud: _aud, ...withoutAud } = GOOD_HERE;
+  const claims = {
+    ...wrongClaims(GOOD_HERE),
+    'of another issuer': { ...GOOD_HERE, iss: 'https://login.example.org' },
+    'of no issuer': withoutIss,
+    'for another service': { ...GOOD_HERE, aud: ['billing'] },
+    'for no service': withoutAud,
+  };
+  return {
+    ...Object.fromEntries(Object.entries(claims).map(([what, wrong]) => [what, byKey(key, kid, wrong)])),
+    'signed by a strange key under our kid': byKey(strange, kid, GOOD_HERE),
+    'alg none': withSignature({ alg: 'none' }, GOOD_HERE, () => ''),
+    'alg none with our kid': withSignature({ alg: 'none', kid }, GOOD_HERE, () => ''),
+    'HS256 keyed with our public key': withSignature({ alg: 'HS256', kid }, GOOD_HERE, hmac(pem)),
+    'HS256 keyed with nothing': withSignature({ alg: 'HS256', kid }, GOOD_HERE, hmac('')),
+    truncated: byKey(key, kid, GOOD_HERE).slice(0, -2),
+  };
+}
+
+function forgedWithoutSecret(): { [what: string]: string } {
+  const claims = Object.entries(wrongClaims(GOOD));
+  return {
+    ...Object.fromEntries(claims.map(([what, wrong]) => [what, bySecret(SECRET, wrong)])),
+    'by another secret': bySecret(`${SECRET}!`, GOOD),
+    'keyed with nothing': bySecret('', GOOD),
+    'alg none': withSignature({ alg: 'none' }, GOOD, () => ''),
+    'signed by a key': byKey(strange, 'strange', GOOD),
+    truncated: bySecret(SECRET, GOOD).slice(0, -2),
+  };
+}
+
+async function acceptAll(t: Test, verifiers: Verifier[], token: string, what: string): Promise<void> {
+  for (const { name, ask } of verifiers) t.equal(await ask(token), 'good 1', `${name} accepts ${what}`);
+}
+
+async function refuseAll(t: Test, verifiers: Verifier[], forged: { [what: string]: string }): Promise<void> {
   for (const { name, ask } of verifiers) {
     for (const [what, token] of Object.entries(forged)) {
       t.match(await ask(token), /^bad /, `${name} refuses: ${what}`);
@@ -206,26 +238,44 @@ async function startWithUser(t: Test, options: Options): Promise<Running> {
   return start(t, options);
 }
 
-const fetchesOf = (service: Running) => service.output().split('"operationId":"getJwks"').length - 1;
+/** The service with a keys file, and what its operator does. */
+async function startWithKeys(t: Test, cwd: string) {
+  const file = join(cwd, 'keys.json');
+  const env = { ...UNTHROTTLED, JWT_KEYS_FILE: file, JWT_ISSUER: ISSUER, JWT_AUDIENCE: 'orders,billing' };
+  const keys = async (t: Test, ...args: string[]) => {
+    const { code, stdout, stderr } = await run(['keys', ...args], { cwd, env });
+    t.equal(code, 0, `keys ${args[0]}`, { stderr });
+    return stdout.split(' ')[0] ?? '';
+  };
+  await keys(t, 'generate');
+  const service = await startWithUser(t, { cwd, env });
+  const reloads = () => service.output().split('changed: the signing keys').length;
+  return {
+    service,
+    async firstKey(): Promise<JsonWebKey> {
+      const set: { keys: JsonWebKey[] } = JSON.parse(await readFile(file, 'utf8'));
+      return set.keys[0] ?? {};
+    },
+    /** Runs `keys`, has the service reload, and returns the kid that `keys` prints. */
+    async change(t: Test, ...args: string[]): Promise<string> {
+      const kid = await keys(t, ...args);
+      const before = reloads();
+      service.kill('SIGHUP');
+      while (reloads() === before) await wait(20);
+      return kid;
+    },
+    /** How often the public keys were fetched. */
+    fetches: () => service.output().split('"operationId":"getJwks"').length - 1,
+  };
+}
 
 t.setTimeout(1_500_000);
 
 t.test('the programs of docs/verifying.md', async (t) => {
-  const cwd = t.testdir({ keys: {}, withSecret: {} });
-  const keysFile = join(cwd, 'keys', 'keys.json');
-  const env = { ...UNTHROTTLED, JWT_KEYS_FILE: keysFile, JWT_ISSUER: ISSUER, JWT_AUDIENCE: 'orders,billing' };
-  const options = { cwd: join(cwd, 'keys'), env };
-  const keys = async (...args: string[]) => {
-    const { code, stdout, stderr } = await run(['keys', ...args], options);
-    t.equal(code, 0, `keys ${args[0]}`, { stderr });
-    return stdout.split(' ')[0] ?? '';
-  };
-  await keys('generate');
-  const service = await startWithUser(t, options);
-  const withSecret = await startWithUser(t, {
-    cwd: join(cwd, 'withSecret'),
-    env: { ...UNTHROTTLED, JWT_SECRET: SECRET },
-  });
+  const cwd = t.testdir({ keys: {}, secret: {} });
+  const { service, firstKey, change, fetches } = await startWithKeys(t, join(cwd, 'keys'));
+  const env = { ...UNTHROTTLED, JWT_SECRET: SECRET };
+  const withSecret = await startWithUser(t, { cwd: join(cwd, 'secret'), env });
 
   const built: Built[] = [];
   for (const toolchain of TOOLCHAINS) {
@@ -235,98 +285,50 @@ t.test('the programs of docs/verifying.md', async (t) => {
   }
 
   await t.test('by keys, through a rotation', async (t) => {
-    const reload = async (change: string) => {
-      const before = service.output().split('changed: the signing keys').length;
-      service.kill('SIGHUP');
-      while (service.output().split('changed: the signing keys').length === before) await wait(20);
-      t.pass(`the service has ${change}`);
-    };
-    const [oldKey = {}] = JSON.parse(await readFile(keysFile, 'utf8')).keys as JsonWebKey[];
     const oldToken = await logIn(service);
     const { kid: oldKid = '' } = decodeProtectedHeader(oldToken);
-    const fetchedBefore = fetchesOf(service);
+    const unknownKid = byKey(strange, 'strange', GOOD_HERE);
     const verifiers = built.map((program) => startVerifier(t, program, 'jwks'));
-    const all = async (token: string, what: string) => {
-      for (const { name, ask } of verifiers) t.equal(await ask(token), 'good 1', `${name} accepts ${what}`);
-    };
 
-    await all(oldToken, 'a token');
-    await all(await logIn(service), 'another token');
-    t.equal(fetchesOf(service) - fetchedBefore, verifiers.length, 'each has fetched the keys once');
+    await acceptAll(t, verifiers, oldToken, 'a token');
+    await acceptAll(t, verifiers, await logIn(service), 'another token');
+    t.equal(fetches(), verifiers.length, 'each has fetched the keys once');
+    const key = await firstKey();
+    await acceptAll(t, verifiers, byKey(key, oldKid, GOOD_HERE), 'what the test signs with the service’s key');
+    await refuseAll(t, verifiers, forgedWithoutKey(key, oldKid));
+    for (let time = 0; time < 10; time += 1) await refuseAll(t, verifiers, { 'a strange key': unknownKid });
+    t.ok(fetches() <= 2 * verifiers.length, 'strange keys do not make it fetch each time');
 
-    const good = { user_id: 1, exp: Math.floor(Date.now() / 1000) + 3_600, iss: ISSUER, aud: ['orders'] };
-    const { iss: _iss, ...withoutIss } = good;
-    const { aud: _aud, ...withoutAud } = good;
-    const [strange = {}] = privateJwks('ES256');
-    const publicPem = createPublicKey({ key: oldKey, format: 'jwk' })
-      .export({ type: 'spki', format: 'pem' })
-      .toString();
-    await all(await byKey(oldKey, oldKid, good), 'what the test signs with the service’s key');
-    const signed = Object.entries({
-      ...wrongClaims(good),
-      'of another issuer': { ...good, iss: 'https://login.example.org' },
-      'of no issuer': withoutIss,
-      'for another service': { ...good, aud: ['billing'] },
-      'for no service': withoutAud,
-    }).map(async ([what, claims]) => [what, await byKey(oldKey, oldKid, claims)]);
-    await refusesAll(t, verifiers, {
-      ...Object.fromEntries(await Promise.all(signed)),
-      'signed by a strange key under our kid': await byKey(strange, oldKid, good),
-      'alg none': unsigned({ alg: 'none' }, good),
-      'alg none with our kid': unsigned({ alg: 'none', kid: oldKid }, good),
-      'HS256 keyed with our public key': byHmac(publicPem, { alg: 'HS256', kid: oldKid }, good),
-      'HS256 keyed with nothing': byHmac('', { alg: 'HS256', kid: oldKid }, good),
-      truncated: oldToken.slice(0, -2),
-    });
-    const unknownKid = await byKey(strange, 'strange', good);
-    for (let time = 0; time < 10; time += 1) await refusesAll(t, verifiers, { 'a strange key': unknownKid });
-    t.ok(fetchesOf(service) - fetchedBefore <= 2 * verifiers.length, 'strange keys do not make it fetch each time');
-
-    const newKid = await keys('add');
-    await reload('two keys');
-    await keys('promote', newKid, '--force');
-    await reload('a new key that signs');
+    const newKid = await change(t, 'add');
+    await change(t, 'promote', newKid, '--force');
     const newToken = await logIn(service);
-    t.equal(decodeProtectedHeader(newToken).kid, newKid);
+    t.equal(decodeProtectedHeader(newToken).kid, newKid, 'the new key signs');
     await untilAll(t, verifiers, /^good 1$/, async ({ name, ask }) => {
       const answer = await ask(oldToken);
       if (answer !== 'good 1') t.fail(`${name} refuses the old token: ${answer}`);
       return ask(newToken);
     });
-    await refusesAll(t, verifiers, { 'a strange key under the new kid': await byKey(strange, newKid, good) });
+    await refuseAll(t, verifiers, { 'a strange key under the new kid': byKey(strange, newKid, GOOD_HERE) });
 
-    await keys('remove', oldKid, '--force');
-    await reload('the new key only');
+    await change(t, 'remove', oldKid, '--force');
     await untilAll(t, verifiers, /^bad /, async ({ name, ask }) => {
       const answer = await ask(newToken);
       if (answer !== 'good 1') t.fail(`${name} refuses the new token: ${answer}`);
       await ask(unknownKid);
       return ask(oldToken);
     });
-    await all(newToken, 'the new token');
+    await acceptAll(t, verifiers, newToken, 'the new token');
   });
 
   await t.test('by secret', async (t) => {
-    const token = await logIn(withSecret);
     const verifiers = built.map((program) => startVerifier(t, program, 'secret', { JWT_SECRET: SECRET }));
-    for (const { name, ask } of verifiers) t.equal(await ask(token), 'good 1', `${name} accepts a token`);
-    const good = { user_id: 1, exp: Math.floor(Date.now() / 1000) + 3_600 };
-    const header = { alg: 'HS256' };
-    const [strange = {}] = privateJwks('ES256');
-    const signed = Object.entries(wrongClaims(good)).map(([what, claims]) => [what, byHmac(SECRET, header, claims)]);
-    await refusesAll(t, verifiers, {
-      ...Object.fromEntries(signed),
-      'by another secret': byHmac(`${SECRET}!`, header, good),
-      'keyed with nothing': byHmac('', header, good),
-      'alg none': unsigned({ alg: 'none' }, good),
-      'signed by a key': await byKey(strange, 'strange', good),
-      truncated: token.slice(0, -2),
-    });
-    for (const JWT_SECRET of [undefined, '']) {
+    await acceptAll(t, verifiers, await logIn(withSecret), 'a token');
+    await acceptAll(t, verifiers, bySecret(SECRET, GOOD), 'what the test signs with the secret');
+    await refuseAll(t, verifiers, forgedWithoutSecret());
+    for (const [what, env] of Object.entries({ unset: {}, empty: { JWT_SECRET: '' } })) {
       for (const program of built) {
-        const { name, ask } = startVerifier(t, program, 'secret', JWT_SECRET === undefined ? {} : { JWT_SECRET });
-        const answer = await ask(byHmac('', header, good));
-        t.match(answer, /^(bad |exited)/, `${name} accepts nothing where the secret is ${JWT_SECRET ?? 'unset'}`);
+        const { name, ask } = startVerifier(t, program, 'secret', env);
+        t.match(await ask(bySecret('', GOOD)), /^(bad |exited)/, `${name} accepts nothing where the secret is ${what}`);
       }
     }
   });

@@ -1,28 +1,14 @@
-import { createHmac, createPrivateKey, createPublicKey, type JsonWebKey, sign } from 'node:crypto';
+import { createPublicKey } from 'node:crypto';
 import { calculateJwkThumbprint } from 'jose';
 import t from 'tap';
 import { PROVIDERS } from '#built/database/database-url.js';
+import { by, encode, hmac, withSignature } from '../support/forge.js';
 import { bearer, jwkSet, privateJwks } from '../support/keys.js';
 import { FORM } from '../support/send.js';
 import { SECRET, startService } from '../support/service.js';
 
 const [ec = {}, rsa = {}, strange = {}] = privateJwks('ES256', 'RS256', 'ES256');
 const ISSUER = 'https://login.example.com';
-
-const encode = (value: object) => Buffer.from(JSON.stringify(value)).toString('base64url');
-
-function withSignature(header: object, claims: object, signature: (input: string) => Buffer | string): string {
-  const input = `${encode(header)}.${encode(claims)}`;
-  const made = signature(input);
-  return `${input}.${typeof made === 'string' ? made : made.toString('base64url')}`;
-}
-
-const hmac = (key: string) => (input: string) => createHmac('sha256', key).update(input).digest();
-const by = (jwk: JsonWebKey) => (input: string) =>
-  sign('sha256', Buffer.from(input), {
-    key: createPrivateKey({ key: jwk, format: 'jwk' }),
-    dsaEncoding: 'ieee-p1363',
-  });
 
 for (const provider of PROVIDERS) {
   t.test(`forged tokens on ${provider}`, async (t) => {

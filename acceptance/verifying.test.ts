@@ -11,7 +11,7 @@ import t, { type Test } from 'tap';
 import { command } from '../test/support/command.js';
 import { type Options, type Running, run, start } from '../test/support/executable.js';
 import { by, hmac, withSignature } from '../test/support/forge.js';
-import { privateJwks } from '../test/support/keys.js';
+import { bearer, privateJwks } from '../test/support/keys.js';
 import { FORM, send } from '../test/support/send.js';
 import { SECRET, UNTHROTTLED } from '../test/support/service.js';
 
@@ -322,7 +322,11 @@ t.test('the programs of docs/verifying.md', async (t) => {
       [unknownKid, BAD_ANSWER],
     ];
     await untilAll(t, verifiers, oldToken, BAD_ANSWER, before);
-    await acceptAll(t, verifiers, newToken, 'the new token');
+
+    const session = { path: '/api/v1/session', headers: bearer(newToken) };
+    t.equal((await send(service.url, { ...session, method: 'DELETE' })).status, 204, 'a log-out');
+    t.equal((await send(service.url, session)).status, 401, 'the service refuses the token');
+    await acceptAll(t, verifiers, newToken, 'it until it expires, as the guide warns');
   });
 
   await t.test('by secret', async (t) => {

@@ -11,10 +11,13 @@ import { readConfig } from '#built/config/config.js';
 import { type DatabaseUrl, PROVIDERS } from '#built/database/database-url.js';
 import { readMigrations } from '#built/database/migrations.js';
 import { MAIN, run, start } from '../test/support/executable.js';
+import { bearer } from '../test/support/keys.js';
 import { FORM, send } from '../test/support/send.js';
-import { createDatabase } from '../test/support/service.js';
+import { createDatabase, SECRET } from '../test/support/service.js';
+import { getToken } from '../test/support/steady-logins.js';
 
 const KILLS = 50;
+const LOG_OUTS = 10;
 /** Rows of an import: some batches. */
 const ROWS = 20_000;
 const BUDGETS = { THROTTLE_EMAIL_ADDRESS: '1000000', THROTTLE_ADDRESS: '1000000', THROTTLE_EMAIL: '1000000' };
@@ -163,4 +166,29 @@ async function query(url: DatabaseUrl, sql: string): Promise<unknown[][]> {
   } finally {
     await connection.dispose();
   }
+}
+
+for (const provider of PROVIDERS) {
+  t.test(`a service that is killed right after a log-out, on ${provider}`, async (t) => {
+    const cwd = t.testdir();
+    const DATABASE_URL = await createDatabase(t, provider);
+    const options = { cwd, env: { DATABASE_URL, JWT_SECRET: SECRET, ...BUDGETS, ...BCRYPT } };
+    await run(['users', 'add', 'foo@bar.com'], { ...options, input: 'foobar\n' });
+    const dead: string[] = [];
+    for (let kill = 0; kill < LOG_OUTS; kill += 1) {
+      const service = await start(t, options);
+      const token = await getToken(service.url);
+      t.notOk(dead.includes(token));
+      const path = kill % 2 ? '/api/v1/session' : '/api/v1/user/sessions';
+      const reply = await send(service.url, { method: 'DELETE', path, headers: bearer(token) });
+      service.kill('SIGKILL');
+      t.equal(reply.status, 204);
+      dead.push(token);
+      await service.exited;
+    }
+    const service = await start(t, options);
+    for (const token of dead) {
+      t.equal((await send(service.url, { path: '/api/v1/session', headers: bearer(token) })).status, 401);
+    }
+  });
 }

@@ -8,10 +8,12 @@ import { loadContract } from '#built/contract/contract.js';
 import { createPasswords } from '#built/passwords/passwords.js';
 import { command } from '../support/command.js';
 import { type Running, run, start } from '../support/executable.js';
+import { bearer } from '../support/keys.js';
 import { lockSqlite } from '../support/lock-sqlite.js';
 import { byLabel, metricsUrlOf, scrape } from '../support/scrape.js';
 import { FORM, send } from '../support/send.js';
 import { execute } from '../support/service.js';
+import { CHEAP } from '../support/steady-logins.js';
 
 const EMAIL = 'somebody@secret.example';
 const PASSWORD = 'pa55word-that-nobody-should-see';
@@ -187,4 +189,35 @@ t.test('says that the port is taken', async (t) => {
   t.equal(code, 1);
   t.match(stderr, new RegExp(`^sessions-api: METRICS_HOST and METRICS_PORT: .*EADDRINUSE.*${port}\\n$`));
   t.notMatch(stdout, 'listening', 'before it has served anybody');
+});
+
+t.test('counts who called with which token, and log-outs', async (t) => {
+  const cwd = t.testdir();
+  await run(['users', 'add', EMAIL], { cwd, env: CHEAP, input: 'foobar\n' });
+  const { service, metricsUrl } = await startWithMetrics(t, CHEAP, cwd);
+  const body = new URLSearchParams({ email: EMAIL, password: 'foobar' }).toString();
+  const login = () => send(service.url, { ...LOGIN, headers: FORM, body });
+  const headers = bearer(JSON.parse((await login()).body).auth_token);
+  const session = { path: '/api/v1/session' };
+  for (const request of [
+    session,
+    { ...session, headers },
+    { ...session, headers: bearer('no.good.token') },
+    { ...session, headers, method: 'DELETE' },
+    { ...session, headers },
+    { path: '/api/v1/user/sessions', method: 'DELETE', headers: bearer(JSON.parse((await login()).body).auth_token) },
+  ]) {
+    await send(service.url, request);
+  }
+  const samples = await scrape(metricsUrl);
+  t.same(byLabel(samples, 'sessions_authentications_total'), {
+    accepted: 3,
+    no_token: 1,
+    invalid_token: 1,
+    expired_token: 0,
+    revoked_token: 1,
+    unknown_user: 0,
+    disabled_user: 0,
+  });
+  t.same(byLabel(samples, 'sessions_revocations_total'), { session: 1, all_sessions: 1 });
 });

@@ -1,9 +1,5 @@
 /** What logins are answered while their database fails, and after: right, or 503. */
-import { execFile } from 'node:child_process';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { setTimeout as wait } from 'node:timers/promises';
-import { promisify } from 'node:util';
 import { PrismaPg } from '@prisma/adapter-pg';
 import type { SqlDriverAdapter } from '@prisma/driver-adapter-utils';
 import Sqlite from 'better-sqlite3';
@@ -12,6 +8,7 @@ import { run, start } from '../test/support/executable.js';
 import { lockSqlite } from '../test/support/lock-sqlite.js';
 import { FORM, send } from '../test/support/send.js';
 import { SECRET } from '../test/support/service.js';
+import { CANNOT_MOUNT, mountSmallDisk } from '../test/support/small-disk.js';
 import { startTemporaryPostgresql } from '../test/support/temporary-postgresql.js';
 
 /** Milliseconds. */
@@ -177,21 +174,11 @@ t.test('PostgreSQL', async (t) => {
 });
 
 t.test('SQLite', async (t) => {
-  const directory = await mkdtemp(`${tmpdir()}/sessions-api-`);
-  t.teardown(() => rm(directory, { recursive: true }));
-  try {
-    await promisify(execFile)('mount', ['-t', 'tmpfs', '-o', 'size=4m', 'tmpfs', directory]);
-  } catch {
-    return t.comment('no file system of its own can be mounted here: a full disk is not tried');
-  }
-  t.teardown(() => promisify(execFile)('umount', ['--lazy', directory]));
-  const file = `${directory}/sessions.db`;
+  const disk = await mountSmallDisk(t, 4);
+  const file = `${disk?.directory ?? t.testdir()}/sessions.db`;
 
-  t.test('has no room on its disk', (t) =>
-    suffer(t, `file:${file}`, {
-      begin: () => writeFile(`${directory}/full`, Buffer.alloc(8 * 1024 * 1024)).catch(() => {}),
-      end: () => rm(`${directory}/full`),
-    }),
+  t.test('has no room on its disk', { skip: !disk && CANNOT_MOUNT }, (t) =>
+    suffer(t, `file:${file}`, { begin: async () => disk?.leave(0), end: async () => disk?.relieve() }),
   );
 
   t.test('refuses to write', async (t) => {

@@ -4,16 +4,14 @@ import { once } from 'node:events';
 import { text } from 'node:stream/consumers';
 import { setTimeout as wait } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
-import { PrismaBetterSqlite3 } from '@prisma/adapter-better-sqlite3';
-import { PrismaPg } from '@prisma/adapter-pg';
 import t from 'tap';
 import { readConfig } from '#built/config/config.js';
-import { type DatabaseUrl, PROVIDERS } from '#built/database/database-url.js';
+import { PROVIDERS } from '#built/database/database-url.js';
 import { readMigrations } from '#built/database/migrations.js';
 import { MAIN, run, start } from '../test/support/executable.js';
 import { bearer } from '../test/support/keys.js';
 import { FORM, send } from '../test/support/send.js';
-import { createDatabase, SECRET } from '../test/support/service.js';
+import { createDatabase, query, SECRET } from '../test/support/service.js';
 import { getToken } from '../test/support/steady-logins.js';
 
 const KILLS = 50;
@@ -153,19 +151,6 @@ for (const provider of PROVIDERS) {
     }
     t.ok(amid > 1, `${amid} were killed amid their rows`);
   });
-}
-
-async function query(url: DatabaseUrl, sql: string): Promise<unknown[][]> {
-  const factory =
-    url.provider === 'sqlite'
-      ? new PrismaBetterSqlite3({ url: url.file })
-      : new PrismaPg({ connectionString: url.href });
-  const connection = await factory.connect();
-  try {
-    return (await connection.queryRaw({ sql, args: [], argTypes: [] })).rows;
-  } finally {
-    await connection.dispose();
-  }
 }
 
 for (const provider of PROVIDERS) {

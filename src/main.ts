@@ -2,11 +2,9 @@
 import { Command, CommanderError } from 'commander';
 import { declareKeysCommands } from './commands/keys/command-line.js';
 import { declareUsersCommands } from './commands/users/command-line.js';
+import { EXIT } from './errors/exit-codes.js';
 import { ExpectedError } from './errors/expected-error.js';
 import { sizeThreadPool } from './passwords/thread-pool.js';
-
-/** sysexits.h: EX_USAGE. */
-const EXIT_USAGE = 64;
 
 // Each command is loaded when it runs: the web server is slow to load.
 
@@ -45,9 +43,9 @@ try {
   await program.parseAsync();
 } catch (error) {
   if (error instanceof CommanderError) {
-    process.exitCode = error.exitCode === 0 ? 0 : EXIT_USAGE;
+    process.exitCode = error.exitCode === 0 ? 0 : EXIT.USAGE;
   } else {
     console.error(error instanceof ExpectedError ? `sessions-api: ${error.message}` : error);
-    process.exitCode = error instanceof ExpectedError ? error.exitCode : 1;
+    process.exitCode = error instanceof ExpectedError ? error.exitCode : EXIT.FAILED;
   }
 }

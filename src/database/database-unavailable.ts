@@ -1,4 +1,6 @@
 import { type DriverAdapterError, isDriverAdapterError } from '@prisma/driver-adapter-utils';
+import { isDiskFailure } from '../errors/disk-failure.js';
+import { EXIT } from '../errors/exit-codes.js';
 import { HttpError } from '../errors/http-error.js';
 import { type DatabaseUrl, redactedUrl } from './database-url.js';
 
@@ -7,9 +9,14 @@ export const NO_ANSWER = 'no answer in time';
 
 /** A query has failed; the caller may try again. The reason is in `cause`. */
 export class DatabaseUnavailable extends HttpError {
+  override readonly exitCode: number;
+
   constructor(url: DatabaseUrl, cause: unknown) {
-    const message = `the database at ${redactedUrl(url)} does not answer: ${reasonOf(cause)}`;
+    const isDisk = isDiskFailure(codeOf(cause));
+    const fault = isDisk ? 'has a full disk, or one that fails' : 'does not answer';
+    const message = `the database at ${redactedUrl(url)} ${fault}: ${reasonOf(cause)}`;
     super(503, '', { message, cause, log: { outcome: 'database_unavailable' } });
+    this.exitCode = isDisk ? EXIT.IOERR : EXIT.UNAVAILABLE;
   }
 }
 

@@ -2,6 +2,7 @@ import { accessSync, constants, realpathSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import type Sqlite from 'better-sqlite3';
 import { ConfigError } from '../errors/config-error.js';
+import { EXIT } from '../errors/exit-codes.js';
 import { ExpectedError } from '../errors/expected-error.js';
 import { DatabaseUnavailable } from './database-unavailable.js';
 import type { DatabaseUrl } from './database-url.js';
@@ -16,8 +17,8 @@ const SQLITE_MIGRATION_TIMEOUT = 60_000;
 
 /** A database was at the path, and is missing. */
 class DatabaseMissing extends ExpectedError {
-  /** sysexits.h: EX_TEMPFAIL. It may be about to be restored. */
-  override readonly exitCode = 75;
+  /** It may be about to be restored. */
+  override readonly exitCode = EXIT.TEMPFAIL;
 }
 
 type Warn = (message: string) => void;

@@ -1,10 +1,11 @@
 import { statSync } from 'node:fs';
+import { EXIT } from '../errors/exit-codes.js';
 import { ExpectedError } from '../errors/expected-error.js';
 
 /** Another file is at the path of the open database. */
 export class DatabaseReplaced extends ExpectedError {
-  /** sysexits.h: EX_TEMPFAIL. A restart opens the other file. */
-  override readonly exitCode = 75;
+  /** A restart opens the other file. */
+  override readonly exitCode = EXIT.TEMPFAIL;
 }
 
 /** Milliseconds for which the answer to a check is used again. */

@@ -1,9 +1,9 @@
+import { EXIT } from './exit-codes.js';
 import { ExpectedError } from './expected-error.js';
 
 /** The environment is not valid. `faults` has a line for each variable, without its value: it may be a secret. */
 export class ConfigError extends ExpectedError {
-  /** sysexits.h: EX_CONFIG. */
-  override readonly exitCode = 78;
+  override readonly exitCode = EXIT.CONFIG;
 
   constructor(readonly faults: string[]) {
     super(['invalid configuration:', ...faults.map((fault) => `  ${fault}`)].join('\n'));

@@ -191,7 +191,7 @@ t.test('says that PostgreSQL is not there', async (t) => {
   const env = { DATABASE_URL: 'postgresql://sessions:pa55word@127.0.0.1:1/sessions', JWT_SECRET: SECRET };
   for (const args of [['serve'], ['migrate'], ['users', 'add', 'foo@bar.com']]) {
     const { code, stdout, stderr } = await run(args, { cwd: t.testdir(), env, input: 'foobar\n' });
-    t.equal(code, 1, args.join(' '));
+    t.equal(code, 69, args.join(' '));
     t.equal(stdout, '');
     t.match(
       stderr,

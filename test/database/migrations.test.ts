@@ -223,7 +223,7 @@ for (const provider of PROVIDERS) {
     const sql = 'CREATE TABLE half (id INTEGER);\nINSERT INTO missing VALUES (1);\n';
     const main = await withMigration(cwd, provider, '29990101000000_fails', sql);
     const failed = await run(['migrate'], { cwd, env: { DATABASE_URL }, main });
-    t.equal(failed.code, 1);
+    t.equal(failed.code, 69);
     t.match(failed.stderr, /missing/);
     await t.rejects(query('SELECT 1 FROM half'));
     t.same(

@@ -95,7 +95,7 @@ t.test('a lock of earlier versions that the user can’t write to', async (t) =>
       'warning: sessions.db-migration-lock is of no use, for it can’t be written to: give it the owner of sessions.db\n',
   });
   await chmod(lock, 0o600);
-  t.match(await run(['migrate'], { cwd, env, user: USER }), { code: 1, stderr: 'sessions.db-migration-lock' });
+  t.match(await run(['migrate'], { cwd, env, user: USER }), { code: 69, stderr: 'sessions.db-migration-lock' });
 });
 
 t.test('modes that are there stay, and others who may read are warned of', async (t) => {

@@ -58,14 +58,25 @@ async function startServer() {
   return postgresql;
 }
 
-/** Runs SQL of a test's own, behind the service's back. */
-export async function execute(url: DatabaseUrl, sql: string): Promise<void> {
+function connectTo(url: DatabaseUrl) {
   const factory =
     url.provider === 'sqlite'
       ? new PrismaBetterSqlite3({ url: url.file })
       : new PrismaPg({ connectionString: url.href });
-  const connection = await factory.connect();
+  return factory.connect();
+}
+
+/** Runs SQL of a test's own, behind the service's back. */
+export async function execute(url: DatabaseUrl, sql: string): Promise<void> {
+  const connection = await connectTo(url);
   await connection.executeScript(sql).finally(() => connection.dispose());
+}
+
+/** The rows of one statement, as lists of values. */
+export async function query(url: DatabaseUrl, sql: string): Promise<unknown[][]> {
+  const connection = await connectTo(url);
+  const result = connection.queryRaw({ sql, args: [], argTypes: [] });
+  return (await result.finally(() => connection.dispose())).rows;
 }
 
 export type ServiceOptions = Pick<AppOptions, 'requestTimeout' | 'keepAliveTimeout' | 'now'> &

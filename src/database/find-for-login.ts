@@ -1,16 +1,16 @@
 import { createHmac } from 'node:crypto';
-import sql, { join } from 'sql-template-tag';
+import sql, { empty, join, type Sql } from 'sql-template-tag';
 import type { Deadline } from '../errors/deadline.js';
 import { normalizeEmail } from '../text/email.js';
 import { keyIn } from './revocations.js';
 import type { RunQuery } from './run-query.js';
 import type { Secrets } from './secrets.js';
 import type { Counter } from './throttle-counters.js';
-import type { StoredDigest, User } from './users.js';
+import { hasPassword, NO_PASSWORD, type StoredDigest, type User } from './users.js';
 
 export type FoundForLogin = {
   user: User | undefined;
-  /** The user's, or a stand-in's; undefined where there are no users. */
+  /** The user's, or a stand-in's where the user has none; undefined where no stand-in was found. */
   digest: StoredDigest | undefined;
   /** The counters that have not expired, by key. */
   counters: Map<string, Counter>;
@@ -26,8 +26,9 @@ export type FoundForLogin = {
 /**
  * Finds the user of a login, and its counters, in one query: Prisma's two model queries cost twice as much.
  *
- * For an unknown email the digest is a stand-in's: another user's, drawn by a keyed hash of the email. So the forms of
- * digests come in their proportion, the same email always costs the same, and a stand-in is the neighbour of no email.
+ * For an unknown email, and a user without a password, the digest is a stand-in's: another user's, drawn by a keyed hash of
+ * the email. So the forms of digests come in their proportion, the same email always costs the same, and a stand-in is the
+ * neighbour of no email.
  *
  * @param now - milliseconds since the epoch
  */
@@ -80,7 +81,7 @@ export function createFindForLogin(run: RunQuery, secrets: Pick<Secrets, 'read'>
     const user = row && userIn(row);
     return {
       user,
-      digest: user ?? (row && digestOf(row.stand_in, row.stand_in_peppered)),
+      digest: user && hasPassword(user) ? user : row && digestOf(row.stand_in, row.stand_in_peppered),
       counters: countersIn(rows, now),
       unlockedAt: timeOf(row?.unlocked_at),
       passwordChangedAt: timeOf(row?.password_changed_at),
@@ -93,6 +94,9 @@ export function createFindForLogin(run: RunQuery, secrets: Pick<Secrets, 'read'>
 /** A user's place in the draw: as the index has it. */
 const PLACE = sql`(id * 2654435769 % 4294967296)`;
 
+/** Users from the draw on of whom one has a password, unless next to none have: more would cost too much. */
+const CANDIDATES = 16;
+
 /**
  * The stand-in is the user with the next place after the draw, or with the first one: a user who is added or removed changes
  * the stand-in of few emails. With `key IN`, or a condition on the time, PostgreSQL may read the whole table of counters.
@@ -101,10 +105,10 @@ function select({ email, counterKeys, exp }: Login, draw: number) {
   const byKey = counterKeys.map(
     (key) => sql`SELECT key, failures, expires_at FROM throttle_counters WHERE key = ${key}`,
   );
-  const drawn = sql`coalesce(
-    (SELECT id FROM users WHERE ${PLACE} >= ${draw} ORDER BY ${PLACE} LIMIT 1),
-    (SELECT id FROM users ORDER BY ${PLACE} LIMIT 1)
-  )`;
+  const candidate = (from: Sql) => sql`SELECT id FROM (
+      SELECT id, password_digest, ${PLACE} AS place FROM users ${from} ORDER BY place LIMIT ${CANDIDATES}
+    ) AS candidates WHERE password_digest <> ${NO_PASSWORD} ORDER BY place LIMIT 1`;
+  const drawn = sql`coalesce((${candidate(sql`WHERE ${PLACE} >= ${draw}`)}), (${candidate(empty)}))`;
   // SQLite prepares it anew for each login, and joins of tables faster than subqueries.
   return sql`SELECT known.id, known.password_digest, known.peppered, known.disabled_at, known.unlocked_at,
       known.password_changed_at, drawn.password_digest AS stand_in, drawn.peppered AS stand_in_peppered,

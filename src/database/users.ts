@@ -1,3 +1,4 @@
+import { ExpectedError } from '../errors/expected-error.js';
 import { normalizeEmail } from '../text/email.js';
 import type { Change, Client } from './client.js';
 import { endSessionsQuery } from './revocations.js';
@@ -8,6 +9,13 @@ export type StoredDigest = {
   /** Whether bcrypt read the pepper too; null where it did if one is configured. */
   peppered: boolean | null;
 };
+/** The digest of a user who has no password. Django's for this begin with it; no format matches it, in earlier versions either. */
+export const NO_PASSWORD = '!';
+
+export function hasPassword({ passwordDigest }: Pick<StoredDigest, 'passwordDigest'>): boolean {
+  return passwordDigest !== NO_PASSWORD;
+}
+
 export type User = StoredDigest & { id: number; disabled: boolean };
 export type UserChange = StoredDigest | { disabledAt: Date | null } | { unlockedAt: Date };
 export type UserRecord = Omit<User, 'disabled'> & {
@@ -28,7 +36,7 @@ export type UserFilter = {
 
 export type Users = {
   find(key: { id: number } | { email: string }): Promise<UserRecord | undefined>;
-  /** Returns the id; undefined where the email is taken. */
+  /** Returns the id; undefined where the email is taken. Throws ExpectedError where no id is left. */
   add(email: string, digest: StoredDigest): Promise<number | undefined>;
   count(): Promise<number>;
   /** In the order of ids, after one of them. */
@@ -80,11 +88,15 @@ export function createUsers(runQuery: RunQuery, { lifetime, now }: { lifetime: n
       const where = 'id' in key ? key : { email: normalizeEmail(key.email) };
       return (await run('SELECT', (model) => model.findUnique({ where, select }))) ?? undefined;
     },
-    add(email, digest) {
+    async add(email, digest) {
       const data = { email: normalizeEmail(email), ...digest };
-      return run('INSERT', (model) =>
-        model.create({ data, select: { id: true } }).then(({ id }) => id, undefinedIfTaken),
+      const id = await run('INSERT', (model) =>
+        model.create({ data, select: { id: true } }).then((user) => user.id, undefinedIfTaken),
       );
+      if (id === undefined || id <= MAX_ID) return id;
+      // SQLite's ids go on. PostgreSQL could not take the user over, nor a model query the id.
+      await run('DELETE', (model) => model.deleteMany({ where: { email: data.email } }));
+      throw new ExpectedError(`no id is left: the largest is ${MAX_ID}`);
     },
     count: () => run('SELECT', (model) => model.count()),
     async list({ after, limit, filter = {} }) {

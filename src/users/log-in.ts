@@ -1,6 +1,7 @@
 import type { Client } from '../contract/handler.js';
 import type { Database } from '../database/database.js';
 import type { Revocations } from '../database/revocations.js';
+import { hasPassword } from '../database/users.js';
 import { createDeadline } from '../errors/deadline.js';
 import type { HashQueue } from '../passwords/hash-queue.js';
 import type { PasswordUpgrades } from '../passwords/password-upgrades.js';
@@ -31,7 +32,7 @@ type LoggedIn =
   | { outcome: Exclude<(typeof LOGIN_OUTCOMES)[number], 'succeeded'>; userId: number | undefined };
 
 /**
- * Logs a user in. An unknown email, a wrong password and a disabled user cost the same.
+ * Logs a user in. An unknown email, a wrong password, a user without a password and a disabled one cost the same.
  *
  * @throws TooManyFailures, Overloaded, ClientGone, DatabaseUnavailable
  */
@@ -53,7 +54,8 @@ export function logIn(
       const verify = () => passwords.verify(password, digest);
       const matches = await hashQueue.run(verify, { ...client, deadline }, passwords.memoryOf(digest));
       if (!user) return { outcome: 'unknown_email', userId: undefined };
-      if (!matches) return { outcome: 'wrong_password', userId: user.id };
+      // Who has no password is verified against a stand-in's digest, which may match.
+      if (!matches || !hasPassword(user)) return { outcome: 'wrong_password', userId: user.id };
       if (user.disabled) return { outcome: 'disabled', userId: user.id };
       passwordUpgrades.add(user, password);
       const afterAllEnded = Math.max(exp, watermark + 1);

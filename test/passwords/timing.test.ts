@@ -1,4 +1,5 @@
 import t, { type Test } from 'tap';
+import { NO_PASSWORD } from '#built/database/users.js';
 import { createPasswords, type Passwords } from '#built/passwords/passwords.js';
 import { FORM, send } from '../support/send.js';
 import { startService, UNTHROTTLED } from '../support/service.js';
@@ -29,18 +30,21 @@ async function measure(t: Test, passwords: Passwords) {
     unknown: `email=nobody%40bar.com&password=${UNKNOWN_PASSWORD}`,
     wrong: 'email=foo%40bar.com&password=barfoo',
     disabled: 'email=gone%40bar.com&password=foobar',
+    passwordless: 'email=none%40bar.com&password=foobar',
   };
   const digest = await bcrypt.hash('foobar');
   await service.addUser('zoe@bar.com', UNKNOWN_PASSWORD, await bcrypt.hash(UNKNOWN_PASSWORD));
   await service.addUser('foo@bar.com', 'foobar', digest);
   await service.disableUser(await service.addUser('gone@bar.com', 'foobar', digest));
+  await service.addUser('none@bar.com', '', NO_PASSWORD);
 
-  const kinds = ['unknown', 'wrong', 'disabled'] as const;
-  const durations = { unknown: [] as number[], wrong: [] as number[], disabled: [] as number[] };
+  const kinds = ['unknown', 'wrong', 'disabled', 'passwordless'] as const;
+  const none: number[] = [];
+  const durations = { unknown: [...none], wrong: [...none], disabled: [...none], passwordless: [...none] };
   const bodies = new Set<string>();
   for (let round = -20; round < LOGINS; round += 1) {
-    for (const index of [0, 1, 2]) {
-      const kind = kinds[(index + Math.abs(round)) % 3] ?? 'unknown';
+    for (const index of kinds.keys()) {
+      const kind = kinds[(index + Math.abs(round)) % kinds.length] ?? 'unknown';
       const started = performance.now();
       const reply = await send(service.url, {
         method: 'POST',
@@ -59,11 +63,12 @@ async function measure(t: Test, passwords: Passwords) {
 
 for (const [what, passwords] of Object.entries({ current: bcrypt, 'another system’s': argon2id })) {
   t.test(`time does not tell why a login failed, where digests are of the form that is ${what}`, async (t) => {
-    const { unknown, wrong, disabled } = await measure(t, passwords);
+    const { unknown, wrong, disabled, passwordless } = await measure(t, passwords);
     for (const [pair, one, other] of [
       ['unknown and wrong', unknown, wrong],
       ['wrong and disabled', wrong, disabled],
       ['unknown and disabled', unknown, disabled],
+      ['wrong and passwordless', wrong, passwordless],
     ] as const) {
       const probability = probabilityOfLonger(one, other);
       t.ok(Math.abs(probability - 0.5) < THRESHOLD, `${pair}: ${probability.toFixed(3)}`);

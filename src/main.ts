@@ -2,7 +2,7 @@
 import { Command, CommanderError } from 'commander';
 import { declareKeysCommands } from './commands/keys/command-line.js';
 import { declareUsersCommands } from './commands/users/command-line.js';
-import { EXIT } from './errors/exit-codes.js';
+import { describeExitCodes, EXIT } from './errors/exit-codes.js';
 import { ExpectedError } from './errors/expected-error.js';
 import { sizeThreadPool } from './passwords/thread-pool.js';
 
@@ -12,6 +12,7 @@ sizeThreadPool(process.env);
 
 const program = new Command('sessions-api')
   .description('A login service: email and password in, JSON Web Token out.')
+  .addHelpText('after', () => `\nExit codes:\n${describeExitCodes()}`)
   .exitOverride();
 
 const command = (name: string, description: string, run: () => Promise<void>, isDefault = false) =>
@@ -46,6 +47,6 @@ try {
     process.exitCode = error.exitCode === 0 ? 0 : EXIT.USAGE;
   } else {
     console.error(error instanceof ExpectedError ? `sessions-api: ${error.message}` : error);
-    process.exitCode = error instanceof ExpectedError ? error.exitCode : EXIT.FAILED;
+    process.exitCode = error instanceof ExpectedError ? error.exitCode : EXIT.SOFTWARE;
   }
 }

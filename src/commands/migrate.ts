@@ -1,5 +1,6 @@
 import { readConfig } from '../config/config.js';
 import { migrate } from '../database/migrate.js';
+import { print } from './standard-output.js';
 
 /**
  * Applies the pending migrations, and prints their names.
@@ -9,6 +10,6 @@ import { migrate } from '../database/migrate.js';
 export async function migrateDatabase(env: NodeJS.ProcessEnv): Promise<void> {
   const { databaseUrl } = readConfig(env, { issuesTokens: false });
   const applied = await migrate(databaseUrl, (message) => console.error(`warning: ${message}`));
-  for (const name of applied) console.log(`applied ${name}`);
-  if (applied.length === 0) console.log('nothing to apply');
+  const lines = applied.length > 0 ? applied.map((name) => `applied ${name}`) : ['nothing to apply'];
+  await print(`${lines.join('\n')}\n`);
 }

@@ -7,6 +7,7 @@ import { readConfig } from '../config/config.js';
 import { loadContract } from '../contract/contract.js';
 import { migrate } from '../database/migrate.js';
 import { DatabaseReplaced } from '../database/sqlite-file.js';
+import { EXIT } from '../errors/exit-codes.js';
 import { ExpectedError } from '../errors/expected-error.js';
 import { listen } from '../http/connections/listen.js';
 import { openServices, throttleSecretOf } from '../services.js';
@@ -21,7 +22,9 @@ const STOP_TIMEOUT = 20_000;
 /** Milliseconds in which two SIGINT under npm are one: the terminal sends it to node, and npm forwards it. */
 const SAME_SIGINT = 100;
 
-class CannotListen extends ExpectedError {}
+class CannotListen extends ExpectedError {
+  override readonly exitCode = EXIT.OSERR;
+}
 
 /**
  * Applies the migrations and serves until SIGTERM or SIGINT. Resolves when it listens.

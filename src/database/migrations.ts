@@ -1,10 +1,16 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
+import { EXIT } from '../errors/exit-codes.js';
 import { ExpectedError } from '../errors/expected-error.js';
 import { formatTimestamp } from '../text/timestamp.js';
 import type { Provider } from './database-url.js';
 
 export type Row = { [column: string]: unknown };
+/** The database contradicts a migration. */
+class MigrationRefused extends ExpectedError {
+  override readonly exitCode = EXIT.CONFIG;
+}
+
 /** A driver's connection. Closing it rolls back what is not committed. */
 export type Session = { run(script: string): Promise<unknown>; query(sql: string): Promise<Row[]> };
 
@@ -39,7 +45,7 @@ export function readMigrations(provider: Provider): { name: string; sql: string 
  * Applies pending migrations, each in one transaction with its record. Other records are a newer version's.
  *
  * @returns the names of the migrations that were applied now
- * @throws ExpectedError where the database contradicts a migration
+ * @throws MigrationRefused
  */
 export async function applyMigrations(provider: Provider, session: Session): Promise<string[]> {
   const { begin, listTables, createRecords } = DIALECTS[provider];
@@ -50,10 +56,11 @@ export async function applyMigrations(provider: Provider, session: Session): Pro
     const readState = async () => {
       const tables = (await session.query(listTables)).map((table) => table.name);
       const hasRecords = tables.includes('_prisma_migrations');
-      if (!hasRecords && tables.length > 0) throw new ExpectedError('the database has tables, but no migrations');
+      if (!hasRecords && tables.length > 0) throw new MigrationRefused('the database has tables, but no migrations');
       const [record] = hasRecords ? await session.query(`SELECT checksum, finished_at ${records}`) : [];
       const isEdited = record && record.checksum !== checksum;
-      if (isEdited) throw new ExpectedError(`migration ${name} differs from the one that was applied: other checksum`);
+      if (isEdited)
+        throw new MigrationRefused(`migration ${name} differs from the one that was applied: other checksum`);
       return { tables, record };
     };
     // Without PostgreSQL's lock first: with nothing pending, no instance waits for a newer one's long migration.
@@ -61,7 +68,7 @@ export async function applyMigrations(provider: Provider, session: Session): Pro
     await session.run(begin);
     const { tables, record } = await readState();
     if (!record?.finished_at) {
-      if (record && !isUntouched(sql, tables)) throw new ExpectedError(unfinished(name));
+      if (record && !isUntouched(sql, tables)) throw new MigrationRefused(unfinished(name));
       const startedAt = formatTimestamp(Date.now());
       await session.run(`${createRecords}; DELETE ${records}; ${sql}`);
       await session.run(
@@ -70,7 +77,7 @@ export async function applyMigrations(provider: Provider, session: Session): Pro
       );
       // With the keys off, SQLite checks none by itself.
       const breaksKeys = provider === 'sqlite' && (await session.query('PRAGMA foreign_key_check')).length > 0;
-      if (breaksKeys) throw new ExpectedError(`migration ${name} breaks foreign keys`);
+      if (breaksKeys) throw new MigrationRefused(`migration ${name} breaks foreign keys`);
       applied.push(name);
     }
     await session.run('COMMIT');

@@ -2,8 +2,36 @@
 export const EXIT = {
   FAILED: 1,
   USAGE: 64,
+  DATAERR: 65,
+  NOINPUT: 66,
+  NOUSER: 67,
   UNAVAILABLE: 69,
+  SOFTWARE: 70,
+  OSERR: 71,
+  CANTCREAT: 73,
   IOERR: 74,
   TEMPFAIL: 75,
   CONFIG: 78,
 } as const;
+
+const MEANINGS: { [Code in (typeof EXIT)[keyof typeof EXIT]]: string } = {
+  [EXIT.FAILED]: 'not alive (health); canceled, or not confirmed (users)',
+  [EXIT.USAGE]: 'the command line is wrong',
+  [EXIT.DATAERR]: 'the input is refused: an email, a password, a file, or some of its rows',
+  [EXIT.NOINPUT]: 'the file can’t be read',
+  [EXIT.NOUSER]: 'there is no such user',
+  [EXIT.UNAVAILABLE]: 'the database does not answer',
+  [EXIT.SOFTWARE]: 'a bug in the service',
+  [EXIT.OSERR]: 'the service can’t listen on HOST and PORT',
+  [EXIT.CANTCREAT]: 'a file can’t be created',
+  [EXIT.IOERR]: 'a disk is full, or fails',
+  [EXIT.TEMPFAIL]: 'the SQLite file is missing, or has been replaced',
+  [EXIT.CONFIG]: 'a variable is wrong, or the database is not one to serve',
+};
+
+/** What each means, for `--help`. */
+export function describeExitCodes(): string {
+  return Object.entries(MEANINGS)
+    .map(([code, meaning]) => `  ${code.padStart(2)}  ${meaning}`)
+    .join('\n');
+}

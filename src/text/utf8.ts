@@ -11,6 +11,11 @@ export function decodeUtf8(bytes: Uint8Array): string | undefined {
   }
 }
 
+/** Whether text has no character that stands for bytes, or for half of a surrogate pair, that could not be decoded. */
+export function isDecoded(text: string): boolean {
+  return text.isWellFormed() && !text.includes('\ufffd');
+}
+
 export type Utf8Check = {
   push(chunk: Buffer): void;
   /** Whether all chunks together are UTF-8. */

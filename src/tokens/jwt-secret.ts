@@ -5,7 +5,9 @@ import type { Database } from '../database/database.js';
 import type { DatabaseUrl } from '../database/database-url.js';
 import { createPrivateFile, warnIfReadable } from '../database/private-file.js';
 import type { Users } from '../database/users.js';
+import { EXIT } from '../errors/exit-codes.js';
 import { ExpectedError } from '../errors/expected-error.js';
+import { IoFailure } from '../errors/io-failure.js';
 import type { SigningKey } from './jwk-set.js';
 
 /** RFC 7518, section 3.2: a key at least as long as the hash that HS256 makes. */
@@ -19,18 +21,14 @@ export type JwtSecretOptions = {
   databaseUrl: DatabaseUrl;
 };
 
-/** The database was restored, and its secret was not. */
-class SecretMissing extends ExpectedError {
-  /** sysexits.h: EX_CONFIG. */
-  override readonly exitCode = 78;
-
-  constructor(file: string) {
-    super(
-      `${file} is missing, and users have tokens that were signed with it: restore it with the database, ` +
-        `or write ${JWT_SECRET_MIN_BYTES} random bytes or more to it, after which all users have to log in again`,
-    );
-  }
+/** The secret beside the database is missing, though it was restored, or too short. */
+class SecretRefused extends ExpectedError {
+  override readonly exitCode = EXIT.CONFIG;
 }
+
+const missing = (file: string) =>
+  `${file} is missing, and users have tokens that were signed with it: restore it with the database, ` +
+  `or write ${JWT_SECRET_MIN_BYTES} random bytes or more to it, after which all users have to log in again`;
 
 /**
  * JWT_SECRET; on SQLite without it, a random secret that is generated once and kept beside the database.
@@ -38,7 +36,7 @@ class SecretMissing extends ExpectedError {
  * @param database - remembers that there is such a secret: a new one would end all sessions without a word
  * @param warn - told what the operator should change
  * @returns undefined where keys sign, and no token was ever signed with a secret of this database
- * @throws ExpectedError
+ * @throws IoFailure, SecretRefused
  */
 export async function readJwtSecret(
   { jwtSecret, signingKeys, databaseUrl }: JwtSecretOptions,
@@ -51,7 +49,7 @@ export async function readJwtSecret(
   try {
     if (!existsSync(file)) {
       if (signingKeys.length > 0) return undefined;
-      if ((await secrets.hasSecretBeside()) && (await users.count()) > 0) throw new SecretMissing(file);
+      if ((await secrets.hasSecretBeside()) && (await users.count()) > 0) throw new SecretRefused(missing(file));
       await generateSecret(file, databaseUrl.file);
     }
     await secrets.rememberSecretBeside();
@@ -60,9 +58,9 @@ export async function readJwtSecret(
     if (Buffer.byteLength(secret) >= JWT_SECRET_MIN_BYTES) return secret;
   } catch (error) {
     if (error instanceof ExpectedError) throw error;
-    throw error instanceof Error ? new ExpectedError(`the JWT secret beside the database: ${error.message}`) : error;
+    throw new IoFailure('the JWT secret beside the database', error, EXIT.CONFIG);
   }
-  throw new ExpectedError(`${file} must hold at least ${JWT_SECRET_MIN_BYTES} bytes; remove it to generate a new one`);
+  throw new SecretRefused(`${file} must hold at least ${JWT_SECRET_MIN_BYTES} bytes; remove it to generate a new one`);
 }
 
 /** A link is atomic: instances that start at once agree on one secret. */

@@ -7,6 +7,6 @@ export async function addUser(env: NodeJS.ProcessEnv, email: string, output: Out
   await withUsers(env, async (users, passwords) => {
     const id = await users.add(email, await readDigest(email, passwords));
     if (id === undefined) throw new UserRefused(`email is taken: ${email}`);
-    printUser(await findUser(users, String(id)), passwords, output, String(id));
+    await printUser(await findUser(users, String(id)), passwords, output, String(id));
   });
 }

@@ -1,3 +1,4 @@
+import { EXIT } from '../../errors/exit-codes.js';
 import { findUser, UserRefused, withUsers } from './open-users.js';
 import { nameOf, type Output, printUser } from './print.js';
 import { ask } from './prompt.js';
@@ -9,12 +10,13 @@ export async function deleteUser(env: NodeJS.ProcessEnv, key: string, options: D
     const user = await findUser(users, key);
     if (!options.yes) await confirm(`Delete ${nameOf(user)}? [y/N] `);
     await users.delete(user.id);
-    printUser(user, passwords, options, `deleted ${nameOf(user)}`);
+    await printUser(user, passwords, options, `deleted ${nameOf(user)}`);
   });
 }
 
 async function confirm(question: string): Promise<void> {
-  if (!process.stdin.isTTY) throw new UserRefused('not a terminal: pass --yes to delete without confirmation');
+  if (!process.stdin.isTTY)
+    throw new UserRefused('not a terminal: pass --yes to delete without confirmation', EXIT.USAGE);
   const answer = await ask(question);
-  if (!/^y(es)?$/i.test(answer.trim())) throw new UserRefused('not deleted');
+  if (!/^y(es)?$/i.test(answer.trim())) throw new UserRefused('not deleted', EXIT.FAILED);
 }

@@ -12,6 +12,11 @@ async function setDisabled(disabled: boolean, env: NodeJS.ProcessEnv, key: strin
     const user = await findUser(users, key);
     const isDisabled = user.disabledAt !== null;
     if (isDisabled !== disabled) await users.update(user.id, { disabledAt: disabled ? new Date() : null });
-    printUser(await findUser(users, key), passwords, output, `${disabled ? 'disabled' : 'enabled'} ${nameOf(user)}`);
+    await printUser(
+      await findUser(users, key),
+      passwords,
+      output,
+      `${disabled ? 'disabled' : 'enabled'} ${nameOf(user)}`,
+    );
   });
 }

@@ -1,5 +1,5 @@
-import { pipeline } from 'node:stream/promises';
-import type { UserRecord } from '../../database/users.js';
+import { NO_PASSWORD, type UserRecord } from '../../database/users.js';
+import { print } from '../standard-output.js';
 import { readPages, withUsers } from './open-users.js';
 
 /**
@@ -8,24 +8,17 @@ import { readPages, withUsers } from './open-users.js';
  */
 export async function exportUsers(env: NodeJS.ProcessEnv): Promise<void> {
   await withUsers(env, async (users) => {
-    try {
-      await pipeline(readPages(users), toJsonLines, process.stdout, { end: false });
-    } catch (error) {
-      // The reader, such as `head`, has read enough.
-      if (!(error instanceof Error && 'code' in error && error.code === 'EPIPE')) throw error;
+    for await (const page of readPages(users)) {
+      if (!(await print(page.map(lineOf).join('')))) return;
     }
   });
-}
-
-async function* toJsonLines(pages: AsyncIterable<UserRecord[]>): AsyncGenerator<string> {
-  for await (const page of pages) yield page.map(lineOf).join('');
 }
 
 function lineOf({ id, email, passwordDigest, peppered, passwordChangedAt, disabledAt, createdAt }: UserRecord): string {
   const columns = {
     id,
     email,
-    password_digest: passwordDigest,
+    password_digest: passwordDigest === NO_PASSWORD ? null : passwordDigest,
     peppered,
     password_changed_at: passwordChangedAt,
     disabled_at: disabledAt,

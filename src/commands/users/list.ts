@@ -12,14 +12,14 @@ export async function listUsers(
     const found = await users.list({ after, limit: limit + 1, filter });
     const page = found.slice(0, limit);
     const next = found.length > limit ? (page.at(-1)?.id ?? null) : null;
-    if (json) return printJson({ users: page.map((user) => userJson(user, passwords)), next });
+    if (json) return await printJson({ users: page.map((user) => userJson(user, passwords)), next });
     const rows = page.map(({ id, disabledAt, createdAt, email }) => [
       String(id),
       disabledAt ? 'disabled' : 'enabled',
       createdAt.toISOString(),
       printable(email),
     ]);
-    printTable([['id', 'state', 'created_at', 'email'], ...rows]);
+    await printTable([['id', 'state', 'created_at', 'email'], ...rows]);
     if (next !== null) console.error(`next page: --after ${next}`);
   });
 }

@@ -3,13 +3,21 @@ import { openDatabase } from '../../database/database.js';
 import { migrate } from '../../database/migrate.js';
 import type { Revocations } from '../../database/revocations.js';
 import { MAX_ID, type UserRecord, type Users } from '../../database/users.js';
+import { EXIT } from '../../errors/exit-codes.js';
 import { ExpectedError } from '../../errors/expected-error.js';
 import { createPasswords, type Passwords } from '../../passwords/passwords.js';
 import { startProgress } from '../progress.js';
 import { printable } from './print.js';
 
 /** The command can't do what was asked; nothing has changed. */
-export class UserRefused extends ExpectedError {}
+export class UserRefused extends ExpectedError {
+  constructor(
+    message: string,
+    override readonly exitCode: number = EXIT.DATAERR,
+  ) {
+    super(message);
+  }
+}
 
 /** Rows of one query. */
 const PAGE = 1000;
@@ -42,7 +50,7 @@ export async function findUser(users: Users, key: string): Promise<UserRecord> {
   const id = Number(key);
   const user = isId ? id <= MAX_ID && (await users.find({ id })) : await users.find({ email: key });
   if (user) return user;
-  throw new UserRefused(`there is no user with the ${isId ? 'id' : 'email'} ${printable(key)}`);
+  throw new UserRefused(`there is no user with the ${isId ? 'id' : 'email'} ${printable(key)}`, EXIT.NOUSER);
 }
 
 /** Reads all users by id, in pages, and shows the progress. */

@@ -1,12 +1,13 @@
 import type { UserRecord } from '../../database/users.js';
 import type { Passwords } from '../../passwords/passwords.js';
+import { print } from '../standard-output.js';
 
 export type Output = { json?: true };
 
 /** Prints a user as JSON, or else the text. */
-export function printUser(user: UserRecord, passwords: Passwords, { json }: Output, text: string): void {
-  if (json) printJson(userJson(user, passwords));
-  else console.log(text);
+export async function printUser(user: UserRecord, passwords: Passwords, { json }: Output, text: string): Promise<void> {
+  if (json) await printJson(userJson(user, passwords));
+  else await print(`${text}\n`);
 }
 
 export function userJson(user: UserRecord, passwords: Passwords) {
@@ -20,16 +21,19 @@ export function userJson(user: UserRecord, passwords: Passwords) {
   };
 }
 
-export function printJson(value: unknown): void {
-  console.log(JSON.stringify(value));
+export async function printJson(value: unknown): Promise<void> {
+  await print(`${JSON.stringify(value)}\n`);
 }
 
-export function printTable(rows: string[][]): void {
+export async function printTable(rows: string[][]): Promise<void> {
   const widths = rows.reduce<number[]>((most, row) => row.map((cell, i) => Math.max(cell.length, most[i] ?? 0)), []);
-  for (const row of rows) {
-    const cells = row.map((cell, i) => cell.padEnd(widths[i] ?? 0));
-    console.log(cells.join('  ').trimEnd());
-  }
+  const lines = rows.map((row) =>
+    row
+      .map((cell, i) => cell.padEnd(widths[i] ?? 0))
+      .join('  ')
+      .trimEnd(),
+  );
+  await print(`${lines.join('\n')}\n`);
 }
 
 export function nameOf({ id, email }: UserRecord): string {

@@ -3,8 +3,9 @@ import { setImmediate } from 'node:timers/promises';
 import { read } from 'read';
 import { compileSchema } from '../../contract/validation.js';
 import type { StoredDigest } from '../../database/users.js';
+import { EXIT } from '../../errors/exit-codes.js';
 import { type Passwords, PasswordTooLong } from '../../passwords/passwords.js';
-import { decodeUtf8 } from '../../text/utf8.js';
+import { decodeUtf8, isDecoded } from '../../text/utf8.js';
 import { credentialsSchema } from '../../users/credentials.js';
 import { UserRefused } from './open-users.js';
 
@@ -15,6 +16,7 @@ import { UserRefused } from './open-users.js';
  */
 export async function readDigest(email: string, passwords: Passwords): Promise<StoredDigest> {
   const password = process.stdin.isTTY ? await askPassword() : await readLine();
+  if (!isDecoded(email)) throw new UserRefused('email is not valid UTF-8');
   const errors = compileSchema(credentialsSchema())({ email, password });
   if (errors.length > 0) throw new UserRefused(errors.map(({ field, message }) => `${field} ${message}`).join('; '));
   return passwords.hash(password).catch((error) => {
@@ -50,6 +52,6 @@ export async function ask(prompt: string, { silent = false } = {}): Promise<stri
   const answer = read({ prompt, silent, output: process.stderr }).catch(() => undefined);
   const text = await Promise.race([answer, closed]);
   if (silent || text === undefined) process.stderr.write('\n');
-  if (text === undefined) throw new UserRefused('canceled');
+  if (text === undefined) throw new UserRefused('canceled', EXIT.FAILED);
   return text;
 }

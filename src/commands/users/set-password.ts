@@ -6,6 +6,6 @@ export async function setPassword(env: NodeJS.ProcessEnv, key: string, output: O
   await withUsers(env, async (users, passwords) => {
     const user = await findUser(users, key);
     await users.update(user.id, await readDigest(user.email, passwords));
-    printUser(await findUser(users, key), passwords, output, `set the password of ${nameOf(user)}`);
+    await printUser(await findUser(users, key), passwords, output, `set the password of ${nameOf(user)}`);
   });
 }

@@ -6,6 +6,6 @@ export async function unlockUser(env: NodeJS.ProcessEnv, key: string, output: Ou
   await withUsers(env, async (users, passwords) => {
     const user = await findUser(users, key);
     await users.update(user.id, { unlockedAt: new Date() });
-    printUser(await findUser(users, key), passwords, output, `unlocked ${nameOf(user)}`);
+    await printUser(await findUser(users, key), passwords, output, `unlocked ${nameOf(user)}`);
   });
 }

@@ -1,5 +1,6 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { MAX_ID } from '../../database/users.js';
+import { EXIT } from '../../errors/exit-codes.js';
 import { parseScryptParameters, type ScryptCost } from '../../passwords/formats/scrypt.js';
 import { parseWholeNumber } from '../../text/whole-number.js';
 import type { Output } from './print.js';
@@ -34,7 +35,11 @@ Columns:
   disabled_at      optional; with a time here, the user can't log in
   created_at       optional
 
-Rejected rows are written to <file>.rejected.jsonl with line and reason; the exit code is 1.
+Tab-separated is the text of MySQL's INTO OUTFILE and PostgreSQL's COPY: backslashes escape, \\N is
+an empty cell. An empty cell changes nothing that is stored; a null of JSON clears it, but no digest.
+
+Rejected rows are written to <file>.rejected.jsonl with line and reason, or stdin.rejected.jsonl
+where <file> is a pipe; the exit code is ${EXIT.DATAERR}.
 With --on-conflict update the file wins: over another email of the same id, another id of the
 same email, and another digest of the same user. A second run changes nothing.`;
 
@@ -64,9 +69,12 @@ export function declareUsersCommands(program: Command, env: NodeJS.ProcessEnv): 
     .argument(...USER)
     .option('--yes', 'delete without confirmation');
   verb('import', 'users.csv --dry-run', 'import users from a file', async () => (await import('./import.js')).runImport)
-    .argument('<file>', 'CSV with a header, or JSON Lines; - is standard input')
+    .argument('<file>', 'CSV or tab-separated, with a header, or JSON Lines; - is standard input')
     .addHelpText('after', IMPORT_HELP)
     .option('--dry-run', 'check all rows, store nothing')
+    .option('--delimiter <character>', 'between columns, or "tab" (default: found in the header)', delimiter)
+    .option('--allow-no-password', 'store users without a password too: they can’t log in until they have one')
+    .option('--empty-enables', 'an empty disabled_at enables the user, with --on-conflict update')
     .addOption(
       new Option('--on-conflict <action>', 'for a row whose id or email belongs to another user')
         .choices(['reject', 'update'])
@@ -80,6 +88,12 @@ export function declareUsersCommands(program: Command, env: NodeJS.ProcessEnv): 
   for (const command of users.commands) {
     if (command.name() !== 'export') command.option('--json', 'print JSON, for scripts');
   }
+}
+
+function delimiter(value: string): string {
+  if (value === 'tab') return '\t';
+  if (/^[^"\\\r\n]$/u.test(value)) return value;
+  throw new InvalidArgumentError('It must be "tab", or one character that is no quote, backslash or line break.');
 }
 
 function scryptParameters(value: string): ScryptCost {

@@ -79,7 +79,15 @@ function jsonLines(rows: object[]): string {
   return rows.map((row) => `${JSON.stringify(row)}\n`).join('');
 }
 
-const NONE = { added: 0, updated: 0, unchanged: 0, rejected: 0, rejected_file: null, dry_run: false };
+const NONE = {
+  added: 0,
+  updated: 0,
+  unchanged: 0,
+  rejected: 0,
+  rejected_file: null,
+  without_password: 0,
+  dry_run: false,
+};
 
 for (const provider of PROVIDERS) {
   t.test(`users import on ${provider}`, async (t) => {
@@ -156,8 +164,8 @@ for (const provider of PROVIDERS) {
         'email must look like an email address',
         'email must have at most 254 characters',
         'email is missing',
-        'password_digest is missing',
-        'password is an unusable password',
+        'password_digest is missing; see --allow-no-password',
+        'password is an unusable password; see --allow-no-password',
         'password has an unknown format, or exceeds its limits',
         'disabled_at must be a time, such as 2026-01-31T12:00:00Z',
         'created_at must be a time, such as 2026-01-31T12:00:00Z',
@@ -381,7 +389,7 @@ function urlOf({ databaseUrl }: Config): string {
 t.test('users import on the command line', async (t) => {
   const cwd = t.testdir({ 'users.csv': `email,password_digest\na@b,${BCRYPT}\nno email,${BCRYPT}\n` });
   t.match(await run(['users', 'import', 'users.csv'], { cwd }), {
-    code: 1,
+    code: 65,
     stdout: '1 added, 0 updated, 0 unchanged, 1 rejected: see users.csv.rejected.jsonl\n',
     stderr: 'line 3: email must look like an email address\n',
   });
@@ -392,14 +400,14 @@ t.test('users import on the command line', async (t) => {
   });
   t.match({ ...piped, stdout: JSON.parse(piped.stdout) }, { code: 0, stdout: { ...NONE, added: 1 }, stderr: '' });
   t.match(await run(['users', 'import', 'nothing.csv'], { cwd }), {
-    code: 1,
+    code: 66,
     stdout: '',
     stderr: /^sessions-api: nothing\.csv can’t be read: ENOENT/,
   });
   t.match(await run(['users', 'import', 'users.csv', '--on-conflict', 'x'], { cwd }), { code: 64, stdout: '' });
-  t.match(await run(['users', 'import', '-'], { cwd, input: 'email;password\n' }), {
-    code: 1,
-    stderr: 'sessions-api: line 1: the header has no column email\n',
+  t.match(await run(['users', 'import', '-'], { cwd, input: 'mail;password\n' }), {
+    code: 65,
+    stderr: /^sessions-api: line 1: the header has no column email; .* use --delimiter\n$/,
   });
 });
 
@@ -495,7 +503,7 @@ t.test('hostile files', async (t) => {
     ['email,Email,password\n', 'line 1: the header has the column "email" twice'],
     ['\x1f\x8b\x08binary', 'line 1: the header has no column email'],
   ];
-  for (const [text, message] of refused) await t.rejects(recordsOf(text), { message, exitCode: 1 }, message);
+  for (const [text, message] of refused) await t.rejects(recordsOf(text), { message, exitCode: 65 }, message);
 });
 
 t.test('a line of 100 MB takes no memory', async (t) => {
@@ -513,7 +521,8 @@ t.test('times', async (t) => {
   const times: [value: unknown, time: string | null | undefined][] = [
     [undefined, undefined],
     [null, null],
-    ['', null],
+    ['', undefined],
+    ['0001-01-01 00:00:00', '0001-01-01T00:00:00.000Z'],
     ['2026-01-31T12:00:00Z', '2026-01-31T12:00:00.000Z'],
     ['2026-01-31 12:00:00', '2026-01-31T12:00:00.000Z'],
     ['2026-01-31 12:00:00.123456 UTC', '2026-01-31T12:00:00.123Z'],
@@ -525,7 +534,17 @@ t.test('times', async (t) => {
     const found = readTime(value);
     t.equal(typeof found === 'number' ? new Date(found).toISOString() : found, time, String(value));
   }
-  for (const value of ['x', 1, '2026-02-30 00:00:00', '2026-01-31 25:00:00', '2026-13-01 00:00:00', '2026-01-31']) {
+  for (const value of [
+    'x',
+    1,
+    '2026-02-30 00:00:00',
+    '2026-01-31 25:00:00',
+    '2026-13-01 00:00:00',
+    '2026-01-31',
+    '0000-01-01 00:00:00',
+    '0001-01-01 00:00:00+01',
+    '9999-12-31 23:59:59-01',
+  ]) {
     t.ok(Number.isNaN(readTime(value)), String(value));
   }
 });

@@ -1,18 +1,20 @@
 import { compileSchema } from '../../../contract/validation.js';
-import { MAX_ID } from '../../../database/users.js';
+import { MAX_ID, NO_PASSWORD } from '../../../database/users.js';
 import { type ScryptCost, withScryptParameters } from '../../../passwords/formats/scrypt.js';
 import type { Passwords } from '../../../passwords/passwords.js';
 import { normalizeEmail } from '../../../text/email.js';
+import { isDecoded } from '../../../text/utf8.js';
 import { parseWholeNumber } from '../../../text/whole-number.js';
 import { credentialsSchema } from '../../../users/credentials.js';
-import { DIGEST_COLUMNS, type Rejection, type SourceRecord } from './read-records.js';
+import { DIGEST_COLUMNS } from './read-records.js';
+import type { Rejection, SourceRecord } from './source-record.js';
 
-/** A row to store. An undefined value keeps what is stored, or is the default for a new user. */
+/** A row to store. An undefined value keeps what is stored, or is the default for a new user, who then has no password. */
 export type Row = {
   line: number;
   id: number | undefined;
   email: string;
-  passwordDigest: string;
+  passwordDigest: string | undefined;
   /** Null where the digest has the pepper that is configured, if any. */
   peppered: boolean | null | undefined;
   /** Milliseconds since the epoch; null where the user is not disabled. */
@@ -20,14 +22,19 @@ export type Row = {
   createdAt: number | undefined;
 };
 
-/**
- * Validates rows. An email must be one that a login accepts.
- *
- * @param scryptParameters - of digests that are `SALT:KEY`; better-auth's unless given
- */
+export type RowOptions = {
+  /** Of digests that are `SALT:KEY`; better-auth's unless given. */
+  scryptParameters?: ScryptCost;
+  /** Whether users come without a password too. */
+  allowNoPassword?: boolean;
+  /** Whether an empty disabled_at enables a user. */
+  emptyEnables?: boolean;
+};
+
+/** Validates rows. An email must be one that a login accepts. An empty cell changes nothing, JSON's null clears. */
 export function createRowCheck(
   passwords: Passwords,
-  scryptParameters?: ScryptCost,
+  { scryptParameters, allowNoPassword = false, emptyEnables = false }: RowOptions = {},
 ): (record: SourceRecord) => Row | Rejection {
   const checkEmail = compileSchema({ ...credentialsSchema(), required: ['email'] });
 
@@ -38,21 +45,23 @@ export function createRowCheck(
 
     const { email } = values;
     if (typeof email !== 'string') return reject('email is missing');
-    // The decoder's replacement for bytes that are not UTF-8.
-    if (email.includes('\ufffd')) return reject('email is not valid UTF-8');
+    if (!isDecoded(email)) return reject('email is not valid UTF-8');
     const [fault] = checkEmail({ email });
     if (fault) return reject(`${fault.field} ${fault.message}`);
 
     const column = DIGEST_COLUMNS.find((name) => values[name] !== undefined) ?? 'password_digest';
-    const digest = values[column];
-    if (typeof digest !== 'string' || digest === '') return reject(`${column} is missing`);
-    if (digest.startsWith('!')) return reject(`${column} is an unusable password`);
-    const passwordDigest = scryptParameters ? withScryptParameters(digest, scryptParameters) : digest;
-    if (!passwords.formOf(passwordDigest)) return reject(`${column} has an unknown format, or exceeds its limits`);
+    const passwordDigest = readDigest(values[column], scryptParameters);
+    if (passwordDigest === undefined && !allowNoPassword) {
+      return reject(`${column} is ${values[column] ? 'an unusable password' : 'missing'}; see --allow-no-password`);
+    }
+    if (passwordDigest !== undefined && !passwords.formOf(passwordDigest)) {
+      return reject(`${column} has an unknown format, or exceeds its limits`);
+    }
 
-    const peppered = values.peppered === undefined ? undefined : readBoolean(values.peppered);
-    if (peppered === null && !isEmpty(values.peppered)) return reject('peppered must be true or false');
-    const disabledAt = readTime(values.disabled_at);
+    const isPepperGiven = values.peppered !== undefined && values.peppered !== '';
+    const peppered = isPepperGiven ? readBoolean(values.peppered) : undefined;
+    if (peppered === null && values.peppered !== null) return reject('peppered must be true or false');
+    const disabledAt = emptyEnables && values.disabled_at === '' ? null : readTime(values.disabled_at);
     if (Number.isNaN(disabledAt)) return reject(`disabled_at ${NOT_A_TIME}`);
     const createdAt = readTime(values.created_at) ?? undefined;
     if (Number.isNaN(createdAt)) return reject(`created_at ${NOT_A_TIME}`);
@@ -67,6 +76,14 @@ function unlessLong(value: unknown): unknown {
 
 function isEmpty(value: unknown): boolean {
   return value === null || value === '';
+}
+
+/** Undefined where there is none. Django's that begin with `!` are none. */
+function readDigest(value: unknown, scryptParameters: ScryptCost | undefined): string | undefined {
+  if (value === undefined || isEmpty(value)) return undefined;
+  const digest = typeof value === 'string' ? value : '';
+  if (digest.startsWith(NO_PASSWORD)) return undefined;
+  return scryptParameters ? withScryptParameters(digest, scryptParameters) : digest;
 }
 
 const NOT_A_TIME = 'must be a time, such as 2026-01-31T12:00:00Z';
@@ -84,26 +101,30 @@ const FALSE: unknown[] = [false, 'false', 'f', 0, '0'];
 /**
  * Reads a boolean as JSON, CSV and the exports of databases have it.
  *
- * @returns null if it is empty or not a boolean
+ * @returns null if it is not a boolean
  */
 export function readBoolean(value: unknown): boolean | null {
   return TRUE.includes(value) || (FALSE.includes(value) ? false : null);
 }
 
+/** PostgreSQL has no year 0, and neither database keeps the order of years of five digits. */
+const FIRST_TIME = Date.parse('0001-01-01T00:00:00Z');
+const LAST_TIME = Date.parse('9999-12-31T23:59:59.999Z');
 const TIME = /^(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?(?: ?(Z|UTC|[+-]\d\d(?::?\d\d)?))?$/;
 
 /**
  * Reads a time in the formats of RFC 3339, SQL, and the exports of databases. The default zone is UTC.
  *
- * @returns milliseconds since the epoch; NaN if it is not a time, null if it is empty, undefined if it is missing
+ * @returns milliseconds since the epoch; NaN if it is not a time, undefined if it is missing or an empty cell
  */
 export function readTime(value: unknown): number | null | undefined {
-  if (value === undefined) return undefined;
-  if (isEmpty(value)) return null;
+  if (value === undefined || value === '') return undefined;
+  if (value === null) return null;
   const [, day, time, fraction = '', zone = 'Z'] = (typeof value === 'string' && TIME.exec(value)) || [];
   if (day === undefined) return Number.NaN;
   const offset = /^[+-]/.test(zone) ? `${zone.replace(':', '')}00`.replace(/^(.\d\d)(\d\d).*/, '$1:$2') : 'Z';
   // JavaScript reads February 30 as March 2.
   if (new Date(`${day}T00:00Z`).getUTCDate() !== Number(day.slice(-2))) return Number.NaN;
-  return Date.parse(`${day}T${time}.${fraction.padEnd(3, '0').slice(0, 3)}${offset}`);
+  const at = Date.parse(`${day}T${time}.${fraction.padEnd(3, '0').slice(0, 3)}${offset}`);
+  return at >= FIRST_TIME && at <= LAST_TIME ? at : Number.NaN;
 }

@@ -1,28 +1,27 @@
 import { open } from 'node:fs/promises';
 import type { Config } from '../../../config/config.js';
 import { migrate } from '../../../database/migrate.js';
-import type { ScryptCost } from '../../../passwords/formats/scrypt.js';
+import { EXIT } from '../../../errors/exit-codes.js';
+import { ExpectedError } from '../../../errors/expected-error.js';
+import { IoFailure } from '../../../errors/io-failure.js';
 import { createPasswords } from '../../../passwords/passwords.js';
 import { keepHeapSmall } from '../../heap.js';
 import { startProgress } from '../../progress.js';
-import { createRowCheck, type Row } from './check-row.js';
+import { createRowCheck, type Row, type RowOptions } from './check-row.js';
 import { connect, connectForRehearsal } from './connection.js';
-import { FileRefused, readRecords } from './read-records.js';
+import { type FileFormat, readRecords } from './read-records.js';
 import { RejectedFile } from './rejected-file.js';
 import { type OnConflict, writeBatch } from './write-batch.js';
 
-export type ImportOptions = {
-  dryRun?: boolean;
-  onConflict: OnConflict;
-  /** Of digests that are `SALT:KEY`; better-auth's unless given. */
-  scryptParameters?: ScryptCost;
-};
+export type ImportOptions = RowOptions & FileFormat & { dryRun?: boolean; onConflict: OnConflict };
 
 export type ImportSummary = {
   added: number;
   updated: number;
   unchanged: number;
   rejected: number;
+  /** Rows that were not rejected, and have no password. */
+  without_password: number;
   /** Has the line and the reason of each rejected row; null where there is none. */
   rejected_file: string | null;
   dry_run: boolean;
@@ -35,29 +34,33 @@ const BATCH = 1000;
  * Imports users in batches from a file, or from standard input for `-`. A row that can't be stored is rejected, and the
  * import continues. After a failure it can run again: users that are stored already are left as they are.
  *
- * @throws ConfigError, FileRefused, DatabaseUnavailable
+ * @throws ConfigError, FileRefused, IoFailure, DatabaseUnavailable
  */
 export async function importUsers(
   { databaseUrl, hashing }: Config,
   file: string,
-  { dryRun = false, onConflict, scryptParameters }: ImportOptions,
+  { dryRun = false, onConflict, ...options }: ImportOptions,
 ): Promise<ImportSummary> {
   keepHeapSmall();
-  const { stream, size } = await openSource(file);
+  const { stream, size, name } = await openSource(file);
   await migrate(databaseUrl);
   const connection = await (dryRun ? connectForRehearsal : connect)(databaseUrl);
-  const rejected = new RejectedFile(`${file === '-' ? 'stdin' : file}.rejected.jsonl`);
-  const check = createRowCheck(createPasswords(hashing), scryptParameters);
+  const rejected = new RejectedFile(`${name}.rejected.jsonl`);
+  const check = createRowCheck(createPasswords(hashing), options);
   const progress = startProgress();
-  const counts = { added: 0, updated: 0, unchanged: 0 };
+  const counts = { added: 0, updated: 0, unchanged: 0, without_password: 0 };
   let rows: Row[] = [];
   let seen = 0;
 
   async function store(): Promise<void> {
     const outcomes = rows.length > 0 ? await writeBatch(connection, rows, onConflict) : [];
-    for (const outcome of outcomes) {
-      if (typeof outcome === 'string') counts[outcome] += 1;
-      else rejected.add(outcome);
+    for (const [i, outcome] of outcomes.entries()) {
+      if (typeof outcome !== 'string') {
+        rejected.add(outcome);
+        continue;
+      }
+      counts[outcome] += 1;
+      if (rows[i]?.passwordDigest === undefined) counts.without_password += 1;
     }
     rows = [];
     await rejected.flush();
@@ -65,7 +68,7 @@ export async function importUsers(
   }
 
   try {
-    for await (const record of readRecords(stream)) {
+    for await (const record of readRecords(stream, options)) {
       const row = 'reason' in record ? record : check(record);
       if ('reason' in row) rejected.add(row);
       else rows.push(row);
@@ -73,6 +76,9 @@ export async function importUsers(
       if (seen % BATCH === 0) await store();
     }
     await store();
+  } catch (error) {
+    if (error instanceof ExpectedError || !(error instanceof Error && 'syscall' in error)) throw error;
+    throw new IoFailure(`${file} can’t be read`, error);
   } finally {
     progress.stop();
     // Standard input that is not read to its end would keep the process alive.
@@ -82,12 +88,15 @@ export async function importUsers(
   return { ...counts, rejected: rejected.count, rejected_file: await rejected.close(), dry_run: dryRun };
 }
 
+/** `name` is of the files that lie beside it: a pipe's and a device's lie in the working directory. */
 async function openSource(file: string) {
-  if (file === '-') return { stream: process.stdin, size: undefined };
-  const handle = await open(file).catch((error) => {
-    throw new FileRefused(`${file} can’t be read: ${error.message}`);
-  });
+  if (file === '-') return { stream: process.stdin, size: undefined, name: 'stdin' };
+  const cannotRead = (error: unknown): never => {
+    throw new IoFailure(`${file} can’t be read`, error, EXIT.NOINPUT);
+  };
+  const handle = await open(file).catch(cannotRead);
   const stats = await handle.stat();
-  if (stats.isDirectory()) throw new FileRefused(`${file} is a directory`);
-  return { stream: handle.createReadStream(), size: stats.isFile() ? stats.size : undefined };
+  if (stats.isDirectory()) cannotRead('it is a directory');
+  const stream = handle.createReadStream();
+  return stats.isFile() ? { stream, size: stats.size, name: file } : { stream, size: undefined, name: 'stdin' };
 }

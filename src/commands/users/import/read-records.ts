@@ -1,37 +1,47 @@
-import { Readable } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
-import { parse } from 'csv-parse';
+import { parse } from 'csv-parse/sync';
+import { EXIT } from '../../../errors/exit-codes.js';
 import { ExpectedError } from '../../../errors/expected-error.js';
+import { CSV, readCsv } from './read-csv.js';
+import { readTabSeparated } from './read-tab-separated.js';
+import { type Fields, MAX_LINE, type Rejection, type SourceRecord } from './source-record.js';
 
-/** A row of the file, by the names of its columns. */
-export type SourceRecord = { line: number; values: { [column: string]: unknown } };
-/** A row that can't be read or stored. It carries only the values that identify the user: others may be secret. */
-export type Rejection = { line: number; reason: string; id?: unknown; email?: unknown };
+/** The file as a whole is refused; nothing has been stored. */
+export class FileRefused extends ExpectedError {
+  override readonly exitCode = EXIT.DATAERR;
+}
 
-/** The file as a whole can't be read; nothing has been stored. */
-export class FileRefused extends ExpectedError {}
+export type FileFormat = {
+  /** Between the columns; found in the header unless given. */
+  delimiter?: string;
+  /** Whether a file without a column of digests is read. */
+  allowNoPassword?: boolean;
+};
 
-/** Bytes of a line, and of a row with quoted line breaks; a user's row has a few hundred. */
-const MAX_LINE = 65_536;
-const MAX_RECORD = 2 * MAX_LINE;
 const NEWLINE = 0x0a;
+/** What may separate columns, unless it is given. */
+const DELIMITERS = [',', ';', '\t', '|'];
+/** NULL, as MySQL writes it. */
+const NULL = '\\N';
 
 /** The digest's column in Rails, Devise and Django. The first one that a file has is read. */
 export const DIGEST_COLUMNS = ['password_digest', 'encrypted_password', 'password'];
 
 /**
- * Reads CSV with a header (RFC 4180) or JSON Lines; the first character tells which. Memory does not grow with the file
- * or with a line.
+ * Reads JSON Lines, or else a file with a header: CSV, or tab-separated. Memory does not grow with the file or with a line.
  *
  * @throws FileRefused
  */
-export async function* readRecords(source: AsyncIterable<Buffer>): AsyncGenerator<SourceRecord | Rejection> {
+export async function* readRecords(
+  source: AsyncIterable<Buffer>,
+  format: FileFormat = {},
+): AsyncGenerator<SourceRecord | Rejection> {
   const tooLong: Rejection[] = [];
   const blocks = wholeLines(source, tooLong);
   const { value: first } = await blocks.next();
   if (first) {
     const all = startingWith(first, blocks);
-    for await (const record of isJson(first) ? readJsonLines(all) : readCsv(all)) {
+    const records = isJson(first) ? readJsonLines(all) : withHeader(readFields(all, first, format), format);
+    for await (const record of records) {
       yield record;
       yield* tooLong.splice(0);
     }
@@ -115,58 +125,50 @@ function isObject(value: unknown): value is { [key: string]: unknown } {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-async function* readCsv(blocks: AsyncIterable<Buffer>): AsyncGenerator<SourceRecord | Rejection> {
-  let isUnclosed = false;
-  async function* untilUnclosed(): AsyncGenerator<Buffer> {
-    for await (const block of blocks) {
-      if (isUnclosed) return;
-      yield block;
-    }
-  }
-  const parser = parse({
-    bom: true,
-    info: true,
-    max_record_size: MAX_RECORD,
-    record_delimiter: ['\r\n', '\n'],
-    relax_column_count: true,
-    // A stray quote belongs to the value, which is validated later.
-    relax_quotes: true,
-    skip_empty_lines: true,
-    // An error would discard the rows that are parsed and not read yet.
-    skip_records_with_error: true,
-    on_skip() {
-      isUnclosed = true;
-    },
-  });
-  // The loop below throws the same error.
-  pipeline(Readable.from(untilUnclosed()), parser).catch(() => undefined);
-  let header: string[] | undefined;
-  let line = 0;
-  const records: AsyncIterable<{ record: string[]; info: { lines: number } }> = parser;
-  for await (const { record, info } of records) {
-    const start = info.lines - record.reduce((count, field) => count + field.split('\n').length - 1, 0);
-    line = info.lines;
-    if (header === undefined) header = readHeader(record);
-    else if (record.length === header.length) yield { line: start, values: valuesOf(header, record) };
-    else yield { line: start, reason: `has ${record.length} fields, the header has ${header.length}` };
-  }
-  if (!isUnclosed) return;
-  const reason = `a quote is not closed within ${MAX_RECORD} bytes; the rest of the file is not read`;
-  yield { line: line + 1, reason };
+function readFields(blocks: AsyncIterable<Buffer>, first: Buffer, { delimiter }: FileFormat) {
+  const start = first.toString();
+  const separator = delimiter ?? DELIMITERS.find((each) => headerOf(start, each).includes('email')) ?? ',';
+  // With quotes it is a spreadsheet's, or psql's.
+  const isText = separator === '\t' && !start.slice(0, start.indexOf('\n')).includes('"');
+  return isText ? readTabSeparated(blocks) : readCsv(blocks, separator);
 }
 
-function readHeader(record: string[]): string[] {
-  const header = record.map((name) => name.trim().toLowerCase());
+function headerOf(start: string, delimiter: string): string[] {
+  const [header = []] = parse(start, { ...CSV, delimiter, to: 1 });
+  return header.map(nameOf);
+}
+
+function nameOf(cell: string): string {
+  return cell.trim().toLowerCase();
+}
+
+async function* withHeader(
+  rows: AsyncIterable<Fields | Rejection>,
+  format: FileFormat,
+): AsyncGenerator<SourceRecord | Rejection> {
+  let header: string[] | undefined;
+  for await (const row of rows) {
+    if ('reason' in row) yield row;
+    else if (header === undefined) header = checkHeader(row.fields.map(nameOf), format);
+    else if (row.fields.length === header.length) yield { line: row.line, values: valuesOf(header, row.fields) };
+    else yield { line: row.line, reason: `has ${row.fields.length} fields, the header has ${header.length}` };
+  }
+}
+
+function checkHeader(header: string[], { allowNoPassword }: FileFormat): string[] {
   const twice = header.find((name, i) => header.indexOf(name) !== i);
   if (twice !== undefined) throw new FileRefused(`line 1: the header has the column ${JSON.stringify(twice)} twice`);
-  if (!header.includes('email')) throw new FileRefused('line 1: the header has no column email');
-  if (!DIGEST_COLUMNS.some((name) => header.includes(name))) {
+  if (!header.includes('email')) {
+    throw new FileRefused(
+      'line 1: the header has no column email; if the columns are not separated by , ; | or a tab, use --delimiter',
+    );
+  }
+  if (!allowNoPassword && !DIGEST_COLUMNS.some((name) => header.includes(name))) {
     throw new FileRefused(`line 1: the header has none of the columns ${DIGEST_COLUMNS.join(', ')}`);
   }
   return header;
 }
 
-/** An empty field of CSV means `null`. */
-function valuesOf(header: string[], record: string[]): { [column: string]: unknown } {
-  return Object.fromEntries(header.map((name, i) => [name, record[i] || null]));
+function valuesOf(header: string[], fields: string[]): { [column: string]: unknown } {
+  return Object.fromEntries(header.map((name, i) => [name, fields[i] === NULL ? '' : fields[i]]));
 }

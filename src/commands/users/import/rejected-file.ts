@@ -1,5 +1,7 @@
 import { type FileHandle, open, rm } from 'node:fs/promises';
-import type { Rejection } from './read-records.js';
+import { EXIT } from '../../../errors/exit-codes.js';
+import { IoFailure } from '../../../errors/io-failure.js';
+import type { Rejection } from './source-record.js';
 
 /** Rejected rows that are also printed on standard error. */
 const PRINTED = 10;
@@ -19,21 +21,32 @@ export class RejectedFile {
     if (this.count === PRINTED + 1) console.error(`more rejected rows: see ${this.path}`);
   }
 
+  /** @throws IoFailure */
   async flush(): Promise<void> {
     if (this.#waiting.length === 0) return;
-    // The file tells which users there are.
-    this.#file ??= await open(this.path, 'w', 0o600);
     const sorted = this.#waiting.sort((a, b) => a.line - b.line);
-    await this.#file.write(`${sorted.map((rejection) => JSON.stringify(rejection)).join('\n')}\n`);
+    const lines = sorted.map((rejection) => `${JSON.stringify(rejection)}\n`).join('');
+    try {
+      // The file tells which users there are.
+      this.#file ??= await open(this.path, 'w', 0o600);
+      await this.#file.appendFile(lines);
+    } catch (error) {
+      throw new IoFailure(`${this.path}, with the rejected rows, can’t be written`, error, EXIT.CANTCREAT);
+    }
     this.#waiting = [];
   }
 
-  /** @returns the path of the file; null where no row was rejected */
+  /**
+   * @returns the path of the file; null where no row was rejected
+   * @throws IoFailure
+   */
   async close(): Promise<string | null> {
     await this.flush();
     await this.#file?.close();
     if (this.#file) return this.path;
-    await rm(this.path, { force: true });
+    await rm(this.path, { force: true }).catch((error) => {
+      throw new IoFailure(`${this.path}, of an earlier import, can’t be removed`, error, EXIT.CANTCREAT);
+    });
     return null;
   }
 }

@@ -1,10 +1,9 @@
 import { isDeepStrictEqual } from 'node:util';
-import { MAX_ID } from '../../../database/users.js';
-import { ExpectedError } from '../../../errors/expected-error.js';
+import { MAX_ID, NO_PASSWORD, type StoredDigest } from '../../../database/users.js';
 import { formatTimestamp } from '../../../text/timestamp.js';
 import { type Row, readBoolean, readTime } from './check-row.js';
 import type { Connection, Statements } from './connection.js';
-import type { Rejection } from './read-records.js';
+import type { Rejection } from './source-record.js';
 import { BATCH_SQL, type BatchSql } from './statements.js';
 
 export type OnConflict = 'reject' | 'update';
@@ -13,11 +12,11 @@ export type OnConflict = 'reject' | 'update';
 export type Outcome = 'added' | 'updated' | 'unchanged' | Rejection;
 
 /** A user as stored, or as the batch will store it. The id is undefined until a new user gets one. */
-type Entry = Pick<Row, 'id' | 'email' | 'passwordDigest'> & {
-  peppered: boolean | null;
-  disabledAt: number | null;
-  createdAt: number;
-};
+type Entry = Pick<Row, 'id' | 'email'> &
+  StoredDigest & {
+    disabledAt: number | null;
+    createdAt: number;
+  };
 
 /**
  * Stores a batch in one transaction, in the order of its rows. Other writers wait: concurrent imports, and the upgrade of
@@ -30,7 +29,7 @@ export function writeBatch(connection: Connection, rows: Row[], onConflict: OnCo
     const batch = new Batch(await findEntries(statements, sql, rows));
     const outcomes = rows.map((row) => batch.add(row, onConflict));
     await batch.store(statements, sql);
-    return outcomes;
+    return outcomes.map((outcome, i) => batch.refusalOf(rows[i]) ?? outcome);
   });
 }
 
@@ -66,9 +65,9 @@ class Batch {
     const byEmail = this.#byEmail.get(row.email);
     if (byId && byEmail && byId !== byEmail) return rejected(row, 'id and email belong to different users');
     const entry = byEmail ?? byId;
-    const { id = entry?.id, email, passwordDigest, createdAt = entry?.createdAt ?? this.#now } = row;
+    const { id = entry?.id, email, createdAt = entry?.createdAt ?? this.#now } = row;
     const disabledAt = row.disabledAt === undefined ? (entry?.disabledAt ?? null) : row.disabledAt;
-    const next = { id, email, passwordDigest, peppered: pepperedOf(row, entry), disabledAt, createdAt };
+    const next = { id, email, ...digestOf(row, entry), disabledAt, createdAt };
     if (!entry) {
       this.#index(next);
       this.#inserts.add(next);
@@ -85,11 +84,34 @@ class Batch {
     for (const { oldId, entry } of this.#rekeys) await statements.execute(sql.rekey, this.#toJson([entry]), oldId);
     if (this.#updates.size > 0) await statements.execute(sql.update, this.#toJson(this.#updates));
     if (this.#inserts.size > 0) {
-      await assignIds(statements, sql, [...this.#inserts]);
+      await this.#assignIds(statements, sql);
       await statements.execute(sql.insert, this.#toJson(this.#inserts));
     }
     const ids = [...this.#inserts, ...this.#rekeys.map(({ entry }) => entry)].map(({ id = 0 }) => id);
     if (ids.length > 0 && sql.followId) await statements.query(sql.followId, Math.max(...ids));
+  }
+
+  /** Of a new user for whom no id was left. */
+  refusalOf(row: Row | undefined): Rejection | undefined {
+    const entry = row && this.#byEmail.get(row.email);
+    if (!entry || entry.id !== undefined) return undefined;
+    return rejected(row, `no id is left: the largest is ${MAX_ID}`);
+  }
+
+  /** Not by the database, whose sequence would skip the ids of an import that fails. */
+  async #assignIds(statements: Statements, sql: BatchSql): Promise<void> {
+    const inserts = [...this.#inserts];
+    const without = inserts.filter(({ id }) => id === undefined);
+    if (without.length === 0) return;
+    const [[last] = []] = await statements.query(sql.lastId);
+    let largest = Math.max(Number(last), ...inserts.map(({ id = 0 }) => id));
+    for (const entry of without) {
+      if (largest >= MAX_ID) this.#inserts.delete(entry);
+      else {
+        largest += 1;
+        entry.id = largest;
+      }
+    }
   }
 
   #index(entry: Entry): void {
@@ -117,10 +139,13 @@ class Batch {
   }
 }
 
-/** Not of another digest: what is stored may be the service's own, without a pepper. */
-function pepperedOf({ peppered, passwordDigest }: Row, entry: Entry | undefined): boolean | null {
-  if (peppered !== undefined) return peppered;
-  return entry?.passwordDigest === passwordDigest ? entry.peppered : null;
+function digestOf({ passwordDigest, peppered }: Row, entry: Entry | undefined): StoredDigest {
+  if (passwordDigest === undefined) {
+    return { passwordDigest: entry?.passwordDigest ?? NO_PASSWORD, peppered: entry?.peppered ?? null };
+  }
+  if (peppered !== undefined) return { passwordDigest, peppered };
+  // Not of another digest: what is stored may be the service's own, without a pepper.
+  return { passwordDigest, peppered: entry?.passwordDigest === passwordDigest ? entry.peppered : null };
 }
 
 function rejected({ line, id, email }: Row, reason: string): Rejection {
@@ -130,14 +155,4 @@ function rejected({ line, id, email }: Row, reason: string): Rejection {
 function conflictOf(row: Row, entry: Entry): string {
   if (entry.email !== row.email) return `id ${row.id} belongs to a user with another email`;
   return entry.id === undefined ? 'email belongs to an earlier row' : `email belongs to the user with id ${entry.id}`;
-}
-
-/** Not by the database, whose sequence would skip the ids of an import that fails. */
-async function assignIds(statements: Statements, sql: BatchSql, inserts: Entry[]): Promise<void> {
-  const without = inserts.filter(({ id }) => id === undefined);
-  if (without.length === 0) return;
-  const [[last] = []] = await statements.query(sql.lastId);
-  const largest = Math.max(Number(last), ...inserts.map(({ id = 0 }) => id));
-  if (largest + without.length > MAX_ID) throw new ExpectedError(`no id is left: the largest is ${MAX_ID}`);
-  for (const [i, entry] of without.entries()) entry.id = largest + 1 + i;
 }

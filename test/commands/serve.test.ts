@@ -208,7 +208,7 @@ t.test('says that the port is taken', async (t) => {
   await once(other, 'listening');
   const { port } = other.address() as AddressInfo;
   const { code, stderr } = await run([], { cwd: t.testdir(), env: { PORT: String(port), LOG_LEVEL: 'warn' } });
-  t.equal(code, 1);
+  t.equal(code, 71);
   t.match(stderr, new RegExp(`^sessions-api: HOST and PORT: .*EADDRINUSE.*${port}\\n$`));
 });
 

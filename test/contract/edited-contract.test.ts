@@ -81,7 +81,7 @@ t.test('openapi.yaml alone changes what the running service does', async (t) => 
 t.test('an operation without a handler stops the start', async (t) => {
   const options = await copyWith(t, [['operationId: getLiveness', 'operationId: getPulse']]);
   const { code, stderr } = await run(['serve'], options);
-  t.equal(code, 1);
+  t.equal(code, 70);
   t.match(stderr, /operation getPulse has no handler/);
 });
 

@@ -293,7 +293,7 @@ t.test('foreign keys of SQLite', async (t) => {
     const { cwd, DATABASE_URL, query } = await prepare(t);
     const main = await withMigration(cwd, 'sqlite', '29990101000000_orphans', 'DELETE FROM users;');
     t.match(await run(['migrate'], { cwd, env: { DATABASE_URL }, main }), {
-      code: 1,
+      code: 78,
       stderr: 'sessions-api: migration 29990101000000_orphans breaks foreign keys',
     });
     t.same(await query('SELECT count(*) FROM users'), [[1]]);

@@ -126,6 +126,6 @@ t.test('modes that are there stay, and others who may read are warned of', async
 t.test('a secret that can’t be read, or written, is one line', async (t) => {
   const cwd = t.testdir({ 'sessions.db.jwt-secret': {} });
   const { code, stderr } = await run([], { cwd, env: { DATABASE_URL: 'file:sessions.db', LOG_LEVEL: 'silent' } });
-  t.equal(code, 1);
+  t.equal(code, 78);
   t.match(stderr, /^sessions-api: the JWT secret beside the database: EISDIR.*\n$/);
 });

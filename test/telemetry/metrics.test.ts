@@ -186,7 +186,7 @@ t.test('says that the port is taken', async (t) => {
   await once(other, 'listening');
   const { port } = other.address() as AddressInfo;
   const { code, stdout, stderr } = await run([], { cwd: t.testdir(), env: { METRICS_PORT: String(port) } });
-  t.equal(code, 1);
+  t.equal(code, 71);
   t.match(stderr, new RegExp(`^sessions-api: METRICS_HOST and METRICS_PORT: .*EADDRINUSE.*${port}\\n$`));
   t.notMatch(stdout, 'listening', 'before it has served anybody');
 });

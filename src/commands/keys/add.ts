@@ -1,4 +1,5 @@
 import type { Algorithm } from '../../tokens/jwk-set.js';
+import { print } from '../standard-output.js';
 import { generateJwk, keysFileOf, readKeys, replaceKeysFile } from './keys-file.js';
 import { formatSeconds, nowInSeconds, promotableAt } from './rotation.js';
 
@@ -8,6 +9,6 @@ export async function addKey(env: NodeJS.ProcessEnv, { algorithm }: { algorithm:
   await replaceKeysFile(file, [...keys.map(({ jwk }) => jwk), await generateJwk(algorithm, nowInSeconds())]);
   const added = readKeys(file).at(-1);
   if (!added) return;
-  console.log(`${added.kid} (${algorithm}) is published once the replicas have reloaded (SIGHUP).`);
-  console.log(`From ${formatSeconds(promotableAt(added))}: sessions-api keys promote ${added.kid}`);
+  await print(`${added.kid} (${algorithm}) is published once the replicas have reloaded (SIGHUP).\n`);
+  await print(`From ${formatSeconds(promotableAt(added))}: sessions-api keys promote ${added.kid}\n`);
 }

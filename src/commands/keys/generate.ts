@@ -1,9 +1,11 @@
 import type { Algorithm } from '../../tokens/jwk-set.js';
+import { print } from '../standard-output.js';
 import { createKeysFile, generateJwk, keysFileOf, readKeys } from './keys-file.js';
 import { nowInSeconds } from './rotation.js';
 
 export async function generateKeys(env: NodeJS.ProcessEnv, { algorithm }: { algorithm: Algorithm }): Promise<void> {
   const file = keysFileOf(env);
   await createKeysFile(file, [await generateJwk(algorithm, nowInSeconds())]);
-  for (const { kid } of readKeys(file)) console.log(`${kid} (${algorithm}) signs once the service is started with it`);
+  for (const { kid } of readKeys(file))
+    await print(`${kid} (${algorithm}) signs once the service is started with it\n`);
 }

@@ -6,8 +6,11 @@ import { formatSeconds, promotableAt, removableAt } from './rotation.js';
 export async function listKeys(env: NodeJS.ProcessEnv, { json }: Output): Promise<void> {
   const keys = readKeys(keysFileOf(env));
   const rows = keys.map((key, index) => describe(key, index === 0, env));
-  if (json) return rows.forEach(printJson);
-  printTable([
+  if (json) {
+    for (const row of rows) await printJson(row);
+    return;
+  }
+  await printTable([
     ['KID', 'ALG', 'STATE', 'NEXT'],
     ...rows.map(({ kid, alg, state, next, from }) => [
       kid,

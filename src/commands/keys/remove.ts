@@ -1,4 +1,5 @@
 import { ExpectedError } from '../../errors/expected-error.js';
+import { print } from '../standard-output.js';
 import { keyNamed, keysFileOf, readKeys, replaceKeysFile } from './keys-file.js';
 import { refuseUntil, removableAt, type Step } from './rotation.js';
 
@@ -12,5 +13,5 @@ export async function removeKey(env: NodeJS.ProcessEnv, kid: string, step: Step)
     file,
     keys.filter((key) => key !== removed).map(({ jwk }) => jwk),
   );
-  console.log(`${kid} verifies no more once the replicas have reloaded (SIGHUP).`);
+  await print(`${kid} verifies no more once the replicas have reloaded (SIGHUP).\n`);
 }

@@ -5,6 +5,6 @@ export async function revokeSessions(env: NodeJS.ProcessEnv, key: string, output
   await withUsers(env, async (users, passwords, revocations) => {
     const user = await findUser(users, key);
     await revocations.endSessions(user.id);
-    printUser(user, passwords, output, `ended all sessions of ${nameOf(user)}`);
+    await printUser(user, passwords, output, `ended all sessions of ${nameOf(user)}`);
   });
 }

@@ -1,4 +1,4 @@
-import sql from 'sql-template-tag';
+import sql, { join } from 'sql-template-tag';
 import type { Client } from './client.js';
 import type { RunQuery } from './run-query.js';
 
@@ -38,22 +38,25 @@ export function keyIn(userId: ReturnType<typeof sql>, exp: number) {
 }
 
 /**
- * The statement that ends all sessions of a user: it refuses tokens up to the last expiry that one may have. That is after
+ * The statement that ends all sessions of users: it refuses tokens up to the last expiry that one may have. That is after
  * the longest lifetime, or just after what was ended before: logins step over it.
  *
+ * @param userIds - at least one
  * @param lifetime - seconds that a token lives at least, where none is recorded
  * @param now - milliseconds since the epoch
  */
-export function endSessionsQuery(userId: number, lifetime: number, now: number) {
-  const latest = BigInt(Math.floor(now / 1000) + CLOCK_SKEW);
-  return sql`INSERT INTO session_watermarks (user_id, exp)
-    SELECT CAST(${userId} AS INTEGER), max(candidate) FROM (
-      SELECT CAST(${latest} AS BIGINT) + CAST(${lifetime} AS INTEGER) AS candidate
-      UNION ALL SELECT CAST(${latest} AS BIGINT) + seconds FROM token_lifetimes
+export function endSessionsQuery(userIds: number[], lifetime: number, now: number) {
+  const latest = sql`CAST(${BigInt(Math.floor(now / 1000) + CLOCK_SKEW)} AS BIGINT)`;
+  const ids = join(userIds.map((id) => sql`(CAST(${id} AS INTEGER))`));
+  return sql`WITH ids (id) AS (VALUES ${ids})
+    INSERT INTO session_watermarks (user_id, exp)
+    SELECT id, max(candidate) FROM (
+      SELECT id, ${latest} + CAST(${lifetime} AS INTEGER) AS candidate FROM ids
+      UNION ALL SELECT id, ${latest} + seconds FROM ids CROSS JOIN token_lifetimes
         WHERE issued_until + 1000 * CAST(seconds AS BIGINT) > ${BigInt(now)}
-      UNION ALL SELECT exp + 1 FROM session_watermarks WHERE user_id = ${userId}
-      UNION ALL SELECT max(exp) + 1 FROM revoked_tokens WHERE user_id = ${userId}
-    ) AS candidates WHERE true
+      UNION ALL SELECT id, exp + 1 FROM ids JOIN session_watermarks ON user_id = id
+      UNION ALL SELECT id, exp + 1 FROM ids JOIN revoked_tokens ON user_id = id
+    ) AS candidates GROUP BY id HAVING true
     ON CONFLICT (user_id) DO UPDATE SET exp = CASE
       WHEN session_watermarks.exp < excluded.exp THEN excluded.exp ELSE session_watermarks.exp + 1 END`;
 }
@@ -75,7 +78,7 @@ export function createRevocations(
     },
     async endSessions(userId) {
       await run('INSERT', 'session_watermarks', (client) =>
-        client.$executeRaw(endSessionsQuery(userId, lifetime, now())),
+        client.$executeRaw(endSessionsQuery([userId], lifetime, now())),
       );
     },
     async firstFreeExp(userId, from) {

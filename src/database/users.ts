@@ -78,7 +78,7 @@ export function createUsers(runQuery: RunQuery, { lifetime, now }: { lifetime: n
   /** In one transaction: a token that is issued in between would outlive the change. */
   async function endingSessions(operation: string, id: number, change: (client: Client) => Change): Promise<boolean> {
     const [changed] = await runQuery({ operation, table: 'users' }, (client) =>
-      client.$transaction([change(client), client.$executeRaw(endSessionsQuery(id, lifetime, now()))]),
+      client.$transaction([change(client), client.$executeRaw(endSessionsQuery([id], lifetime, now()))]),
     );
     return typeof changed === 'object' && changed.count > 0;
   }

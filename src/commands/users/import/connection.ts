@@ -2,12 +2,10 @@ import { DatabaseUnavailable } from '../../../database/database-unavailable.js';
 import type { DatabaseUrl, Provider } from '../../../database/database-url.js';
 import { createFileCheck } from '../../../database/sqlite-file.js';
 
-type Argument = string | number;
-
 /** A driver's connection, whose statements may be of any size. Rows are values in the order of the columns. */
 export type Statements = {
-  query(sql: string, ...args: Argument[]): Promise<unknown[][]>;
-  execute(sql: string, ...args: Argument[]): Promise<void>;
+  query(sql: string, ...args: unknown[]): Promise<unknown[][]>;
+  execute(sql: string, ...args: unknown[]): Promise<void>;
 };
 
 export type Connection = {
@@ -62,7 +60,7 @@ export async function connect(url: DatabaseUrl): Promise<Connection> {
 }
 
 /**
- * Opens a connection for a dry run: one transaction that is never committed, on a temporary copy that shadows the table.
+ * Opens a connection for a dry run: one transaction that is never committed, on temporary tables that shadow what it writes.
  * Its locks block no other connection.
  */
 export async function connectForRehearsal(url: DatabaseUrl): Promise<Connection> {
@@ -72,6 +70,7 @@ export async function connectForRehearsal(url: DatabaseUrl): Promise<Connection>
     await session.execute('CREATE TEMPORARY TABLE users AS SELECT * FROM users');
     await session.execute('CREATE UNIQUE INDEX rehearsal_id ON users (id)');
     await session.execute('CREATE UNIQUE INDEX rehearsal_email ON users (email)');
+    await session.execute('CREATE TEMPORARY TABLE session_watermarks (user_id integer PRIMARY KEY, exp bigint)');
   } catch (error) {
     await session.close();
     throw error;
@@ -103,7 +102,7 @@ async function openSqlite(file: string): Promise<Session> {
   const checkFile = createFileCheck(file);
   const database = new Sqlite(file, { timeout: SQLITE_BUSY_TIMEOUT });
   database.exec(SQLITE_PRAGMAS);
-  const prepare = (sql: string) => database.prepare<[Argument[]], unknown[]>(sql);
+  const prepare = (sql: string) => database.prepare<[unknown[]], unknown[]>(sql);
   return {
     provider: 'sqlite',
     async query(sql, ...args) {

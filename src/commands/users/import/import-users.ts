@@ -37,7 +37,7 @@ const BATCH = 1000;
  * @throws ConfigError, FileRefused, IoFailure, DatabaseUnavailable
  */
 export async function importUsers(
-  { databaseUrl, hashing }: Config,
+  { databaseUrl, hashing, tokenTtlSeconds }: Config,
   file: string,
   { dryRun = false, onConflict, ...options }: ImportOptions,
 ): Promise<ImportSummary> {
@@ -53,7 +53,7 @@ export async function importUsers(
   let seen = 0;
 
   async function store(): Promise<void> {
-    const outcomes = rows.length > 0 ? await writeBatch(connection, rows, onConflict) : [];
+    const outcomes = rows.length > 0 ? await writeBatch(connection, rows, { onConflict, tokenTtlSeconds }) : [];
     for (const [i, outcome] of outcomes.entries()) {
       if (typeof outcome !== 'string') {
         rejected.add(outcome);

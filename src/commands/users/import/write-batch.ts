@@ -1,4 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
+import { endSessionsQuery } from '../../../database/revocations.js';
 import { MAX_ID, NO_PASSWORD, type StoredDigest } from '../../../database/users.js';
 import { formatTimestamp } from '../../../text/timestamp.js';
 import { type Row, readBoolean, readTime } from './check-row.js';
@@ -7,6 +8,8 @@ import type { Rejection } from './source-record.js';
 import { BATCH_SQL, type BatchSql } from './statements.js';
 
 export type OnConflict = 'reject' | 'update';
+
+export type WriteOptions = { onConflict: OnConflict; tokenTtlSeconds: number };
 
 /** What became of a row. */
 export type Outcome = 'added' | 'updated' | 'unchanged' | Rejection;
@@ -22,15 +25,31 @@ type Entry = Pick<Row, 'id' | 'email'> &
  * Stores a batch in one transaction, in the order of its rows. Other writers wait: concurrent imports, and the upgrade of
  * a digest at login.
  */
-export function writeBatch(connection: Connection, rows: Row[], onConflict: OnConflict): Promise<Outcome[]> {
+export function writeBatch(
+  connection: Connection,
+  rows: Row[],
+  { onConflict, tokenTtlSeconds }: WriteOptions,
+): Promise<Outcome[]> {
   const sql = BATCH_SQL[connection.provider];
   return connection.transaction(async (statements) => {
     await statements.execute(sql.lock);
     const batch = new Batch(await findEntries(statements, sql, rows));
     const outcomes = rows.map((row) => batch.add(row, onConflict));
     await batch.store(statements, sql);
+    await endSessions(connection, statements, batch.idsOfEnded(), tokenTtlSeconds);
     return outcomes.map((outcome, i) => batch.refusalOf(rows[i]) ?? outcome);
   });
+}
+
+async function endSessions(
+  { provider }: Connection,
+  statements: Statements,
+  ids: number[],
+  lifetime: number,
+): Promise<void> {
+  if (ids.length === 0) return;
+  const { sql, text, values } = endSessionsQuery(ids, lifetime, Date.now());
+  await statements.execute(provider === 'sqlite' ? sql : text, ...values);
 }
 
 async function findEntries(statements: Statements, sql: BatchSql, rows: Row[]): Promise<Entry[]> {
@@ -54,6 +73,8 @@ class Batch {
   readonly #rekeys: { oldId: number; entry: Entry }[] = [];
   readonly #updates = new Set<Entry>();
   readonly #inserts = new Set<Entry>();
+  /** Ids of users whose sessions end: their digest or disabled_at changes, or their id. */
+  readonly #ended = new Set<number>();
   readonly #now = Date.now();
 
   constructor(stored: Entry[]) {
@@ -91,6 +112,10 @@ class Batch {
     if (ids.length > 0 && sql.followId) await statements.query(sql.followId, Math.max(...ids));
   }
 
+  idsOfEnded(): number[] {
+    return [...this.#ended];
+  }
+
   /** Of a new user for whom no id was left. */
   refusalOf(row: Row | undefined): Rejection | undefined {
     const entry = row && this.#byEmail.get(row.email);
@@ -123,8 +148,12 @@ class Batch {
     const oldId = entry.id;
     if (oldId !== undefined) this.#byId.delete(oldId);
     this.#byEmail.delete(entry.email);
+    const endsSessions = entry.passwordDigest !== next.passwordDigest || entry.disabledAt !== next.disabledAt;
     this.#index(Object.assign(entry, next));
     if (this.#inserts.has(entry)) return;
+    if (endsSessions || oldId !== next.id) {
+      for (const id of [oldId, next.id]) if (id !== undefined) this.#ended.add(id);
+    }
     // A copy, stored in the order of the rows: a later one may take the email that an earlier one gives up.
     if (!isSame && oldId !== undefined) this.#rekeys.push({ oldId, entry: next });
     else this.#updates.add(entry);

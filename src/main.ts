@@ -1,10 +1,14 @@
 #!/usr/bin/env node
+import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { declareKeysCommands } from './commands/keys/command-line.js';
+import { declareCompletion } from './commands/completion.js';
 import { declareUsersCommands } from './commands/users/command-line.js';
 import { describeExitCodes, EXIT } from './errors/exit-codes.js';
 import { ExpectedError } from './errors/expected-error.js';
 import { sizeThreadPool } from './passwords/thread-pool.js';
+
+const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8'));
 
 // Each command is loaded when it runs: the web server is slow to load.
 
@@ -12,21 +16,21 @@ sizeThreadPool(process.env);
 
 const program = new Command('sessions-api')
   .description('A login service: email and password in, JSON Web Token out.')
+  .version(version)
   .addHelpText('after', () => `\nExit codes:\n${describeExitCodes()}`)
   .exitOverride();
 
-const command = (name: string, description: string, run: () => Promise<void>, isDefault = false) =>
-  program.command(name, { isDefault }).description(description).action(run);
+const command = (name: string, description: string, run: () => Promise<void>) =>
+  program.command(name).description(description).action(run);
 
 command(
   'serve',
-  'apply the migrations, then serve until SIGTERM or SIGINT; SIGHUP reloads secrets from files',
+  'apply the migrations, then serve until SIGTERM or SIGINT; SIGHUP reloads secrets from files (default)',
   async () => {
     // Nothing to reload yet.
     process.on('SIGHUP', () => {});
     await (await import('./commands/serve.js')).serve(process.env);
   },
-  true,
 );
 command('migrate', 'apply the migrations to the database', async () => {
   await (await import('./commands/migrate.js')).migrateDatabase(process.env);
@@ -39,9 +43,12 @@ command('demo', 'serve one user from a separate database, data/demo.db', async (
 });
 declareUsersCommands(program, process.env);
 declareKeysCommands(program, process.env);
+declareCompletion(program);
 
 try {
-  await program.parseAsync();
+  const args = process.argv.slice(2);
+  // Not by commander's `isDefault`, which takes an unknown command for an argument of the default one.
+  await program.parseAsync(args.length > 0 ? args : ['serve'], { from: 'user' });
 } catch (error) {
   if (error instanceof CommanderError) {
     process.exitCode = error.exitCode === 0 ? 0 : EXIT.USAGE;

@@ -26,7 +26,7 @@ export function createReload({ env, running, log, database, rotateKeys }: Reload
     files.push('the JWT secret beside the database');
 
   async function reload(): Promise<void> {
-    const next = readConfig(env, { issuesTokens: true });
+    const next = readConfig(env, { issuesTokens: true, again: true });
     const secret = await readJwtSecret({ ...next, databaseUrl: config.databaseUrl }, database);
     const nextKeys: TokenKeys = { signingKeys: next.signingKeys, secret };
     const changed = [];

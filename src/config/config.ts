@@ -55,11 +55,15 @@ const TOKEN_TTL_MAX_SECONDS = 315_360_000;
  * Reads the configuration from environment variables and the files that they name. An empty variable counts as unset.
  *
  * @param issuesTokens - whether the command needs JWT_SECRET
+ * @param again - whether the files have been read before: then they must be regular files
  * @throws ConfigError with all errors at once
  */
-export function readConfig(env: NodeJS.ProcessEnv, { issuesTokens }: { issuesTokens: boolean }): Config {
+export function readConfig(
+  env: NodeJS.ProcessEnv,
+  { issuesTokens, again = false }: { issuesTokens: boolean; again?: boolean },
+): Config {
   const set = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== ''));
-  const { secrets, faults: fileFaults } = readSecretFiles(set);
+  const { secrets, faults: fileFaults } = readSecretFiles(set, again);
   const faults = [...fileFaults.values()];
   const values = cleanEnv(
     { ...set, ...Object.fromEntries(secrets) },

@@ -1,8 +1,11 @@
-import { readFileSync } from 'node:fs';
+import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
 import { decodeUtf8 } from '../text/utf8.js';
 
 /** Variables whose value may be in a file, which NAME_FILE names. */
 const SECRETS = ['DATABASE_URL', 'JWT_SECRET', 'JWT_KEYS', 'BCRYPT_PEPPER'] as const;
+
+/** Bytes. More is not a secret: a file that was named by mistake, or one without an end. */
+const MAX_BYTES = 65_536;
 
 /** The variables that are set and name a file. */
 export function secretFileVariables(env: NodeJS.ProcessEnv): string[] {
@@ -13,10 +16,14 @@ export function secretFileVariables(env: NodeJS.ProcessEnv): string[] {
  * Reads the files that hold secrets.
  *
  * @param env - without empty values
+ * @param again - whether they have been read before: a pipe is empty by then, or would keep the reader waiting
  * @returns the secrets by name, such as JWT_SECRET, and an error for each file that can't be read; errors quote neither
  *   the content nor the path, which may be the secret itself by mistake
  */
-export function readSecretFiles(env: NodeJS.ProcessEnv): { secrets: Map<string, string>; faults: Map<string, string> } {
+export function readSecretFiles(
+  env: NodeJS.ProcessEnv,
+  again: boolean,
+): { secrets: Map<string, string>; faults: Map<string, string> } {
   const secrets = new Map<string, string>();
   const faults = new Map<string, string>();
   for (const name of SECRETS) {
@@ -24,7 +31,7 @@ export function readSecretFiles(env: NodeJS.ProcessEnv): { secrets: Map<string, 
     if (file === undefined) continue;
     try {
       if (env[name] !== undefined) throw new Error(`must be unset where ${name} is set`);
-      secrets.set(name, readSecret(file));
+      secrets.set(name, readSecret(file, again));
     } catch (error) {
       faults.set(name, `${name}_FILE ${error instanceof Error ? error.message : error}`);
     }
@@ -33,20 +40,38 @@ export function readSecretFiles(env: NodeJS.ProcessEnv): { secrets: Map<string, 
 }
 
 /** @throws Error that quotes neither the content nor the path */
-export function readSecret(file: string): string {
+export function readSecret(file: string, again = false): string {
   // Decoding would replace other bytes: a verifier that reads the file would have another secret.
-  const text = decodeUtf8(readBytes(file));
+  const text = decodeUtf8(readBytes(file, again));
   if (text === undefined) throw new Error('must name a file of UTF-8 text');
   const secret = text.replace(/\r?\n$/, '');
   if (secret === '') throw new Error('must name a file that is not empty');
   return secret;
 }
 
-function readBytes(file: string): Buffer {
+function readBytes(file: string, again: boolean): Buffer {
+  const bytes = openAndRead(file, again);
+  if (bytes.length > MAX_BYTES) throw new Error(`must name a file of at most ${MAX_BYTES} bytes`);
+  return bytes;
+}
+
+/** Reads at most one byte more than a secret may have. */
+function openAndRead(file: string, again: boolean): Buffer {
+  const bytes = Buffer.alloc(MAX_BYTES + 1);
+  let length = 0;
   try {
-    return readFileSync(file);
+    // Without O_NONBLOCK, to open a pipe waits for its writer.
+    const fd = openSync(file, again ? constants.O_RDONLY | constants.O_NONBLOCK : constants.O_RDONLY);
+    try {
+      if (again && !fstatSync(fd).isFile()) throw new Error('only a regular file can be read again');
+      for (let read = 1; read > 0 && length < bytes.length; length += read)
+        read = readSync(fd, bytes, { offset: length });
+    } finally {
+      closeSync(fd);
+    }
   } catch (error) {
     const [reason] = error instanceof Error ? error.message.split(',', 1) : [];
     throw new Error(`must name a file that can be read: ${reason}`);
   }
+  return bytes.subarray(0, length);
 }

@@ -1,6 +1,7 @@
-import { readFile, rm } from 'node:fs/promises';
+import { readFile, rm, writeFile } from 'node:fs/promises';
 import t from 'tap';
-import { start } from '../support/executable.js';
+import { command } from '../support/command.js';
+import { run, start } from '../support/executable.js';
 import { bearer, jwkSet, privateJwks } from '../support/keys.js';
 import { send } from '../support/send.js';
 import { SECRET } from '../support/service.js';
@@ -52,6 +53,26 @@ t.test('a new JWT secret under steady logins', async (t) => {
     t.ok(isSignedWith(NEW_SECRET, await getToken(service.url)), 'and the secret stays as it is');
   }
   t.notMatch(service.output(), /still secret|only the tests know/);
+});
+
+t.test('a pipe is read at the start, and refused at SIGHUP', async (t) => {
+  const cwd = t.testdir();
+  const secret = `${cwd}/secret`;
+  await command(cwd, 'mkfifo', secret);
+  await run(['users', 'add', 'foo@bar.com'], { cwd, env: CHEAP, input: 'foobar' });
+  const starting = start(t, { cwd, env: { ...CHEAP, JWT_SECRET_FILE: 'secret' } });
+  await writeFile(secret, SECRET);
+  const service = await starting;
+  const refused =
+    'nothing is changed: JWT_SECRET_FILE must name a file that can be read: only a regular file can be read again';
+  service.kill('SIGHUP');
+  await service.written(refused);
+  t.ok(isSignedWith(SECRET, await getToken(service.url)), 'the old secret stays');
+
+  await replaceFile(secret, NEW_SECRET);
+  service.kill('SIGHUP');
+  await service.written('re-read JWT_SECRET_FILE; changed: the JWT secret');
+  t.ok(isSignedWith(NEW_SECRET, await getToken(service.url)), 'until there is a file');
 });
 
 t.test('without a file SIGHUP changes nothing', async (t) => {

@@ -154,6 +154,8 @@ t.test('secrets from files', async (t) => {
     short: 'short',
     mysql: 'mysql://user:pa55word@host/db',
     bytes: Buffer.from(`${'x'.repeat(32)}\xff`, 'latin1'),
+    long: 'x'.repeat(65_536),
+    tooLong: 'x'.repeat(65_537),
   });
   const inFiles = (files: Record<string, string>) =>
     Object.fromEntries(Object.entries(files).map(([name, file]) => [`${name}_FILE`, `${directory}/${file}`]));
@@ -184,6 +186,10 @@ t.test('secrets from files', async (t) => {
   t.same(faultsOf({ JWT_SECRET_FILE: 'the secret itself, by mistake' }), [
     'JWT_SECRET_FILE must name a file that can be read: ENOENT: no such file or directory',
   ]);
+  t.same(faultsOf(inFiles({ JWT_SECRET: 'long' })), []);
+  for (const JWT_SECRET_FILE of [`${directory}/tooLong`, '/dev/zero']) {
+    t.same(faultsOf({ JWT_SECRET_FILE }), ['JWT_SECRET_FILE must name a file of at most 65536 bytes']);
+  }
   t.match(faultsOf(inFiles({ DATABASE_URL: 'url' })), [/^JWT_SECRET must be set when DATABASE_URL is PostgreSQL/]);
 });
 

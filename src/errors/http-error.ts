@@ -28,6 +28,8 @@ export type LogFields = {
   /** What of a user was ended. */
   revoked?: (typeof REVOCATIONS)[number];
   authentication?: (typeof AUTHENTICATIONS)[number];
+  /** Of the line; `info` unless given. */
+  level?: 'info' | 'debug';
 };
 
 type Details = {

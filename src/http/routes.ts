@@ -95,9 +95,9 @@ function createValidator(schema: object, httpPart: string | undefined) {
 function createRouteHandler({ id, replies }: Operation, handler: AnyHandler, services: object) {
   return async (request: FastifyRequest, reply: FastifyReply) => {
     const { status, body, headers = {}, log } = await handler(inputOf(request, reply), services);
-    Object.assign(request.logFields, log);
     const spec = replies.get(status);
     if (!spec) throw new Error(`operation ${id} answered ${status}, which openapi.yaml does not declare`);
+    Object.assign(request.logFields, log);
     reply.headers(headers);
     // Fastify adds the charset.
     if (spec.mediaType) reply.type(spec.mediaType);

@@ -11,8 +11,8 @@ export const requestLogPlugin = fp<{ describe: DescribeRequest }>(
     app.addHook('onRequest', (request, reply, done) => {
       const ids = traceIdsOf(request);
       if (ids) request.log = reply.log = request.log.child(ids);
-      onceEnded(request, reply, describe, ({ operationId, status, milliseconds, ...fields }) => {
-        request.log.info(
+      onceEnded(request, reply, describe, ({ operationId, status, milliseconds, level = 'info', ...fields }) => {
+        request.log[level](
           {
             method: request.method,
             operationId,

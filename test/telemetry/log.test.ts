@@ -88,3 +88,28 @@ t.test('the log tells what happened, and no secret', async (t) => {
   t.equal(answered.length, 4 + 1 + 4 + 11 + 40 + 1, 'one line for each request');
   for (const secret of SECRETS) t.notOk(service.output().includes(secret), `no ${secret}`);
 });
+
+t.test('a readiness probe is logged at debug while its reply is 200', async (t) => {
+  const service = await start(t, { cwd: t.testdir(), env: { LOG_LEVEL: 'debug', SHUTDOWN_DELAY_SECONDS: '1' } });
+  for (const method of ['GET', 'HEAD', 'POST']) await send(service.url, { method, path: '/readyz' });
+  await send(service.url, { path: '/livez' });
+  service.kill('SIGTERM');
+  await service.written('stopping');
+  await send(service.url, { path: '/readyz' });
+  t.equal(await service.exited, 0);
+  const answered = service
+    .output()
+    .split('\n')
+    .map((line) => JSON.parse(line))
+    .filter(({ msg }) => msg === 'answered');
+  t.same(
+    answered.map(({ level, operationId, status }) => [level, operationId, status]),
+    [
+      [20, 'getReadiness', 200],
+      [20, 'getReadiness', 200],
+      [30, 'getReadiness', 405],
+      [30, 'getLiveness', 200],
+      [30, 'getReadiness', 503],
+    ],
+  );
+});

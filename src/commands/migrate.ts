@@ -9,7 +9,11 @@ import { print } from './standard-output.js';
  */
 export async function migrateDatabase(env: NodeJS.ProcessEnv): Promise<void> {
   const { databaseUrl } = readConfig(env, { issuesTokens: false });
-  const applied = await migrate(databaseUrl, (message) => console.error(`warning: ${message}`));
-  const lines = applied.length > 0 ? applied.map((name) => `applied ${name}`) : ['nothing to apply'];
+  const lines: string[] = [];
+  const applied = await migrate(databaseUrl, {
+    warn: (message) => console.error(`warning: ${message}`),
+    onCreated: (file) => lines.push(`created ${file}`),
+  });
+  lines.push(...(applied.length > 0 ? applied.map((name) => `applied ${name}`) : ['nothing to apply']));
   await print(`${lines.join('\n')}\n`);
 }

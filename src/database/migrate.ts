@@ -1,5 +1,5 @@
 import { accessSync, constants, realpathSync, statSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { dirname, resolve } from 'node:path';
 import type Sqlite from 'better-sqlite3';
 import { ConfigError } from '../errors/config-error.js';
 import { EXIT } from '../errors/exit-codes.js';
@@ -21,26 +21,43 @@ class DatabaseMissing extends ExpectedError {
   override readonly exitCode = EXIT.TEMPFAIL;
 }
 
-type Warn = (message: string) => void;
+export type MigrateOptions = {
+  /** Told what the operator should change. */
+  warn?: (message: string) => void;
+  /** Whether an SQLite file that is missing is created. */
+  mayCreate?: boolean;
+  /** Told the path of the SQLite file that was created. */
+  onCreated?: (file: string) => void;
+};
 
 /**
  * Brings the database up to the newest migration; instances that start at once wait for one another.
  *
- * @param warn - told what the operator should change
  * @returns the names of the migrations that were applied now
  * @throws DatabaseUnavailable, ConfigError, or another ExpectedError where the database contradicts a migration
  */
-export async function migrate(url: DatabaseUrl, warn: Warn = () => {}): Promise<string[]> {
+export async function migrate(url: DatabaseUrl, options: MigrateOptions = {}): Promise<string[]> {
+  const { warn = () => {}, mayCreate = true, onCreated = () => {} } = options;
   try {
-    return url.provider === 'sqlite' ? await migrateSqlite(url.file, warn) : await migratePostgresql(url.href, warn);
+    return url.provider === 'sqlite'
+      ? await migrateSqlite(url.file, { warn, mayCreate, onCreated })
+      : await migratePostgresql(url.href, warn);
   } catch (error) {
-    throw error instanceof ExpectedError ? error : new DatabaseUnavailable(url, error);
+    if (error instanceof ExpectedError) throw error;
+    throw url.provider === 'sqlite' && isNoPermission(error)
+      ? notWritable(url.file, error)
+      : new DatabaseUnavailable(url, error);
   }
 }
 
-async function migrateSqlite(file: string, warn: Warn): Promise<string[]> {
+async function migrateSqlite(
+  file: string,
+  { warn, mayCreate, onCreated }: Required<MigrateOptions>,
+): Promise<string[]> {
   const { default: Sqlite } = await import('better-sqlite3');
   const lockFile = `${file}-migration-lock`;
+  // The lock's file remembers a database that was there.
+  if (!mayCreate && isMissing(lockFile)) refuseMissing(file);
   await createPrivateDirectory(dirname(file));
   await createPrivateFile(lockFile, file);
   // Earlier versions lock this file while they migrate. The system drops the lock when a process dies.
@@ -49,7 +66,10 @@ async function migrateSqlite(file: string, warn: Warn): Promise<string[]> {
   try {
     lock.exec('BEGIN EXCLUSIVE');
     refuseMissingOrReplaced(file, lockFile, lock);
-    await createPrivateFile(file, file);
+    if (!mayCreate) refuseMissing(file);
+    if (await createPrivateFile(file, file)) onCreated(resolve(file));
+    // SQLite opens a file that can't be written to, and fails at the first write.
+    accessSync(file, constants.W_OK);
     await warnIfReadable(file, 'the digests', warn);
     // Before a write-ahead log of this file may be left.
     if (!isWritable(lockFile))
@@ -74,8 +94,28 @@ function openLock(open: () => Sqlite.Database, file: string): Sqlite.Database {
   try {
     return open();
   } catch (error) {
-    throw new Error(`${file}: ${error instanceof Error ? error.message : error}`);
+    throw notWritable(file, error);
   }
+}
+
+function isNoPermission(error: unknown): boolean {
+  const code = error instanceof Error && 'code' in error ? String(error.code) : '';
+  return ['EACCES', 'EPERM', 'EROFS', 'SQLITE_CANTOPEN', 'SQLITE_READONLY'].some((each) => code.startsWith(each));
+}
+
+function notWritable(file: string, error: unknown): ConfigError {
+  const reason = error instanceof Error ? error.message : error;
+  return new ConfigError([`DATABASE_URL: user ${process.geteuid?.()} can’t write to ${resolve(file)}: ${reason}`]);
+}
+
+function isMissing(file: string): boolean {
+  return statSync(file, { throwIfNoEntry: false }) === undefined;
+}
+
+/** @throws ConfigError */
+function refuseMissing(file: string): void {
+  if (!isMissing(file)) return;
+  throw new ConfigError([`DATABASE_URL: there is no ${resolve(file)}; serve, users add and users import create it`]);
 }
 
 /** SQLite opens a file that can't be written to, but locks nothing then. */
@@ -125,7 +165,7 @@ function refuseMissingOrReplaced(file: string, lockFile: string, lock: Sqlite.Da
   }
 }
 
-async function migratePostgresql(href: string, warn: Warn): Promise<string[]> {
+async function migratePostgresql(href: string, warn: (message: string) => void): Promise<string[]> {
   const { default: pg } = await import('pg');
   // No statement timeout: a migration may take long.
   const client = new pg.Client({ connectionString: href, connectionTimeoutMillis: CONNECTION_TIMEOUT });
@@ -143,7 +183,7 @@ async function migratePostgresql(href: string, warn: Warn): Promise<string[]> {
 }
 
 /** Emails may have any character of Unicode. */
-function checkEncoding(encoding: unknown, warn: Warn): void {
+function checkEncoding(encoding: unknown, warn: (message: string) => void): void {
   if (encoding === 'SQL_ASCII') warn('the database has the encoding SQL_ASCII, which checks no text: use UTF8');
   else if (encoding !== 'UTF8')
     throw new ConfigError([`DATABASE_URL: the database has the encoding ${encoding}, and must have UTF8`]);

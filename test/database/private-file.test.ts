@@ -52,7 +52,7 @@ t.test('what root creates is its user’s, whose service starts on it', async (t
     const cwd = await directoryOf(t, USER);
     if (cwd === undefined) return t.comment('not root, or others may not read the executable: not tried');
     const env = { DATABASE_URL };
-    t.match(await run(['users', 'add', 'foo@bar.com'], { cwd, env, input: 'foobar' }), { code: 0, stderr: '' });
+    t.match(await run(['users', 'add', 'foo@bar.com'], { cwd, env, input: 'foobar' }), { code: 0 });
     const byRoot = await start(t, { cwd, env });
     t.equal((await send(byRoot.url, { ...LOGIN, body: `${LOGIN.body}x` })).status, 401);
     const files = await listFiles(cwd);
@@ -95,8 +95,44 @@ t.test('a lock of earlier versions that the user can’t write to', async (t) =>
       'warning: sessions.db-migration-lock is of no use, for it can’t be written to: give it the owner of sessions.db\n',
   });
   await chmod(lock, 0o600);
-  t.match(await run(['migrate'], { cwd, env, user: USER }), { code: 69, stderr: 'sessions.db-migration-lock' });
+  t.match(await run(['migrate'], { cwd, env, user: USER }), { code: 78, stderr: `${lock}: unable to open` });
 });
+
+t.test('a database that its user can’t write to', async (t) => {
+  const cases: [why: string, spoil: (cwd: string) => Promise<void>, named: string][] = [
+    ['a file of root’s', async (cwd) => chown(`${cwd}/sessions.db`, 0, USER), 'sessions.db'],
+    [
+      'a write-ahead log of root’s',
+      async (cwd) => writeFile(`${cwd}/sessions.db-wal`, '', { mode: 0o600 }),
+      'sessions.db',
+    ],
+    ['a directory of root’s', async (cwd) => chown(cwd, 0, 0), 'sessions.db'],
+    ['an empty directory of root’s', async (cwd) => emptyAndChown(cwd), 'sessions.db'],
+    ['a lock of root’s', async (cwd) => chown(`${cwd}/sessions.db-migration-lock`, 0, 0), 'sessions.db-migration-lock'],
+  ];
+  for (const [why, spoil, named] of cases) {
+    const cwd = await directoryOf(t, USER);
+    if (cwd === undefined) return t.comment('not root, or others may not read the executable: not tried');
+    const options = { cwd, env: { DATABASE_URL: 'file:sessions.db' }, user: USER, input: 'foobar' };
+    t.match(await run(['users', 'add', 'foo@bar.com'], options), { code: 0 });
+    await chmod(`${cwd}/sessions.db`, 0o640);
+    await spoil(cwd);
+    await chmod(cwd, 0o705);
+    const before = await listFiles(cwd);
+    // `serve` last: where it is not refused, it does not end.
+    for (const command of ['migrate', 'serve']) {
+      const refused = await run([command], options);
+      const stderr = `invalid configuration:\n  DATABASE_URL: user ${USER} can’t write to ${cwd}/${named}: `;
+      if (!t.match(refused, { code: 78, stdout: '', stderr }, `${why}: ${command}`)) break;
+    }
+    t.same(await listFiles(cwd), before, 'nothing has changed');
+  }
+});
+
+async function emptyAndChown(cwd: string): Promise<void> {
+  for (const name of await readdir(cwd)) await rm(`${cwd}/${name}`);
+  await chown(cwd, 0, 0);
+}
 
 t.test('modes that are there stay, and others who may read are warned of', async (t) => {
   const cwd = t.testdir();

@@ -1,5 +1,6 @@
 import { readConfig } from '../../config/config.js';
 import { openDatabase } from '../../database/database.js';
+import type { DatabaseUrl } from '../../database/database-url.js';
 import { migrate } from '../../database/migrate.js';
 import type { Revocations } from '../../database/revocations.js';
 import { MAX_ID, type UserRecord, type Users } from '../../database/users.js';
@@ -7,7 +8,7 @@ import { EXIT } from '../../errors/exit-codes.js';
 import { ExpectedError } from '../../errors/expected-error.js';
 import { createPasswords, type Passwords } from '../../passwords/passwords.js';
 import { startProgress } from '../progress.js';
-import { printable } from './print.js';
+import { printable, reportCreated } from './print.js';
 
 /** The command can't do what was asked; nothing has changed. */
 export class UserRefused extends ExpectedError {
@@ -25,17 +26,19 @@ const PAGE = 1000;
 /**
  * Applies the migrations, and opens the database for `work`.
  *
+ * @param mayCreate - whether an SQLite file that is missing is created: by default it is taken for a mistake
  * @throws ConfigError, DatabaseUnavailable
  */
 export async function withUsers(
   env: NodeJS.ProcessEnv,
-  work: (users: Users, passwords: Passwords, revocations: Revocations) => Promise<void>,
+  work: (users: Users, passwords: Passwords, revocations: Revocations, databaseUrl: DatabaseUrl) => Promise<void>,
+  { mayCreate = false } = {},
 ): Promise<void> {
   const { databaseUrl, hashing, tokenTtlSeconds } = readConfig(env, { issuesTokens: false });
-  await migrate(databaseUrl);
+  await migrate(databaseUrl, { mayCreate, onCreated: reportCreated });
   const database = await openDatabase(databaseUrl, { tokenTtlSeconds });
   try {
-    await work(database.users, createPasswords(hashing), database.revocations);
+    await work(database.users, createPasswords(hashing), database.revocations, databaseUrl);
   } finally {
     await database.close();
   }

@@ -25,6 +25,11 @@ export async function printJson(value: unknown): Promise<void> {
   await print(`${JSON.stringify(value)}\n`);
 }
 
+/** Names the database that was created, on standard error: standard output is for the result. */
+export function reportCreated(file: string): void {
+  console.error(`created the database ${file}`);
+}
+
 export async function printTable(rows: string[][]): Promise<void> {
   const widths = rows.reduce<number[]>((most, row) => row.map((cell, i) => Math.max(cell.length, most[i] ?? 0)), []);
   const lines = rows.map((row) =>

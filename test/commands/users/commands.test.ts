@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import t from 'tap';
 import { readConfig } from '#built/config/config.js';
 import { openDatabase } from '#built/database/database.js';
@@ -15,7 +16,8 @@ for (const provider of PROVIDERS) {
     const add = (email: string, input: string | Buffer, more: NodeJS.ProcessEnv = {}) =>
       run(['users', 'add', email], { cwd, env: { ...env, ...more }, input });
 
-    t.same(await add('foo@bar.com', 'foobar\n'), { code: 0, stdout: '1\n', stderr: '' }, 'prints the id');
+    const created = provider === 'sqlite' ? `created the database ${env.DATABASE_URL.slice('file:'.length)}\n` : '';
+    t.same(await add('foo@bar.com', 'foobar\n'), { code: 0, stdout: '1\n', stderr: created }, 'prints the id');
     t.same(await add('second@bar.com', 'pass word\r\nmore\n', { PASSWORD_HASHING: 'bcrypt', BCRYPT_COST: '4' }), {
       code: 0,
       stdout: '2\n',
@@ -42,6 +44,7 @@ for (const provider of PROVIDERS) {
 
 t.test('what users add refuses', async (t) => {
   const cwd = t.testdir();
+  await run(['migrate'], { cwd });
   const refused: [email: string, input: string | Buffer, said: RegExp][] = [
     ['foobar.com', 'x\n', /^sessions-api: email must look like an email address\n$/],
     ['', 'x\n', /email must look like an email address/],
@@ -108,7 +111,9 @@ for (const provider of PROVIDERS) {
     t.match(enabled.users, [{ id: 1 }, { id: 3 }, { id: 4 }]);
 
     await database.users.update(1, await createPasswords(config.hashing).hash('foobar'));
+    const withoutPassword = env.DATABASE_URL.replace(/\/\/.*@/, '//');
     t.same(await json('stats'), {
+      database: withoutPassword,
       users: 4,
       disabled: 1,
       formats: [
@@ -117,7 +122,8 @@ for (const provider of PROVIDERS) {
       ],
     });
     const stats = await printed('stats');
-    t.match(stats, /^3 +bcrypt +cost=4 +upgraded at login\n1 +argon2id +m=19456,t=2,p=1 +current\n/);
+    t.equal(stats.split('\n', 1)[0], withoutPassword);
+    t.match(stats, /\n3 +bcrypt +cost=4 +upgraded at login\n1 +argon2id +m=19456,t=2,p=1 +current\n/);
     t.equal((await json('enable', '2')).disabled_at, null);
 
     t.match(await users('delete', '3'), { code: 64, stderr: /^sessions-api: not a terminal: pass --yes / });
@@ -127,6 +133,25 @@ for (const provider of PROVIDERS) {
     }
   });
 }
+
+t.test('only add and import create a database', async (t) => {
+  const cwd = t.testdir({ 'users.jsonl': '' });
+  const missing = `${cwd}/data/sessions.db`;
+  const { stdout } = await run(['complete', '--', 'users', ''], { cwd });
+  const declared = [...stdout.matchAll(/^([a-z-]+)\t/gm)].map(([, verb = '']) => verb);
+  const verbs = declared.filter((verb) => !['add', 'import', 'help'].includes(verb));
+  t.ok(verbs.length >= 9);
+  for (const verb of verbs) {
+    const user = ['list', 'stats', 'export'].includes(verb) ? [] : ['1'];
+    const refused = await run(['users', verb, ...user], { cwd, input: 'foobar' });
+    t.match(refused, { code: 78, stdout: '', stderr: `DATABASE_URL: there is no ${missing}; serve, users add` }, verb);
+    t.notOk(existsSync(`${cwd}/data`), 'nothing is created');
+  }
+
+  const importing = () => run(['users', 'import', 'users.jsonl'], { cwd });
+  t.match(await importing(), { code: 0, stderr: `created the database ${missing}\n` });
+  t.match(await importing(), { code: 0, stderr: '' }, 'once');
+});
 
 t.test('users set-password', async (t) => {
   const cwd = t.testdir();

@@ -7,6 +7,7 @@ import { IoFailure } from '../../../errors/io-failure.js';
 import { createPasswords } from '../../../passwords/passwords.js';
 import { keepHeapSmall } from '../../heap.js';
 import { startProgress } from '../../progress.js';
+import { reportCreated } from '../print.js';
 import { createRowCheck, type Row, type RowOptions } from './check-row.js';
 import { connect, connectForRehearsal } from './connection.js';
 import { type FileFormat, readRecords } from './read-records.js';
@@ -43,7 +44,7 @@ export async function importUsers(
 ): Promise<ImportSummary> {
   keepHeapSmall();
   const { stream, size, name } = await openSource(file);
-  await migrate(databaseUrl);
+  await migrate(databaseUrl, { onCreated: reportCreated });
   const connection = await (dryRun ? connectForRehearsal : connect)(databaseUrl);
   const rejected = new RejectedFile(`${name}.rejected.jsonl`);
   const check = createRowCheck(createPasswords(hashing), options);

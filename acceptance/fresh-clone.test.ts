@@ -1,0 +1,53 @@
+/** What a newcomer runs first, in a fresh clone with a new install: each script builds what it needs. */
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { fileURLToPath } from 'node:url';
+import t from 'tap';
+import { command } from '../test/support/command.js';
+
+const repository = fileURLToPath(new URL('../', import.meta.url));
+// Not inside the repository, where Node.js would find the packages of the repository.
+const clone = await mkdtemp(`${tmpdir()}/sessions-api-clone-`);
+t.teardown(() => rm(clone, { recursive: true }));
+
+// Without what npm tells its children: its own options, and where the repository's tools are.
+const PATH = process.env.PATH?.split(':').filter((directory) => !directory.includes('node_modules'));
+const env = { PATH: PATH?.join(':'), HOME: process.env.HOME };
+
+async function run(directory: string, file: string, ...args: string[]): Promise<string> {
+  const { code, output } = await command({ cwd: `${clone}/${directory}`, env }, file, ...args);
+  if (code !== 0) throw new Error(`${file} ${args.join(' ')}: ${code}\n${output}`);
+  return output;
+}
+
+/** Removes all that a clone does not have, but for the packages. */
+const clean = () => run('', 'git', 'clean', '-dxfq', '--exclude=node_modules');
+
+await run('', 'git', 'clone', '--quiet', repository, '.');
+await run('', 'npm', 'ci', '--no-audit', '--no-fund');
+
+t.test('the documentation', async (t) => {
+  await run('', 'npm', 'run', 'docs');
+  t.equal(await run('', 'git', 'status', '--porcelain'), '', 'is as it is committed');
+  await clean();
+});
+
+t.test('the packed client', async (t) => {
+  const packed = await run('clients/typescript', 'npm', 'pack', '--silent');
+  const files = await run('clients/typescript', 'tar', '-tf', packed.trim());
+  for (const file of ['index.js', 'index.d.ts']) t.match(files, new RegExp(`^package/dist/${file}$`, 'm'));
+  await clean();
+});
+
+for (const script of [
+  'sdk',
+  'typecheck',
+  'migration -- nothing',
+  'production-files -- production',
+  'tap -- test/operations/getLiveness.test.ts',
+]) {
+  t.test(script, async () => {
+    await run('', 'npm', 'run', ...script.split(' '));
+    await clean();
+  });
+}

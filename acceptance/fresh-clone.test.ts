@@ -20,23 +20,20 @@ async function run(directory: string, file: string, ...args: string[]): Promise<
   return output;
 }
 
-/** Removes all that a clone does not have, but for the packages. */
-const clean = () => run('', 'git', 'clean', '-dxfq', '--exclude=node_modules');
-
 await run('', 'git', 'clone', '--quiet', repository, '.');
 await run('', 'npm', 'ci', '--no-audit', '--no-fund');
+// What one script has built must not help the next one.
+t.beforeEach(async () => void (await run('', 'git', 'clean', '-dxfq', '--exclude=node_modules')));
 
 t.test('the documentation', async (t) => {
   await run('', 'npm', 'run', 'docs');
   t.equal(await run('', 'git', 'status', '--porcelain'), '', 'is as it is committed');
-  await clean();
 });
 
 t.test('the packed client', async (t) => {
   const packed = await run('clients/typescript', 'npm', 'pack', '--silent');
   const files = await run('clients/typescript', 'tar', '-tf', packed.trim());
   for (const file of ['index.js', 'index.d.ts']) t.match(files, new RegExp(`^package/dist/${file}$`, 'm'));
-  await clean();
 });
 
 for (const script of [
@@ -48,6 +45,5 @@ for (const script of [
 ]) {
   t.test(script, async () => {
     await run('', 'npm', 'run', ...script.split(' '));
-    await clean();
   });
 }

@@ -3,10 +3,12 @@ import { execFile, spawn } from 'node:child_process';
 import { createHmac } from 'node:crypto';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
-import { chmod, copyFile, mkdir, readFile, stat, writeFile } from 'node:fs/promises';
+import { chmod, copyFile, mkdir, readFile, stat, symlink, writeFile } from 'node:fs/promises';
 import { setTimeout as wait } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import t, { type Test } from 'tap';
+import { command } from '../test/support/command.js';
 import { MAIN, type Options, type Running, run, start } from '../test/support/executable.js';
 import { bearer } from '../test/support/keys.js';
 import { FORM, send } from '../test/support/send.js';
@@ -268,3 +270,47 @@ t.test(LEAK, { skip: missing('/usr/bin/jq') }, async (t) => {
   for (const token of tokens) t.same(await statusesOf(token), [401, 401]);
   for (const { url } of instances) t.same(await statusesOf(await getToken(url)), [200, 200]);
 });
+
+t.test('## systemd', { skip: missing('/usr/bin/systemd-analyze') }, async (t) => {
+  const directory = t.testdir({ 'sessions-api.service.d': {} });
+  const deployed = (file: string) => fileURLToPath(new URL(`../deploy/${file}`, import.meta.url));
+  const unit = `${directory}/sessions-api.service`;
+  await copyFile(deployed('sessions-api.service'), unit);
+  const analyze = (...args: string[]) => command(directory, 'systemd-analyze', ...args, unit);
+  t.same(await analyze('verify'), { code: 0, output: '' }, 'on SQLite');
+  // Tenths: 2.0 of 10, where 10 is a service that may do everything.
+  t.equal((await analyze('security', '--offline=true', '--threshold=20')).code, 0, 'may do little');
+  await copyFile(deployed('sessions-api-postgresql.conf'), `${unit}.d/postgresql.conf`);
+  t.same(await analyze('verify'), { code: 0, output: '' }, 'on PostgreSQL');
+});
+
+const BASH_COMPLETION = '/usr/share/bash-completion/bash_completion';
+for (const [shell, options, prepare, needed] of [
+  ['bash', '--norc', `. ${BASH_COMPLETION}`, BASH_COMPLETION],
+  ['zsh', '-f', 'autoload -Uz compinit; compinit -u -D', '/usr/bin/zsh'],
+  ['fish', '--no-config', 'true', '/usr/bin/fish'],
+] as const) {
+  t.test(`## Command line: Tab in ${shell}`, { skip: missing(needed) }, async (t) => {
+    const cwd = t.testdir();
+    await symlink(MAIN, `${cwd}/sessions-api`);
+    const [block] = await blocksOf('operating.md', '## Command line', shell);
+    if (block === undefined) return t.fail(`the guide has lost the command for ${shell}`);
+    // `script` gives it a terminal.
+    const env = { PATH: `${cwd}:${process.env.PATH}`, HOME: cwd, TERM: 'xterm' };
+    const terminal = spawn('script', ['-qfc', `${shell} ${options} -i`, '/dev/null'], { cwd, env });
+    t.teardown(() => terminal.kill('SIGKILL'));
+    const shows = async (pattern: RegExp) => {
+      let output = '';
+      for await (const chunk of terminal.stdout.iterator({ destroyOnReturn: false })) {
+        output += chunk;
+        if (pattern.test(output)) return;
+      }
+      throw new Error(`the terminal has ended: ${JSON.stringify(output)}`);
+    };
+    terminal.stdin.write(`${prepare}\n${block}printf 'rea%s\\n' dy\n`);
+    await shows(/ready/);
+    terminal.stdin.write('sessions-api users s\t\t');
+    await shows(/set-password[\s\S]*show[\s\S]*stats/);
+    t.pass('lists the verbs that begin with s');
+  });
+}

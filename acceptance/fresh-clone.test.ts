@@ -1,5 +1,5 @@
 /** What a newcomer runs first, in a fresh clone with a new install: each script builds what it needs. */
-import { mkdtemp, rm } from 'node:fs/promises';
+import { chmod, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import t from 'tap';
@@ -9,6 +9,8 @@ const repository = fileURLToPath(new URL('../', import.meta.url));
 // Not inside the repository, where Node.js would find the packages of the repository.
 const clone = await mkdtemp(`${tmpdir()}/sessions-api-clone-`);
 t.teardown(() => rm(clone, { recursive: true }));
+// Where root runs this, PostgreSQL runs as another user, who has to reach its files.
+await chmod(clone, 0o755);
 
 // Without what npm tells its children: its own options, and where the repository's tools are.
 const PATH = process.env.PATH?.split(':').filter((directory) => !directory.includes('node_modules'));

@@ -1,8 +1,8 @@
 #!/usr/bin/env node
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
-import { declareKeysCommands } from './commands/keys/command-line.js';
 import { declareCompletion } from './commands/completion.js';
+import { declareKeysCommands } from './commands/keys/command-line.js';
 import { declareUsersCommands } from './commands/users/command-line.js';
 import { describeExitCodes, EXIT } from './errors/exit-codes.js';
 import { ExpectedError } from './errors/expected-error.js';

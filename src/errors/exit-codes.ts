@@ -25,7 +25,7 @@ const MEANINGS: { [Code in (typeof EXIT)[keyof typeof EXIT]]: string } = {
   [EXIT.OSERR]: 'the service can’t listen on HOST and PORT',
   [EXIT.CANTCREAT]: 'a file can’t be created',
   [EXIT.IOERR]: 'a disk is full, or fails',
-  [EXIT.TEMPFAIL]: 'the SQLite file is missing, or has been replaced',
+  [EXIT.TEMPFAIL]: 'the SQLite file is missing, or has been replaced; too early (keys)',
   [EXIT.CONFIG]: 'a variable is wrong, or the database is not one to serve',
 };
 

@@ -81,11 +81,14 @@ function parseSubnet(text: string): [address: ipaddr.IPv4 | ipaddr.IPv6, bits: n
   return isMapped ? [ip.toIPv4Address(), bits - 96] : [ip, bits];
 }
 
-/** Undefined where it is no address. Proxies may add the port, and brackets around IPv6. */
+/**
+ * Undefined where it is no address. Proxies may add the port, and brackets around IPv6. A zone is a name that means nothing
+ * here, and ipaddr.js throws at some.
+ */
 function normalize(text: string): string | undefined {
   const address = withoutPort(text.trim());
   if (isIPv4(address)) return address;
-  return isIP(address) === 0 ? undefined : ipaddr.process(address).toString();
+  return isIP(address) === 0 || address.includes('%') ? undefined : ipaddr.process(address).toString();
 }
 
 function withoutPort(text: string): string {

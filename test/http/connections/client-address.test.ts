@@ -1,3 +1,5 @@
+import { connect } from 'node:net';
+import { text } from 'node:stream/consumers';
 import t from 'tap';
 import { readConfig } from '#built/config/config.js';
 import { createProxies } from '#built/http/connections/client-address.js';
@@ -29,6 +31,8 @@ t.test('the address of a client', async (t) => {
     ['1', '1.2.3.4:99999', '10.0.0.1'],
     ['1', '[1.2.3.4', '10.0.0.1'],
     ['1', '6.6.6.6, ', '10.0.0.1'],
+    ['1', 'fe80::1%eth0', '10.0.0.1'],
+    ['1', '[fe80::1%a-b]:1', '10.0.0.1'],
     ['2', '_hidden, 1.2.3.4', '10.0.0.1'],
     ['10.0.0.0/8', '6.6.6.6, 1.2.3.4, 10.9.9.9:80', '1.2.3.4'],
     ['10.0.0.0/8', '1.2.3.4', '1.2.3.4', '::ffff:10.0.0.1'],
@@ -53,4 +57,11 @@ t.test('each port is not an address of its own', async (t) => {
   for (const port of [1, 2, 3]) t.equal((await guess(`192.0.2.7:${port}`, `user${port}`)).status, 401);
   t.equal((await guess('192.0.2.7:4', 'user4')).status, 429);
   t.equal((await guess('192.0.2.8:4', 'user4')).status, 401);
+});
+
+t.test('an address that can’t be read ends no process, also where no route is reached', async (t) => {
+  const service = await startService(t, 'sqlite', { env: { TRUST_PROXY: 'true' } });
+  const socket = connect(Number(new URL(service.url).port), '127.0.0.1');
+  socket.end('GET /%zz HTTP/1.1\r\nHost: x\r\nX-Forwarded-For: fe80::1%a-b\r\n\r\n');
+  t.match(await text(socket), /^HTTP\/1.1 400 /);
 });

@@ -5,6 +5,9 @@ import { HttpError } from '../errors/http-error.js';
 /** More than clients send. Past the limit of its own, Node would leave them out, and a proxy adds its own last. */
 const MAX_FIELDS = 1_000;
 
+/** RFC 9110, section 7.2: a host of RFC 3986, or none, and a port. */
+const HOST = /^(?:\[[\da-f:.]+\]|[\w.~!$&'()*+,;=%-]*)(?::\d*)?$/i;
+
 /** Refuses requests that reach no operation, before the body is read. */
 export const unroutedPlugin = fp(
   async (app) => {
@@ -28,7 +31,7 @@ function statusOfFault({ rawHeaders, headers, httpVersion }: IncomingMessage): n
   if (rawHeaders.length > 2 * MAX_FIELDS) return 431;
   const { host, 'transfer-encoding': encoding } = headers;
   // Section 3.2. Of several, Node keeps the first in `headers`.
-  if (host === undefined ? httpVersion === '1.1' : isRepeated(rawHeaders, 'host')) return 400;
+  if (host === undefined ? httpVersion === '1.1' : !HOST.test(host) || isRepeated(rawHeaders, 'host')) return 400;
   // Section 6.1.
   if (encoding !== undefined && (httpVersion === '1.0' || encoding.trim().toLowerCase() !== 'chunked')) return 400;
   return undefined;

@@ -26,6 +26,13 @@ t.test('what a proxy may read otherwise (RFC 9112)', async (t) => {
     ['two Host', `${start}Host: x\r\nHOST: y\r\n${type}${length}`],
     ['the same Host twice', `${start}Host: x\r\nHost: x\r\n${type}${length}`],
     ['two Host in HTTP/1.0', `${start10}Host: x\r\nHost: y\r\n${type}${length}`],
+    ['a space in Host', `${start}Host: x y\r\n${type}${length}`],
+    ['a list in Host', `${start}Host: x, y\r\n${type}${length}`],
+    ['a user in Host', `${start}Host: x@y\r\n${type}${length}`],
+    ['a path in Host', `${start}Host: x/y\r\n${type}${length}`],
+    ['a port in Host that is none', `${start}Host: x:y\r\n${type}${length}`],
+    ['bytes in Host that are not ASCII', `${start}Host: ä\r\n${type}${length}`],
+    ['an invalid Host in HTTP/1.0', `${start10}Host: x y\r\n${type}${length}`],
     ['chunked in HTTP/1.0', `${start10}Host: x\r\n${type}Transfer-Encoding: chunked\r\n${chunk}`],
     ['gzip, chunked', `${start}Host: x\r\n${type}Transfer-Encoding: gzip, chunked\r\n${chunk}`],
     ['chunked twice', `${start}Host: x\r\n${type}Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n${chunk}`],
@@ -42,6 +49,9 @@ t.test('what a proxy may read otherwise (RFC 9112)', async (t) => {
 
   const valid: [what: string, bytes: string][] = [
     ['an empty Host', `${start}Host:\r\n${type}${length}`],
+    ['a name that ends in a number in Host', `${start}Host: web.1:8080\r\n${type}${length}`],
+    ['an empty port in Host', `${start}Host: x:\r\n${type}${length}`],
+    ['IPv6 in Host', `${start}Host: [::1]:3000\r\n${type}${length}`],
     ['an underscore in Host', `${start}Host: my_service\r\n${type}${length}`],
     ['no Host in HTTP/1.0', `${start10}${type}${length}`],
     ['chunked', `${start}Host: x\r\n${type}Transfer-Encoding: Chunked\r\n${chunk}`],

@@ -1,28 +1,47 @@
+export type Backlog = {
+  /** Runs a task later, in its order. */
+  add(task: () => void): void;
+  /** Leaves this turn of the event loop to others. */
+  pause(): void;
+};
+
 /** Milliseconds of a turn of the event loop. */
 const SHARE = 5;
+/** Milliseconds after which tasks get their share all the same. */
+const LONGEST_PAUSE = 50;
 
-/**
- * Makes a function that runs a task later, in its order, and no more of them in a turn of the event loop than leaves room for
- * what has just arrived.
- */
-export function createBacklog(): (task: () => void) => void {
+/** Runs no more tasks in a turn of the event loop than leaves room for what has just arrived. */
+export function createBacklog(): Backlog {
   const tasks: (() => void)[] = [];
   let scheduled = false;
+  let paused = false;
+  let end = 0;
 
-  function run(): void {
-    scheduled = false;
-    const end = performance.now() + SHARE;
-    for (let task = tasks.shift(); task; task = performance.now() < end ? tasks.shift() : undefined) task();
-    if (tasks.length > 0) schedule();
+  function runTurn(): void {
+    const now = performance.now();
+    if (!paused || now > end + LONGEST_PAUSE) end = now + SHARE;
+    paused = false;
+    runNext();
   }
 
-  function schedule(): void {
-    if (!scheduled) setImmediate(run);
-    scheduled = true;
+  function runNext(): void {
+    const task = performance.now() < end ? tasks.shift() : undefined;
+    if (task) {
+      // After the promises that the task leaves, which are most of its work.
+      queueMicrotask(() => process.nextTick(runNext));
+      task();
+    } else if (tasks.length > 0) setImmediate(runTurn);
+    else scheduled = false;
   }
 
-  return (task) => {
-    tasks.push(task);
-    schedule();
+  return {
+    add(task) {
+      tasks.push(task);
+      if (!scheduled) setImmediate(runTurn);
+      scheduled = true;
+    },
+    pause() {
+      paused = true;
+    },
   };
 }

@@ -78,6 +78,12 @@ export function createConnection(
     }
   }
 
+  /** Once all that has arrived is parsed: requests that are sent together go behind those that are sent alone. */
+  function begin(): void {
+    if (exchanges.length > 1) later(handleFirst);
+    else handleFirst();
+  }
+
   function settle(exchange: Exchange): void {
     bytesReadAtReply = socket.bytesRead;
     // An idle connection keeps no request.
@@ -151,7 +157,7 @@ export function createConnection(
       if (exchanges.length === MAX_REQUESTS) return close();
       latest = { request, response, arrived: performance.now() };
       exchanges.push(latest);
-      if (exchanges.length === 1) handleFirst();
+      if (exchanges.length === 1) process.nextTick(begin);
     },
     isClosing: () => closing,
     close,

@@ -14,7 +14,7 @@ export type Connections = {
 /** The open connections. */
 export function createConnections(onCancelled: Handlers['onCancelled']): Connections {
   const connections = new Map<Socket, Connection>();
-  const later = createBacklog();
+  const backlog = createBacklog();
 
   return {
     serve(options, handle) {
@@ -28,10 +28,12 @@ export function createConnections(onCancelled: Handlers['onCancelled']): Connect
       // RFC 9110, section 10.1.1: an unknown expectation may be ignored. Node would answer 417.
       server.on('checkExpectation', accept);
       server.on('connection', (socket) => {
+        // libuv accepts one connection in a turn of the event loop.
+        backlog.pause();
         const { remoteAddress } = socket;
         // It has been reset already.
         if (remoteAddress === undefined) return void socket.destroy();
-        connections.set(socket, createConnection(socket, remoteAddress, { later, handle, onCancelled }));
+        connections.set(socket, createConnection(socket, remoteAddress, { later: backlog.add, handle, onCancelled }));
         socket.once('close', () => connections.delete(socket));
       });
       return server;

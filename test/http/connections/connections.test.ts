@@ -5,7 +5,7 @@ import { text } from 'node:stream/consumers';
 import { setTimeout as wait } from 'node:timers/promises';
 import t, { type Test } from 'tap';
 import { checkReply } from '../../support/check-reply.js';
-import { memoryOf, type Running, start } from '../../support/executable.js';
+import { memoryOf, processorTimeOf, type Running, start } from '../../support/executable.js';
 import { parseReplies } from '../../support/parse-replies.js';
 import { send } from '../../support/send.js';
 import { type Service, startService } from '../../support/service.js';
@@ -175,20 +175,23 @@ t.test('replies that nobody reads', async (t) => {
     env: { ...CHEAP, NODE_OPTIONS: '--max-old-space-size=256' },
   });
   const askIfAlive = async () => {
-    const asked = performance.now();
+    const asked = await processorTimeOf(service);
     t.equal((await send(service.url, { path: '/livez' })).status, 200);
-    return performance.now() - asked;
+    return (await processorTimeOf(service)) - asked;
   };
   for (let count = 0; count < 200; count += 1) await askIfAlive();
   const bytes = Buffer.from('GET /openapi.json HTTP/1.1\r\n\r\n'.repeat(2_184));
-  for (let count = 0; count < 200; count += 1) open(t, service).pause().write(bytes);
+  const open200 = () => {
+    for (let count = 0; count < 200; count += 1) open(t, service).pause().write(bytes);
+  };
   const waits: number[] = [];
+  open200();
   for (const started = performance.now(); performance.now() - started < 3_000; await wait(20)) {
     waits.push(await askIfAlive());
+    if (waits.length === 20) open200();
   }
-  // The longest waits are those of a machine that runs other tests too.
-  const late = waits.filter((milliseconds) => milliseconds > 100).length;
-  t.ok(late <= waits.length / 20, `${late} of ${waits.length} answers of /livez took more than 100 ms`);
+  const longest = Math.max(...waits);
+  t.ok(longest < 100, `each of ${waits.length} answers of /livez waits for at most ${longest} ms of work`);
   const megabytes = await memoryOf(service);
   t.ok(megabytes < 250, `${megabytes.toFixed(0)} MB`);
 });

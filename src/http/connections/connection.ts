@@ -64,7 +64,8 @@ export function createConnection(
   let bytesReadAtReply = 0;
 
   function destroyAfter(milliseconds: number): void {
-    setTimeout(() => socket.destroy(), milliseconds).unref();
+    const timer = setTimeout(() => socket.destroy(), milliseconds);
+    socket.once('close', () => clearTimeout(timer));
   }
 
   function handleFirst(): void {
@@ -73,6 +74,8 @@ export function createConnection(
     // Node hands the socket to the next response, unless the one before was the last.
     if (socket.destroyed || !first.response.socket) cancelAll();
     else {
+      // Node ends the socket at the last response, where the peer has ended its side: this must come before.
+      first.response.prependOnceListener('finish', sendLastReply);
       first.response.once('close', () => settle(first));
       handle(first.request, first.response);
     }
@@ -102,6 +105,12 @@ export function createConnection(
     }
   }
 
+  function sendLastReply(): void {
+    if (!closing || exchanges.length > 1 || lastReply === '') return;
+    socket.write(lastReply);
+    lastReply = '';
+  }
+
   function hangUp(): void {
     socket.end(lastReply);
     destroyAfter(LINGER);
@@ -110,9 +119,6 @@ export function createConnection(
   function close(reply = ''): void {
     if (closing) return;
     closing = true;
-    // What follows is no longer HTTP: take the socket from Node's parser, which would close it at its end.
-    for (const event of ['data', 'end']) socket.removeAllListeners(event);
-    socket.once('end', () => destroyAfter(HALF_CLOSED_TIMEOUT));
     if (!latest || latest.request.complete) lastReply = reply;
     else if (exchanges.includes(latest) && !latest.response.headersSent) {
       // Node has read a part of this request: the reply is to it.
@@ -121,21 +127,20 @@ export function createConnection(
     }
     if (exchanges.length === 0) hangUp();
     else destroyAfter(CLOSE_TIMEOUT);
-    // After this slice has been parsed.
-    process.nextTick(pull);
   }
 
   function mayParse(): boolean {
-    // Node stops its parser while replies wait for the peer.
-    if (socket.writableNeedDrain) return false;
+    // Node stops its parser while replies wait for the peer. What follows on a connection that is to close stays unread: the
+    // parser would make a request of each 18 bytes. So its peer may be noticed to have ended its side only by a reply.
+    if (closing || socket.writableNeedDrain) return false;
     const { request } = exchanges.at(-1) ?? {};
     return !request || request.complete || request.readableLength < request.readableHighWaterMark;
   }
 
-  /** Hands what has arrived to Node's parser, which listens for `data`; to nobody where the connection is to close. */
+  /** Hands what has arrived to Node's parser, which listens for `data`. */
   function pull(): void {
-    while (closing || mayParse()) {
-      const size = closing ? 0 : Math.min(socket.readableLength, SLICE);
+    while (mayParse()) {
+      const size = Math.min(socket.readableLength, SLICE);
       if (socket.read(size > 0 ? size : undefined) === null) return;
     }
   }

@@ -21,7 +21,8 @@ export function createConnections(onCancelled: Handlers['onCancelled']): Connect
       const accept = (request: IncomingMessage, response: ServerResponse) =>
         connections.get(request.socket)?.accept(request, response);
       const server = createServer(options, accept);
-      // Answers clients that end their side after the last request, too.
+      // Node would end the socket of a client that ends its side, and drop the replies. It does not document this property. What
+      // it documents, a stream of our own in place of each socket, has no timeouts: Node checks them where it listens itself.
       Object.assign(server, { httpAllowHalfOpen: true });
       // All of them, as far as they fit into the bytes for a head: the plugin `unrouted` refuses too many.
       server.maxHeadersCount = 0;

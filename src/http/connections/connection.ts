@@ -42,6 +42,8 @@ type Exchange = { request: IncomingMessage; response: ServerResponse; arrived: n
 const MAX_REQUESTS = 4;
 /** Bytes that Node parses at once. It parses all that it is given, and a request can have 18 bytes. */
 const SLICE = 256;
+/** Milliseconds of parsing at once. Until the next reply, a connection that sends more is parsed when others have had their turn. */
+const PARSE_SHARE = 0.25;
 /** Milliseconds for the peer to read the last reply: closing before it has sent everything would reset the connection. */
 const LINGER = 500;
 /** Milliseconds for the replies of a connection whose peer has ended its side, which most have done by hanging up. */
@@ -60,6 +62,8 @@ export function createConnection(
   const exchanges: Exchange[] = [];
   let latest: Exchange | undefined;
   let closing = false;
+  let isFlooding = false;
+  let isPullScheduled = false;
   let lastReply = '';
   let bytesReadAtReply = 0;
 
@@ -93,6 +97,7 @@ export function createConnection(
     if (latest === exchange && exchange.request.complete) latest = undefined;
     if (exchanges[0] !== exchange) return;
     exchanges.shift();
+    isFlooding = false;
     // In this turn of the event loop, requests that are sent together would go before all others.
     if (exchanges.length > 0) later(handleFirst);
     else if (closing) hangUp();
@@ -137,18 +142,36 @@ export function createConnection(
     return !request || request.complete || request.readableLength < request.readableHighWaterMark;
   }
 
-  /** Hands what has arrived to Node's parser, which listens for `data`. */
+  /** Hands what has arrived to Node's parser, which listens for `data`. While the rest waits, Node reads no more. */
   function pull(): void {
-    while (mayParse()) {
+    const end = performance.now() + PARSE_SHARE;
+    while (mayParse() && performance.now() < end) {
       const size = Math.min(socket.readableLength, SLICE);
       if (socket.read(size > 0 ? size : undefined) === null) return;
     }
+    if (!mayParse()) return;
+    isFlooding = true;
+    pullLater();
+  }
+
+  function pullLater(): void {
+    if (isPullScheduled) return;
+    isPullScheduled = true;
+    later(() => {
+      isPullScheduled = false;
+      pull();
+    });
+  }
+
+  function pullInTurn(): void {
+    if (isFlooding) pullLater();
+    else pull();
   }
 
   // Node's parser takes whole reads from a socket unless somebody listens for this.
-  socket.on('readable', pull);
-  socket.on('resume', pull);
-  socket.on('drain', pull);
+  socket.on('readable', pullInTurn);
+  socket.on('resume', pullInTurn);
+  socket.on('drain', pullInTurn);
   socket.once('end', () => destroyAfter(HALF_CLOSED_TIMEOUT));
   // Node stops listening for these when it hands over the socket of a CONNECT.
   socket.on('error', () => {});

@@ -40,6 +40,13 @@ async function isServed(service: Running): Promise<boolean> {
   return (await send(service.url, { path: '/livez' })).status === 200;
 }
 
+/** The milliseconds of the service's work between a request on a new connection and its reply. */
+async function workBeforeLivez(t: Test, service: Running): Promise<number> {
+  const before = await processorTimeOf(service);
+  t.equal((await send(service.url, { path: '/livez' })).status, 200);
+  return (await processorTimeOf(service)) - before;
+}
+
 t.test('a CONNECT that is reset after its reply', async (t) => {
   const service = await start(t, { cwd: t.testdir() });
   for (let count = 0; count < 5; count += 1) {
@@ -174,12 +181,7 @@ t.test('replies that nobody reads', async (t) => {
     cwd: t.testdir(),
     env: { ...CHEAP, NODE_OPTIONS: '--max-old-space-size=256' },
   });
-  const askIfAlive = async () => {
-    const asked = await processorTimeOf(service);
-    t.equal((await send(service.url, { path: '/livez' })).status, 200);
-    return (await processorTimeOf(service)) - asked;
-  };
-  for (let count = 0; count < 200; count += 1) await askIfAlive();
+  for (let count = 0; count < 200; count += 1) await workBeforeLivez(t, service);
   const bytes = Buffer.from('GET /openapi.json HTTP/1.1\r\n\r\n'.repeat(2_184));
   const open200 = () => {
     for (let count = 0; count < 200; count += 1) open(t, service).pause().write(bytes);
@@ -187,7 +189,7 @@ t.test('replies that nobody reads', async (t) => {
   const waits: number[] = [];
   open200();
   for (const started = performance.now(); performance.now() - started < 3_000; await wait(20)) {
-    waits.push(await askIfAlive());
+    waits.push(await workBeforeLivez(t, service));
     if (waits.length === 20) open200();
   }
   const longest = Math.max(...waits);
@@ -195,6 +197,31 @@ t.test('replies that nobody reads', async (t) => {
   t.ok(longest < 150, `each of ${waits.length} answers of /livez waits for at most ${longest} ms of work`);
   const megabytes = await memoryOf(service);
   t.ok(megabytes < 250, `${megabytes.toFixed(0)} MB`);
+});
+
+t.test('bytes without an end', async (t) => {
+  const service = await startWithUser(t, { cwd: t.testdir(), env: CHEAP });
+  const post = 'POST /livez HTTP/1.1\r\nHost: x\r\n';
+  for (const [what, start, bytes] of [
+    ['empty lines', '', '\r\n'],
+    ['chunks of a byte', `${post}Transfer-Encoding: chunked\r\n\r\n`, '1\r\na\r\n'],
+    ['a long body', `${post}Content-Length: 1000000000\r\n\r\n`, 'x'],
+  ] as const) {
+    const block = Buffer.from(bytes.repeat(65_536 / bytes.length));
+    const floods = Array.from({ length: 50 }, () => open(t, service).resume());
+    for (const socket of floods) {
+      socket.write(start);
+      const go = () => void (socket.writable && socket.write(block, go));
+      go();
+    }
+    const waits: number[] = [];
+    for (const started = performance.now(); performance.now() - started < 2_000; await wait(20)) {
+      waits.push(await workBeforeLivez(t, service));
+    }
+    const longest = Math.max(...waits);
+    t.ok(longest < 250, `${what}: each of ${waits.length} answers of /livez waits for at most ${longest} ms of work`);
+    for (const socket of floods) socket.destroy();
+  }
 });
 
 t.test('downloads below /docs that are aborted, sent together too', async (t) => {

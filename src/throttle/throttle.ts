@@ -3,7 +3,8 @@ import type { Database } from '../database/database.js';
 import type { Counter, ThrottleCounters } from '../database/throttle-counters.js';
 import type { Deadline } from '../errors/deadline.js';
 import { HttpError } from '../errors/http-error.js';
-import { createGate, type Place } from './gate.js';
+import { Overloaded } from '../errors/overloaded.js';
+import { createGate, type Pass, type Place } from './gate.js';
 import { createKeyedHashes, type KeyedHashes } from './keys.js';
 import { createKnownAddresses } from './known-addresses.js';
 import { type Budgets, type Rule, restartsUntil, rulesOf, standingUnder } from './rules.js';
@@ -36,7 +37,7 @@ export type Throttle = {
    * Runs an attempt to log in, and counts a failure unless the outcome is `succeeded`. One that throws is not counted.
    *
    * Over the budget of an address or an email, a known address may still log in. A wrong password gets the reply that others
-   * get, after the time that they wait: who shares the address does not learn who is known from there.
+   * get, after the time that they wait, and is counted apart: who shares the address does not learn who is known from there.
    *
    * @param who - the email as it was given, the client's IPv4 or IPv6 address, and by when it is to be answered
    * @param find - reads the counters that have not expired, by key, and what else the login needs
@@ -106,45 +107,60 @@ export function createThrottle(
       const hashes = keyedHashes(email, address);
       const knownKey = `known:${hashes.both}`;
       const places = placesOf(hashes);
-      let isVerified = false;
+      const hiddenPlaces = places
+        .filter(({ rule }) => rule.forKnown)
+        .map((place) => ({ ...place, key: `refused:${hashes.both}` }));
+      const allPlaces = [...places, ...hiddenPlaces];
 
       async function read() {
         const [found] = await Promise.all([
-          find([knownKey, ...places.map(({ key }) => key)], now()),
+          find([knownKey, ...allPlaces.map(({ key }) => key)], now()),
           // A guess that can't be counted would be free.
           rules.length > 0 && database.ping(deadline),
         ]);
-        await shorten(places, found, deadline);
+        await shorten(allPlaces, found, deadline);
         const isKnown = knownAddresses.isKnown(knownKey, found.counters.get(knownKey), found.passwordChangedAt);
-        return { found, isKnown, ...judge(places, found, isKnown, now()) };
+        return { found, isKnown, ...judge(places, hiddenPlaces, found, isKnown, now()) };
+      }
+
+      /** @param counted - where a failure is counted */
+      async function run({ found, isKnown }: Awaited<ReturnType<typeof read>>, pass: Pass, counted: RulePlace[]) {
+        const began = performance.now();
+        const result = await verify(found);
+        if (result.outcome !== 'succeeded') {
+          await countFailure(counted, found, deadline);
+          pass.countFailure();
+          lastVerificationTook = performance.now() - began;
+          return result;
+        }
+        for (const { rule, key } of allPlaces) {
+          if (rule.forKnown && (found.counters.has(key) || pass.hasFailures(key))) await counters.remove(key, deadline);
+        }
+        const stored = isKnown ? found.counters.get(knownKey) : undefined;
+        if (rules.length > 0) knownAddresses.remember(knownKey, stored, now());
+        return result;
+      }
+
+      /**
+       * Known or not: one after another, and none counted where it could be seen. Waits, lockouts and overload would tell who
+       * is known.
+       */
+      function runRefused(refusal: TooManyFailures) {
+        const oneAtATime = { places: hiddenPlaces, deadline, read, roomFor: () => hiddenPlaces.map(() => 1) };
+        return gate.pass(oneAtATime, async (judged, pass) => {
+          const result = judged.mayVerify ? await run(judged, pass, hiddenPlaces).catch(ignoreOverload) : undefined;
+          if (result?.outcome === 'succeeded') return result;
+          if (!result) await wait(Math.max(0, Math.min(lastVerificationTook, deadline.remaining())));
+          throw refusal;
+        });
       }
 
       try {
-        return await gate.pass(
-          { places, deadline, read, roomFor: (judged) => roomFor(judged) },
-          async ({ found, isKnown, refusal }, pass) => {
-            isVerified = true;
-            const began = performance.now();
-            const result = await verify(found);
-            if (result.outcome !== 'succeeded') {
-              await countFailure(places, found, deadline);
-              pass.countFailure();
-              lastVerificationTook = performance.now() - began;
-              if (refusal) throw refusal;
-              return result;
-            }
-            const consecutive = places.find(({ rule }) => rule.forKnown)?.key;
-            if (consecutive && (found.counters.has(consecutive) || pass.hasFailures(consecutive))) {
-              await counters.remove(consecutive, deadline);
-            }
-            const stored = isKnown ? found.counters.get(knownKey) : undefined;
-            if (rules.length > 0) knownAddresses.remember(knownKey, stored, now());
-            return result;
-          },
+        return await gate.pass({ places, deadline, read, roomFor: (judged) => roomFor(judged) }, (judged, pass) =>
+          run(judged, pass, places),
         );
       } catch (error) {
-        const isForOthers = error instanceof TooManyFailures && !error.rule.forKnown && !isVerified;
-        if (isForOthers) await wait(Math.max(0, Math.min(lastVerificationTook, deadline.remaining())));
+        if (error instanceof TooManyFailures && !error.rule.forKnown) return runRefused(error);
         throw error;
       }
     },
@@ -158,17 +174,29 @@ export function createThrottle(
 /** What the counters say of an attempt. A known address that is refused may verify its password all the same. */
 type Judgement = { rooms: number[]; refusal: TooManyFailures | undefined; mayVerify: boolean };
 
-function judge(places: RulePlace[], { counters, unlockedAt }: Found, isKnown: boolean, now: number): Judgement {
-  const standings = places.map(({ rule, key }) => standingUnder(rule, counters.get(key), unlockedAt, now));
+function judge(
+  places: RulePlace[],
+  hiddenPlaces: RulePlace[],
+  { counters, unlockedAt }: Found,
+  isKnown: boolean,
+  now: number,
+): Judgement {
+  const standingAt = ({ rule, key }: RulePlace) => standingUnder(rule, counters.get(key), unlockedAt, now);
+  const standings = places.map(standingAt);
   const rooms = standings.map(({ rule, room }) => (isKnown && !rule.forKnown ? rule.limit : room));
   const exceeded = standings.filter(({ wait }) => wait > 0);
   // What everybody gets, also where a known address has used up its own budget.
   const shown = exceeded.find(({ rule }) => !rule.forKnown) ?? exceeded[0];
   const refusal = shown && new TooManyFailures(shown.rule, shown.wait);
-  return { rooms, refusal, mayVerify: exceeded.every(({ rule }) => isKnown && !rule.forKnown) };
+  const ownBudgets = [...exceeded.filter(({ rule }) => rule.forKnown), ...hiddenPlaces.map(standingAt)];
+  return { rooms, refusal, mayVerify: isKnown && ownBudgets.every(({ wait }) => wait === 0) };
 }
 
-function roomFor({ rooms, refusal, mayVerify }: Judgement): number[] {
-  if (refusal && !mayVerify) throw refusal;
+function roomFor({ rooms, refusal }: Judgement): number[] {
+  if (refusal) throw refusal;
   return rooms;
+}
+
+function ignoreOverload(error: unknown): undefined {
+  if (!(error instanceof Overloaded)) throw error;
 }

@@ -5,6 +5,7 @@ import { openDatabase } from '#built/database/database.js';
 import { PROVIDERS, type Provider } from '#built/database/database-url.js';
 import { migrate } from '#built/database/migrate.js';
 import { createDeadline } from '#built/errors/deadline.js';
+import { Overloaded } from '#built/errors/overloaded.js';
 import { sweepCounters } from '#built/throttle/expired-counters.js';
 import { createThrottle } from '#built/throttle/throttle.js';
 import { createDatabase, SECRET } from '../support/service.js';
@@ -27,7 +28,11 @@ async function start(t: Test, provider: Provider, budgets = BUDGETS) {
   const clock = { now: Date.now() };
   const throttle = createThrottle(database, budgets, SECRET, () => clock.now);
   let verified = 0;
-  const attempt = async (outcome: 'succeeded' | 'wrong_password', address: string, email = 'foo@bar.com') => {
+  const attempt = async (
+    outcome: 'succeeded' | 'wrong_password' | 'overloaded',
+    address: string,
+    email = 'foo@bar.com',
+  ) => {
     const deadline = createDeadline(10_000);
     const began = performance.now();
     const reply = await throttle
@@ -35,6 +40,7 @@ async function start(t: Test, provider: Provider, budgets = BUDGETS) {
         { email, address, deadline },
         (counterKeys, now) => database.findForLogin({ email, counterKeys, exp: 0 }, now, deadline),
         async () => {
+          if (outcome === 'overloaded') throw new Overloaded();
           verified += 1;
           await new Promise((resolve) => setTimeout(resolve, VERIFYING_TAKES));
           return { outcome };
@@ -74,6 +80,40 @@ for (const provider of PROVIDERS) {
       'also once locked out',
     );
     t.ok(lockedOut.took >= VERIFYING_TAKES - 1, `after the same time: ${lockedOut.took} ms`);
+  });
+
+  t.test(`nor by guesses that are sent at once, by overload or later, on ${provider}`, async (t) => {
+    const { attempt, clock, throttle, verified } = await start(t, provider);
+    await attempt('succeeded', '192.0.2.1');
+    await throttle.flush();
+    for (let i = 0; i < 5; i += 1) await attempt('wrong_password', '192.0.2.1', `${i}@bar.com`);
+    const emails = ['foo@bar.com', 'other@bar.com'];
+    for (const email of emails) {
+      const { reply, took } = await attempt('overloaded', '192.0.2.1', email);
+      t.match(reply, { status: 429 }, `${email} is not told of overload`);
+      t.ok(took >= VERIFYING_TAKES - 1, `after ${took} ms`);
+    }
+
+    const before = verified();
+    for (const email of emails) {
+      const began = performance.now();
+      const guesses = Array.from({ length: 3 }, () => attempt('wrong_password', '192.0.2.1', email));
+      for (const { reply } of await Promise.all(guesses)) t.match(reply, { status: 429 });
+      const took = performance.now() - began;
+      t.ok(took >= 3 * (VERIFYING_TAKES - 1), `${email}: one after another, in ${took} ms`);
+    }
+    t.match((await attempt('succeeded', '192.0.2.1')).reply, { status: 429 });
+    t.equal(verified(), before + BUDGETS.emailAddress, 'a guesser has no more tries than elsewhere');
+
+    for (const email of emails) {
+      const { reply } = await attempt('wrong_password', '198.51.100.1', email);
+      t.equal(reply, 'wrong_password', `${email} is as far from the budget of an email`);
+    }
+    clock.now += HOUR;
+    for (const email of emails) {
+      const { reply } = await attempt('wrong_password', '192.0.2.1', email);
+      t.equal(reply, 'wrong_password', `${email} is not locked out afterwards`);
+    }
   });
 
   t.test(`a clock that is set back locks nobody out for longer than the rule says, on ${provider}`, async (t) => {

@@ -92,7 +92,7 @@ export function createConnection(
   }
 
   function settle(exchange: Exchange): void {
-    bytesReadAtReply = socket.bytesRead;
+    bytesReadAtReply = socket.bytesRead - socket.readableLength;
     // An idle connection keeps no request.
     if (latest === exchange && exchange.request.complete) latest = undefined;
     if (exchanges[0] !== exchange) return;

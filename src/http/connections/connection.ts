@@ -139,7 +139,8 @@ export function createConnection(
     // parser would make a request of each 18 bytes. So its peer may be noticed to have ended its side only by a reply.
     if (closing || socket.writableNeedDrain) return false;
     const { request } = exchanges.at(-1) ?? {};
-    return !request || request.complete || request.readableLength < request.readableHighWaterMark;
+    // A chunk may have a byte, and takes hundreds until it is read.
+    return !request || request.complete || request.readableLength < SLICE;
   }
 
   /** Hands what has arrived to Node's parser, which listens for `data`. While the rest waits, Node reads no more. */
@@ -184,6 +185,8 @@ export function createConnection(
       if (closing) return;
       if (exchanges.length === MAX_REQUESTS) return close();
       latest = { request, response, arrived: performance.now() };
+      // What is there is read in this turn.
+      request.on('resume', () => process.nextTick(pullInTurn));
       exchanges.push(latest);
       if (exchanges.length === 1) process.nextTick(begin);
     },

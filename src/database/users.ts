@@ -77,9 +77,15 @@ export function createUsers(runQuery: RunQuery, { lifetime, now }: { lifetime: n
 
   /** In one transaction: a token that is issued in between would outlive the change. */
   async function endingSessions(operation: string, id: number, change: (client: Client) => Change): Promise<boolean> {
-    const [changed] = await runQuery({ operation, table: 'users' }, (client) =>
-      client.$transaction([change(client), client.$executeRaw(endSessionsQuery([id], lifetime, now()))]),
-    );
+    const [changed] = await runQuery({ operation, table: 'users' }, async (client) => {
+      try {
+        return await client.$transaction([change(client), client.$executeRaw(endSessionsQuery([id], lifetime, now()))]);
+      } catch (error) {
+        // Rolled back, the driver would keep the connection, also to a server that can only be read.
+        await client.$disconnect();
+        throw error;
+      }
+    });
     return typeof changed === 'object' && changed.count > 0;
   }
 

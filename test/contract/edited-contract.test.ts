@@ -88,7 +88,7 @@ t.test('an operation without a handler stops the start', async (t) => {
 t.test('a security scheme that nobody implements stops the start', async (t) => {
   const unknown = await copyWith(t, [['        - userToken: []', '        - apiKey: []']]);
   const { code, stderr } = await run(['serve'], unknown);
-  t.equal(code, 1);
+  t.equal(code, 70);
   t.match(stderr, /operation getSession asks for apiKey, which is not implemented/);
 });
 
@@ -100,13 +100,13 @@ t.test('an operation with security must declare 401', async (t) => {
     ],
   ]);
   const { code, stderr } = await run(['serve'], options);
-  t.equal(code, 1);
+  t.equal(code, 70);
   t.match(stderr, /operation getSession must declare status 401/);
 });
 
 t.test('what its security can’t say stops the start', async (t) => {
   const options = await copyWith(t, [['        - userToken: []', '        - userToken: []\n        - {}']]);
   const { code, stderr } = await run(['serve'], options);
-  t.equal(code, 1);
+  t.equal(code, 70);
   t.match(stderr, /the security of operation getSession must be one scheme, without scopes/);
 });

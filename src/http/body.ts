@@ -1,3 +1,4 @@
+import { pipeline } from 'node:stream';
 import { MIMEType } from 'node:util';
 import formbody from '@fastify/formbody';
 import type { FastifyRequest } from 'fastify';
@@ -5,6 +6,7 @@ import fp from 'fastify-plugin';
 import { HttpError } from '../errors/http-error.js';
 import { decodeForm, MALFORMED } from '../text/percent-encoding.js';
 import { createUtf8Check, type Utf8Check } from '../text/utf8.js';
+import { joinChunks } from './join-chunks.js';
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -41,7 +43,9 @@ export const bodyPlugin = fp(
         request.utf8Check = createUtf8Check(maxContentLength);
         payload.on('data', request.utf8Check.push);
       }
-      done(null, payload);
+      const isChunked = request.headers['transfer-encoding'] !== undefined;
+      // A body that breaks off destroys the joined one too.
+      done(null, isChunked ? pipeline(payload, joinChunks(), () => {}) : payload);
     });
 
     app.addHook('preValidation', async ({ operation, utf8Check, body }) => {

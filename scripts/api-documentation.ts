@@ -36,7 +36,8 @@ ${exchanges.map((exchange) => exampleOf(contract, exchange)).join('\n\n')}`;
 function exampleOf(contract: Contract, { example, request, reply }: Exchange): string {
   const { method = 'GET', path, headers = {}, body = '' } = request;
   const endpoint = `${method} ${path}`;
-  const operation = contract.operations.find((candidate) => candidate.path === path);
+  const operations = contract.operations.filter((candidate) => candidate.path === path);
+  const operation = operations.find((candidate) => candidate.method === method) ?? operations[0];
   const spec = findReply(contract, operation, reply.status);
   if (!operation || !spec) throw new Error(`openapi.yaml does not declare ${reply.status} for ${endpoint}`);
   const requestHeaders = Object.entries({ host: HOST, ...headers }).map(

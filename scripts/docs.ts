@@ -16,8 +16,9 @@ import { metricsDocumentation } from './metrics-documentation.js';
 const TESTS = {
   'Api::V1::Sessions': 'test/operations/createSession.test.ts',
   'Api::V1::Session': 'test/operations/getSession.test.ts',
-  'Api::V1::Session, Api::V1::User::Sessions': 'test/operations/deleteSession.test.ts',
   'Api::V1::ForwardAuth': 'test/operations/authorizeRequest.test.ts',
+  // Last: the tokens of the examples are the same.
+  'Api::V1::Session and Api::V1::User::Sessions': 'test/operations/deleteSession.test.ts',
 };
 
 const cwd = new URL('../', import.meta.url);

@@ -100,8 +100,8 @@ export const tokensPlugin = fp<TokenOptions>(
     }
 
     app.decorate('tokens', {
-      // A key of its own makes a new signer for each token.
       nextExp: () => seconds() + ttlSeconds,
+      // With options of its own, each call makes a signer.
       issue: (userId, exp) => app.jwt.sign(claimsOf(userId, exp), signer === initial ? undefined : signer),
       async verify(request) {
         let claims: Claims;

@@ -6,7 +6,7 @@ import { ask } from './prompt.js';
 type DeleteOptions = Output & { yes?: true };
 
 export async function deleteUser(env: NodeJS.ProcessEnv, key: string, options: DeleteOptions): Promise<void> {
-  await withUsers(env, async (users, passwords) => {
+  await withUsers(env, async ({ users, passwords }) => {
     const user = await findUser(users, key);
     if (!options.yes) await confirm(`Delete ${nameOf(user)}? [y/N] `);
     await users.delete(user.id);

@@ -8,7 +8,7 @@ export const enableUser: SetState = (...args) => setDisabled(false, ...args);
 
 /** Keeps the time at which a disabled user was disabled. */
 async function setDisabled(disabled: boolean, env: NodeJS.ProcessEnv, key: string, output: Output): Promise<void> {
-  await withUsers(env, async (users, passwords) => {
+  await withUsers(env, async ({ users, passwords }) => {
     const user = await findUser(users, key);
     const isDisabled = user.disabledAt !== null;
     if (isDisabled !== disabled) await users.update(user.id, { disabledAt: disabled ? new Date() : null });

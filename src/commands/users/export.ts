@@ -7,7 +7,7 @@ import { readPages, withUsers } from './open-users.js';
  * password, which the app of before does not know, from a digest that a login has upgraded.
  */
 export async function exportUsers(env: NodeJS.ProcessEnv): Promise<void> {
-  await withUsers(env, async (users) => {
+  await withUsers(env, async ({ users }) => {
     for await (const page of readPages(users)) {
       if (!(await print(page.map(lineOf).join('')))) return;
     }

@@ -8,7 +8,7 @@ export async function listUsers(
   { email, enabled, disabled, after, limit, json }: ListOptions,
 ): Promise<void> {
   const filter = { email, disabled: enabled ? false : disabled };
-  await withUsers(env, async (users, passwords) => {
+  await withUsers(env, async ({ users, passwords }) => {
     const found = await users.list({ after, limit: limit + 1, filter });
     const page = found.slice(0, limit);
     const next = found.length > limit ? (page.at(-1)?.id ?? null) : null;

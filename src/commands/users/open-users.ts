@@ -20,6 +20,9 @@ export class UserRefused extends ExpectedError {
   }
 }
 
+/** What a verb works with. */
+export type OpenUsers = { users: Users; revocations: Revocations; passwords: Passwords; databaseUrl: DatabaseUrl };
+
 /** Rows of one query. */
 const PAGE = 1000;
 
@@ -31,14 +34,15 @@ const PAGE = 1000;
  */
 export async function withUsers(
   env: NodeJS.ProcessEnv,
-  work: (users: Users, passwords: Passwords, revocations: Revocations, databaseUrl: DatabaseUrl) => Promise<void>,
+  work: (opened: OpenUsers) => Promise<void>,
   { mayCreate = false } = {},
 ): Promise<void> {
   const { databaseUrl, hashing, tokenTtlSeconds } = readConfig(env, { issuesTokens: false });
   await migrate(databaseUrl, { mayCreate, onCreated: reportCreated });
   const database = await openDatabase(databaseUrl, { tokenTtlSeconds });
   try {
-    await work(database.users, createPasswords(hashing), database.revocations, databaseUrl);
+    const { users, revocations } = database;
+    await work({ users, revocations, passwords: createPasswords(hashing), databaseUrl });
   } finally {
     await database.close();
   }

@@ -4,7 +4,7 @@ import { findUser, withUsers } from './open-users.js';
 import { type Output, printable, printJson, printTable, userJson } from './print.js';
 
 export async function showUser(env: NodeJS.ProcessEnv, key: string, { json }: Output): Promise<void> {
-  await withUsers(env, async (users, passwords) => {
+  await withUsers(env, async ({ users, passwords }) => {
     const user = await findUser(users, key);
     if (json) return await printJson(userJson(user, passwords));
     await printTable([

@@ -10,7 +10,7 @@ const UNKNOWN: DigestForm = { format: 'unknown', parameters: '', current: false 
 
 /** Counts users by the form of their digests: shows how far the upgrade at login has come. */
 export async function printStats(env: NodeJS.ProcessEnv, { json }: Output): Promise<void> {
-  await withUsers(env, async (users, passwords, _revocations, databaseUrl) => {
+  await withUsers(env, async ({ users, passwords, databaseUrl }) => {
     const forms = new Map<string, DigestForm & { users: number }>();
     let total = 0;
     let disabled = 0;

@@ -29,7 +29,7 @@ t.beforeEach(async () => void (await run('', 'git', 'clean', '-dxfq', '--exclude
 
 t.test('the documentation', async (t) => {
   await run('', 'npm', 'run', 'docs');
-  t.equal(await run('', 'git', 'status', '--porcelain'), '', 'is as it is committed');
+  t.equal(await run('', 'git', 'status', '--porcelain', 'docs'), '', 'is as it is committed');
 });
 
 t.test('the packed client', async (t) => {

@@ -48,7 +48,12 @@ t.test('a login is a span below its caller’s, with what took its time below it
   t.equal(status, 200);
   await login(service, { traceparent: `00-${TRACE_ID}-${CALLERS_SPAN_ID}-00`, 'x-request-id': 'unsampled' });
   await login(service, { traceparent: `00-${'0'.repeat(32)}-${CALLERS_SPAN_ID}-01`, 'x-request-id': 'malformed' });
-  const hidden = { host: `${PASSWORD}.example`, 'user-agent': PASSWORD, cookie: PASSWORD, authorization: `Bearer ${PASSWORD}` };
+  const hidden = {
+    host: `${PASSWORD}.example`,
+    'user-agent': PASSWORD,
+    cookie: PASSWORD,
+    authorization: `Bearer ${PASSWORD}`,
+  };
   await send(service.url, { path: `/${EMAIL}/${PASSWORD}?password=${PASSWORD}`, headers: hidden });
   await send(service.url, { path: `/livez?password=${PASSWORD}`, headers: hidden });
   const storm = await Promise.all(Array.from({ length: 6 }, () => login(service)));

@@ -5,7 +5,7 @@ import "fmt"
 import "login/api"
 
 func login(email, password string) (string, error) {
-	client, err := api.NewClient("http://127.0.0.1:3000")
+	client, err := api.NewClient("http://127.0.0.1:3000", nil)
 	if err != nil {
 		return "", err
 	}

@@ -6,6 +6,7 @@ import { formatTimestamp } from '../text/timestamp.js';
 import type { Provider } from './database-url.js';
 
 export type Row = { [column: string]: unknown };
+
 /** The database contradicts a migration. */
 class MigrationRefused extends ExpectedError {
   override readonly exitCode = EXIT.CONFIG;

@@ -39,13 +39,13 @@ export const bodyPlugin = fp(
     // The parsers decode with replacement characters, so invalid UTF-8 must be found before.
     app.addHook('preParsing', (request, _reply, payload, done) => {
       const { maxContentLength } = request.operation ?? {};
-      if (maxContentLength !== undefined) {
-        request.utf8Check = createUtf8Check(maxContentLength);
-        payload.on('data', request.utf8Check.push);
-      }
+      if (maxContentLength === undefined) return done(null, payload);
       const isChunked = request.headers['transfer-encoding'] !== undefined;
       // A body that breaks off destroys the joined one too.
-      done(null, isChunked ? pipeline(payload, joinChunks(), () => {}) : payload);
+      const body = isChunked ? pipeline(payload, joinChunks(), () => {}) : payload;
+      request.utf8Check = createUtf8Check(maxContentLength);
+      body.on('data', request.utf8Check.push);
+      done(null, body);
     });
 
     app.addHook('preValidation', async ({ operation, utf8Check, body }) => {

@@ -3,7 +3,7 @@ import { Transform } from 'node:stream';
 /** Bytes. */
 const BLOCK = 4_096;
 
-/** Joins the chunks of a body into blocks: a chunk may have a byte, takes hundreds, and the parser keeps all until the end. */
+/** Joins the chunks of a body into blocks: a chunk may have a byte, takes hundreds, and who reads a body keeps all until its end. */
 export function joinChunks(): Transform {
   let block = Buffer.allocUnsafe(BLOCK);
   let used = 0;

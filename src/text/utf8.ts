@@ -28,17 +28,13 @@ export type Utf8Check = {
  * @param limit - bytes that are kept; a longer body is refused in any case
  */
 export function createUtf8Check(limit: number): Utf8Check {
-  // One buffer: chunks may have a byte each, and an object for each would take hundreds.
-  let kept = Buffer.alloc(0);
-  let length = 0;
+  const chunks: Buffer[] = [];
+  let room = limit;
   return {
     push(chunk) {
-      const start = length;
-      length += chunk.length;
-      if (length > limit) return;
-      if (length > kept.length) kept = Buffer.concat([kept], Math.min(limit, 2 * length));
-      chunk.copy(kept, start);
+      room -= chunk.length;
+      if (room >= 0) chunks.push(chunk);
     },
-    isWhole: () => isUtf8(kept.subarray(0, length)),
+    isWhole: () => isUtf8(Buffer.concat(chunks)),
   };
 }

@@ -1,5 +1,6 @@
 import fp from 'fastify-plugin';
 import type { ThrottleCounters } from '../database/throttle-counters.js';
+import { repeat } from '../database/upkeep.js';
 import { type Budgets, rulesOf } from './rules.js';
 
 export type ExpiredCountersOptions = {
@@ -20,22 +21,8 @@ const MOST_COUNTERS = 1_000_000;
 /** Removes expired counters, and those beyond the cap, at the start and every ten minutes. */
 export const expiredCountersPlugin = fp<ExpiredCountersOptions>(
   async (app, { counters, budgets, now }) => {
-    const sweep = async () => {
-      try {
-        await sweepCounters(counters, budgets, now());
-      } catch (error) {
-        app.log.warn({ err: error }, 'expired counters are still there');
-      }
-    };
-    let sweeping = Promise.resolve();
-    const timer = setInterval(() => (sweeping = sweep()), EVERY).unref();
-    app.addHook('onReady', async () => {
-      sweeping = sweep();
-    });
-    app.addHook('onClose', () => {
-      clearInterval(timer);
-      return sweeping;
-    });
+    const sweep = repeat(app, EVERY, 'expired counters are still there', () => sweepCounters(counters, budgets, now()));
+    app.addHook('onReady', async () => sweep());
   },
   { name: 'expired-counters' },
 );

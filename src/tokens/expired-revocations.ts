@@ -1,5 +1,6 @@
 import fp from 'fastify-plugin';
 import type { Revocations } from '../database/revocations.js';
+import { repeat } from '../database/upkeep.js';
 
 export type ExpiredRevocationsOptions = {
   revocations: Pick<Revocations, 'removeExpired'>;
@@ -15,22 +16,10 @@ const KEPT_FOR = 24 * 60 * 60 * 1_000;
 /** Removes revocations whose tokens have expired, at the start and every hour. */
 export const expiredRevocationsPlugin = fp<ExpiredRevocationsOptions>(
   async (app, { revocations, now }) => {
-    const sweep = async () => {
-      try {
-        while ((await revocations.removeExpired(now() - KEPT_FOR)) > 0);
-      } catch (err) {
-        app.log.warn({ err }, 'expired revocations are still there');
-      }
-    };
-    let sweeping = Promise.resolve();
-    const timer = setInterval(() => (sweeping = sweep()), EVERY).unref();
-    app.addHook('onReady', async () => {
-      sweeping = sweep();
+    const sweep = repeat(app, EVERY, 'expired revocations are still there', async () => {
+      while ((await revocations.removeExpired(now() - KEPT_FOR)) > 0);
     });
-    app.addHook('onClose', () => {
-      clearInterval(timer);
-      return sweeping;
-    });
+    app.addHook('onReady', async () => sweep());
   },
   { name: 'expired-revocations' },
 );

@@ -1,5 +1,6 @@
 import fp from 'fastify-plugin';
 import type { TokenLifetimes } from '../database/token-lifetimes.js';
+import { repeat } from '../database/upkeep.js';
 
 export type LifetimesOptions = {
   lifetimes: TokenLifetimes;
@@ -19,15 +20,8 @@ export const lifetimesPlugin = fp<LifetimesOptions>(
   async (app, { lifetimes, ttlSeconds, now }) => {
     // For two periods, so that one record may fail.
     const record = () => lifetimes.record(ttlSeconds, now() + 2 * EVERY);
-    let recording = Promise.resolve();
-    const timer = setInterval(() => {
-      recording = record().catch((err) => app.log.warn({ err }, 'the lifetime of tokens is not recorded'));
-    }, EVERY).unref();
+    repeat(app, EVERY, 'the lifetime of tokens is not recorded', record);
     app.addHook('onReady', record);
-    app.addHook('onClose', () => {
-      clearInterval(timer);
-      return recording;
-    });
   },
   { name: 'lifetimes' },
 );

@@ -2,6 +2,10 @@ import sql, { join } from 'sql-template-tag';
 import type { Client } from './client.js';
 import type { RunQuery } from './run-query.js';
 
+/** What a user ends: by their names in the log and the metrics. */
+export const REVOCATIONS = ['session', 'all_sessions'] as const;
+export type Revocation = (typeof REVOCATIONS)[number];
+
 /** What tells a token from others: never its text, since other spellings of a signature verify. */
 export type TokenId = {
   userId: number;

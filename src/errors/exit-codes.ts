@@ -17,7 +17,7 @@ export const EXIT = {
 const MEANINGS: { [Code in (typeof EXIT)[keyof typeof EXIT]]: string } = {
   [EXIT.FAILED]: 'not alive (health); canceled, or not confirmed (users)',
   [EXIT.USAGE]: 'the command line is wrong',
-  [EXIT.DATAERR]: 'the input is refused: an email, a password, a file, or some of its rows',
+  [EXIT.DATAERR]: 'the input is refused: an email, a password, a key, a file, or some of its rows',
   [EXIT.NOINPUT]: 'the file can’t be read',
   [EXIT.NOUSER]: 'there is no such user',
   [EXIT.UNAVAILABLE]: 'the database does not answer',
@@ -25,7 +25,7 @@ const MEANINGS: { [Code in (typeof EXIT)[keyof typeof EXIT]]: string } = {
   [EXIT.OSERR]: 'the service can’t listen on HOST and PORT',
   [EXIT.CANTCREAT]: 'a file can’t be created',
   [EXIT.IOERR]: 'a disk is full, or fails',
-  [EXIT.TEMPFAIL]: 'the SQLite file is missing, or has been replaced; too early (keys)',
+  [EXIT.TEMPFAIL]: 'the SQLite file is missing, or has been replaced; too early, or another command is running (keys)',
   [EXIT.CONFIG]: 'a variable is wrong, or the database is not one to serve',
 };
 

@@ -1,9 +1,11 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import type { Contract } from '../contract/contract.js';
 import type { OperationId } from '../contract/handler.js';
-import { AUTHENTICATIONS, FAILURE_OUTCOMES, REVOCATIONS } from '../errors/http-error.js';
+import { REVOCATIONS } from '../database/revocations.js';
+import { FAILURE_OUTCOMES } from '../errors/http-error.js';
 import type { HashQueue } from '../passwords/hash-queue.js';
 import { BUDGETS } from '../throttle/rules.js';
+import { AUTHENTICATIONS } from '../users/authenticate.js';
 import { LOGIN_OUTCOMES } from '../users/log-in.js';
 import type { EndedRequest } from './ended-request.js';
 

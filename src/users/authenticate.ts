@@ -4,6 +4,17 @@ import type { Database } from '../database/database.js';
 import { HttpError, type LogFields } from '../errors/http-error.js';
 import type { Tokens } from '../tokens/tokens.js';
 
+export const AUTHENTICATIONS = [
+  'accepted',
+  'no_token',
+  'invalid_token',
+  'expired_token',
+  'revoked_token',
+  'unknown_user',
+  'disabled_user',
+] as const;
+type Authentication = (typeof AUTHENTICATIONS)[number];
+
 /** Seconds beyond the longest lifetime that a token may have: clocks differ. */
 const MAX_CLOCK_SKEW = 3_600;
 
@@ -18,7 +29,7 @@ export type AuthenticateOptions = {
 
 /** There is no token, or it is not good. */
 class Unauthorized extends HttpError {
-  constructor(authentication: Exclude<LogFields['authentication'], 'accepted'>, userId?: number) {
+  constructor(authentication: Exclude<Authentication, 'accepted'>, userId?: number) {
     const tokenError = authentication === 'no_token' ? {} : { tokenError: 'invalid_token' as const };
     super(401, '', { ...tokenError, log: { authentication, userId } });
   }

@@ -60,7 +60,7 @@ t.test('a rotation: each step says when the next one is safe, and refuses before
   ]);
   t.match(await keys('promote', next), { code: 0, stdout: /signs already/ });
 
-  t.match(await keys('remove', next), { code: 1, stderr: /signs: promote another key first/ });
+  t.match(await keys('remove', next), { code: 65, stderr: /signs: promote another key first/ });
   t.match(await keys('remove', old), { code: 75, stderr: /--force does it now/ });
   t.match(await keys('remove', old, '--published-at', LONG_AGO), { code: 0 });
   t.match(await list(), [{ kid: next, state: 'signs' }]);
@@ -99,12 +99,12 @@ t.test('what can’t be done changes nothing', async (t) => {
   t.match(await keys('list'), { code: 78, stderr: /JWT_KEYS_FILE must name a file that can be read: ENOENT/ });
   await keys('generate');
   const before = await readFile(file);
-  t.match(await keys('generate'), { code: 1, stderr: /exists/ });
-  t.match(await keys('promote', 'x'), { code: 1, stderr: /there is no key x/ });
+  t.match(await keys('generate'), { code: 73, stderr: /exists/ });
+  t.match(await keys('promote', 'x'), { code: 65, stderr: /there is no key x/ });
   t.match(await keys('promote', 'x', '--published-at', 'yesterday'), { code: 64, stderr: /must be a time/ });
   t.match(await keys('add', '--algorithm', 'none'), { code: 64, stderr: /ES256, EdDSA, RS256/ });
   await writeFile(`${file}.next`, '');
-  t.match(await keys('add'), { code: 1, stderr: /keys\.json\.next exists: another command/ });
+  t.match(await keys('add'), { code: 75, stderr: /keys\.json\.next exists: another command/ });
   t.same(await readFile(file), before);
   t.match(await inDirectory(t, { env: { JWT_KEYS_FILE: '' } }).keys('list'), { code: 78, stderr: /must be set/ });
 });

@@ -1,20 +1,14 @@
 import t from 'tap';
 import { bearer } from '../support/keys.js';
-import { FORM } from '../support/send.js';
 import { startService } from '../support/service.js';
+import { getToken } from '../support/steady-logins.js';
 
 const forwardAuth = { path: '/api/v1/forward-auth' };
 
 t.test('Api::V1::ForwardAuth', async (t) => {
   const service = await startService(t, 'sqlite', { now: () => 1_575_397_455_999 });
   const id = await service.addUser('foo@bar.com', 'foobar');
-  const login = {
-    method: 'POST',
-    path: '/api/v1/sessions',
-    headers: FORM,
-    body: 'email=foo%40bar.com&password=foobar',
-  };
-  const headers = bearer(JSON.parse((await service.request(login)).body).auth_token);
+  const headers = bearer(await getToken(service.url));
 
   t.test('when the request has a good token', async (t) => {
     const reply = await service.documented(t.name, { ...forwardAuth, headers });

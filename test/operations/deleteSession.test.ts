@@ -1,20 +1,14 @@
 import t, { type Test } from 'tap';
 import { PROVIDERS, type Provider } from '#built/database/database-url.js';
 import { bearer, jwkSet, privateJwks } from '../support/keys.js';
-import { FORM } from '../support/send.js';
 import { createDatabase, type Service, type ServiceOptions, startService } from '../support/service.js';
+import { getToken } from '../support/steady-logins.js';
 
 const NOW = 1_575_397_455_999;
 const session = { path: '/api/v1/session' };
 const ownSessions = { path: '/api/v1/user/sessions' };
 const keyed = { JWT_KEYS: jwkSet(privateJwks('ES256')) };
 const invalid = { status: 401, headers: { 'www-authenticate': 'Bearer realm="user", error="invalid_token"' } };
-
-async function logIn(service: Service, email = 'foo@bar.com'): Promise<string> {
-  const body = new URLSearchParams({ email, password: 'foobar' }).toString();
-  const reply = await service.request({ method: 'POST', path: '/api/v1/sessions', headers: FORM, body });
-  return JSON.parse(reply.body).auth_token;
-}
 
 const statusOf = async (service: Service, token: string) =>
   (await service.request({ ...session, headers: bearer(token) })).status;
@@ -31,7 +25,7 @@ for (const provider of PROVIDERS) {
   t.test(`logging out on ${provider}`, async (t) => {
     const [service, other] = await startTwo(t, provider, { now: () => NOW });
     await service.addUser('foo@bar.com', 'foobar');
-    const token = await logIn(service);
+    const token = await getToken(service.url);
 
     t.test('when the session has not ended', async (t) => {
       const reply = await service.documented(t.name, { method: 'DELETE', ...session, headers: bearer(token) });
@@ -48,12 +42,12 @@ for (const provider of PROVIDERS) {
     });
 
     t.test('a login in the same second gets another token', async (t) => {
-      const [first, second] = [await logIn(service), await logIn(other)];
+      const [first, second] = [await getToken(service.url), await getToken(other.url)];
       t.not(first, token);
       t.equal(second, first, 'the next second’s, until that is dead too');
       t.equal(await statusOf(other, first), 200);
       await other.request({ method: 'DELETE', ...session, headers: bearer(first) });
-      const third = await logIn(service);
+      const third = await getToken(service.url);
       t.notOk([token, first].includes(third));
       t.equal(await statusOf(service, third), 200);
     });
@@ -66,10 +60,10 @@ for (const provider of PROVIDERS) {
       const [service, other] = await startTwo(t, provider, { now: () => now, env });
       await service.addUser('foo@bar.com', 'foobar');
       await service.addUser('else@bar.com', 'foobar');
-      const elses = await logIn(service, 'else@bar.com');
-      const tokens = [await logIn(service)];
+      const elses = await getToken(service.url, 'else@bar.com');
+      const tokens = [await getToken(service.url)];
       now += 60_000;
-      tokens.push(await logIn(other));
+      tokens.push(await getToken(other.url));
       const headers = bearer(tokens[0] ?? '');
       const request = { method: 'DELETE', ...ownSessions, headers };
       const reply = await (env === keyed
@@ -81,11 +75,11 @@ for (const provider of PROVIDERS) {
       t.match(await service.request({ method: 'DELETE', ...ownSessions, headers }), invalid);
       t.equal((await service.request({ method: 'DELETE', ...ownSessions })).status, 401);
 
-      const again = await logIn(other);
+      const again = await getToken(other.url);
       t.equal(await statusOf(service, again), 200, 'who logs in again, in the same second, is in');
       now -= 60_000;
       t.equal(await statusOf(service, tokens[1] ?? ''), 401, 'a clock that is set back revives nothing');
-      t.equal(await statusOf(service, await logIn(service)), 200);
+      t.equal(await statusOf(service, await getToken(service.url)), 200);
     }
   });
 }
@@ -93,7 +87,7 @@ for (const provider of PROVIDERS) {
 t.test('tokens with jti end one by one', async (t) => {
   const [service, other] = await startTwo(t, 'sqlite', { now: () => NOW, env: keyed });
   await service.addUser('foo@bar.com', 'foobar');
-  const [one, another] = [await logIn(service), await logIn(service)];
+  const [one, another] = [await getToken(service.url), await getToken(service.url)];
   await service.request({ method: 'DELETE', ...session, headers: bearer(one) });
   t.equal(await statusOf(other, one), 401);
   t.equal(await statusOf(other, another), 200);
@@ -102,7 +96,7 @@ t.test('tokens with jti end one by one', async (t) => {
 t.test('another spelling of a signature is the same token', async (t) => {
   const [service] = await startTwo(t, 'sqlite', { env: keyed });
   await service.addUser('foo@bar.com', 'foobar');
-  const token = await logIn(service);
+  const token = await getToken(service.url);
   // The last of 86 characters has four bits that nobody reads.
   const alphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_';
   const last = alphabet.indexOf(token.at(-1) ?? '');

@@ -2,11 +2,10 @@ import { calculateJwkThumbprint, createLocalJWKSet, jwtVerify } from 'jose';
 import t from 'tap';
 import { ALGORITHMS } from '#built/tokens/jwk-set.js';
 import { jwkSet, privateJwks } from '../support/keys.js';
-import { FORM } from '../support/send.js';
 import { startService } from '../support/service.js';
+import { getToken } from '../support/steady-logins.js';
 
 const jwks = { path: '/.well-known/jwks.json' };
-const login = { method: 'POST', path: '/api/v1/sessions', headers: FORM, body: 'email=foo%40bar.com&password=foobar' };
 
 t.test('when the service has no keys file', async (t) => {
   const service = await startService(t, 'sqlite');
@@ -43,7 +42,7 @@ for (const algorithm of ALGORITHMS) {
       }
     }
 
-    const token = JSON.parse((await service.request(login)).body).auth_token;
+    const token = await getToken(service.url);
     const { payload, protectedHeader } = await jwtVerify(token, createLocalJWKSet(set), {
       issuer: env.JWT_ISSUER,
       audience: 'b',
@@ -60,7 +59,7 @@ t.test('iss and aud each by itself, and a single audience', async (t) => {
   const claimsWith = async (env: NodeJS.ProcessEnv) => {
     const service = await startService(t, 'sqlite', { env });
     await service.addUser('foo@bar.com', 'foobar');
-    const token: string = JSON.parse((await service.request(login)).body).auth_token;
+    const token: string = await getToken(service.url);
     return JSON.parse(Buffer.from(token.split('.')[1] ?? '', 'base64url').toString());
   };
   const issued = await claimsWith({ JWT_ISSUER: 'https://login.example.com' });

@@ -2,25 +2,19 @@ import t from 'tap';
 import { readConfig } from '#built/config/config.js';
 import { PROVIDERS } from '#built/database/database-url.js';
 import { bearer, jwkSet, privateJwks } from '../support/keys.js';
-import { FORM } from '../support/send.js';
-import { createDatabase, execute, type Service, startService } from '../support/service.js';
+import { createDatabase, execute, startService } from '../support/service.js';
+import { getToken } from '../support/steady-logins.js';
 
 const NOW = 1_575_397_455_999;
 const session = { path: '/api/v1/session' };
 const JWT_KEYS = jwkSet(privateJwks('ES256'));
-
-async function logIn(service: Service, email = 'foo@bar.com'): Promise<string> {
-  const body = new URLSearchParams({ email, password: 'foobar' }).toString();
-  const reply = await service.request({ method: 'POST', path: '/api/v1/sessions', headers: FORM, body });
-  return JSON.parse(reply.body).auth_token;
-}
 
 for (const provider of PROVIDERS) {
   t.test(`Api::V1::Session on ${provider}`, async (t) => {
     let now = NOW;
     const service = await startService(t, provider, { now: () => now });
     const id = await service.addUser('foo@bar.com', 'foobar');
-    const token = await logIn(service);
+    const token = await getToken(service.url);
 
     t.test('when the token is good', async (t) => {
       const reply = await service.documented(t.name, { ...session, headers: bearer(token) });
@@ -63,7 +57,7 @@ for (const provider of PROVIDERS) {
 
     t.test('when the user is disabled, or deleted', async (t) => {
       const goneId = await service.addUser('gone@bar.com', 'foobar');
-      const headers = bearer(await logIn(service, 'gone@bar.com'));
+      const headers = bearer(await getToken(service.url, 'gone@bar.com'));
       t.equal((await service.request({ ...session, headers })).status, 200);
       await service.disableUser(goneId);
       const disabled = await service.request({ ...session, headers });
@@ -80,7 +74,7 @@ for (const provider of PROVIDERS) {
     const DATABASE_URL = await createDatabase(t, provider);
     const service = await startService(t, provider, { databaseUrl: DATABASE_URL, env: { JWT_KEYS } });
     await service.addUser('foo@bar.com', 'foobar');
-    const token = await logIn(service);
+    const token = await getToken(service.url);
     const { databaseUrl } = readConfig({ DATABASE_URL }, { issuesTokens: false });
     await execute(databaseUrl, 'ALTER TABLE users RENAME TO moved');
     t.equal(
@@ -100,7 +94,7 @@ for (const provider of PROVIDERS) {
       startService(t, provider, { databaseUrl, now: () => NOW, env: { TOKEN_TTL_SECONDS: String(ttl) } });
     const before = await startWith(100 * hour);
     await before.addUser('foo@bar.com', 'foobar');
-    const token = await logIn(before);
+    const token = await getToken(before.url);
     const after = await startWith(hour);
     t.equal((await after.request({ ...session, headers: bearer(token) })).status, 200, 'tokens of before stay good');
   });

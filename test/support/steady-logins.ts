@@ -24,8 +24,8 @@ export function login(url: string, password = 'foobar', email = 'foo@bar.com') {
   return send(url, { method: 'POST', path: '/api/v1/sessions', headers: FORM, body });
 }
 
-export async function getToken(url: string): Promise<string> {
-  const { status, body } = await login(url);
+export async function getToken(url: string, email?: string): Promise<string> {
+  const { status, body } = await login(url, 'foobar', email);
   if (status !== 200) throw new Error(`login was answered with ${status}`);
   return JSON.parse(body).auth_token;
 }

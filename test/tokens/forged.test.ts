@@ -4,8 +4,8 @@ import t from 'tap';
 import { PROVIDERS } from '#built/database/database-url.js';
 import { by, encode, hmac, withSignature } from '../support/forge.js';
 import { bearer, jwkSet, privateJwks } from '../support/keys.js';
-import { FORM } from '../support/send.js';
 import { SECRET, startService } from '../support/service.js';
+import { getToken } from '../support/steady-logins.js';
 
 const [ec = {}, rsa = {}, strange = {}] = privateJwks('ES256', 'RS256', 'ES256');
 const ISSUER = 'https://login.example.com';
@@ -15,13 +15,7 @@ for (const provider of PROVIDERS) {
     const env = { JWT_KEYS: jwkSet([ec, rsa]), JWT_ISSUER: ISSUER, JWT_AUDIENCE: 'api' };
     const service = await startService(t, provider, { env });
     const id = await service.addUser('foo@bar.com', 'foobar');
-    const login = {
-      method: 'POST',
-      path: '/api/v1/sessions',
-      headers: FORM,
-      body: 'email=foo%40bar.com&password=foobar',
-    };
-    const issued: string = JSON.parse((await service.request(login)).body).auth_token;
+    const issued = await getToken(service.url);
     const statusOf = async (token: string) =>
       (await service.request({ path: '/api/v1/session', headers: bearer(token) })).status;
 

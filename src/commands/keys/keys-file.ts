@@ -4,6 +4,7 @@ import { promisify } from 'node:util';
 import { readSecret } from '../../config/secret-files.js';
 import { createPrivateFile } from '../../database/private-file.js';
 import { ConfigError } from '../../errors/config-error.js';
+import { EXIT } from '../../errors/exit-codes.js';
 import { ExpectedError } from '../../errors/expected-error.js';
 import { type Algorithm, jwksIn, parseJwkSet, type SigningKey } from '../../tokens/jwk-set.js';
 
@@ -16,6 +17,16 @@ export type StoredJwk = JsonWebKey & {
 };
 
 export type StoredKey = SigningKey & { jwk: StoredJwk };
+
+/** The command can't do what was asked; nothing has changed. */
+export class KeysRefused extends ExpectedError {
+  constructor(
+    message: string,
+    override readonly exitCode: number = EXIT.DATAERR,
+  ) {
+    super(message);
+  }
+}
 
 const VARIABLE = 'JWT_KEYS_FILE';
 
@@ -38,7 +49,7 @@ export function readKeys(file: string): StoredKey[] {
 
 export function keyNamed(keys: StoredKey[], kid: string): StoredKey {
   const key = keys.find((candidate) => candidate.kid === kid);
-  if (!key) throw new ExpectedError(`there is no key ${kid}: see sessions-api keys list`);
+  if (!key) throw new KeysRefused(`there is no key ${kid}: see sessions-api keys list`);
   return key;
 }
 
@@ -62,7 +73,7 @@ async function generatePrivateKey(algorithm: Algorithm): Promise<KeyObject> {
 /** Creates the file, which must not exist. */
 export async function createKeysFile(file: string, jwks: StoredJwk[]): Promise<void> {
   if (!(await createPrivateFile(file, file, textOf(jwks))))
-    throw new ExpectedError(`${file} exists: keys add adds a key to it`);
+    throw new KeysRefused(`${file} exists: keys add adds a key to it`, EXIT.CANTCREAT);
 }
 
 /** Replaces the file in one step: whoever reads it gets the old keys or the new ones. */
@@ -71,7 +82,10 @@ export async function replaceKeysFile(file: string, jwks: StoredJwk[]): Promise<
   // One name: two commands at once would lose the change of one.
   const next = `${target}.next`;
   if (!(await createPrivateFile(next, target, textOf(jwks)))) {
-    throw new ExpectedError(`${next} exists: another command changes the keys, or was killed; then remove it`);
+    throw new KeysRefused(
+      `${next} exists: another command changes the keys, or was killed; then remove it`,
+      EXIT.TEMPFAIL,
+    );
   }
   try {
     await rename(next, target);

@@ -1,13 +1,12 @@
-import { ExpectedError } from '../../errors/expected-error.js';
 import { print } from '../standard-output.js';
-import { keyNamed, keysFileOf, readKeys, replaceKeysFile } from './keys-file.js';
+import { KeysRefused, keyNamed, keysFileOf, readKeys, replaceKeysFile } from './keys-file.js';
 import { refuseUntil, removableAt, type Step } from './rotation.js';
 
 export async function removeKey(env: NodeJS.ProcessEnv, kid: string, step: Step): Promise<void> {
   const file = keysFileOf(env);
   const keys = readKeys(file);
   const removed = keyNamed(keys, kid);
-  if (removed === keys[0]) throw new ExpectedError(`${kid} signs: promote another key first`);
+  if (removed === keys[0]) throw new KeysRefused(`${kid} signs: promote another key first`);
   refuseUntil(removableAt(removed, env, step), `the last token of ${kid} expires`, step);
   await replaceKeysFile(
     file,

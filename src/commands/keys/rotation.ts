@@ -1,5 +1,6 @@
 import { readConfig } from '../../config/config.js';
 import { loadContract, operationNamed } from '../../contract/contract.js';
+import { EXIT } from '../../errors/exit-codes.js';
 import { ExpectedError } from '../../errors/expected-error.js';
 import { parseWholeNumber } from '../../text/whole-number.js';
 import type { StoredKey } from './keys-file.js';
@@ -8,8 +9,7 @@ import type { StoredKey } from './keys-file.js';
 
 /** A step of a rotation would make good tokens fail. */
 class TooEarly extends ExpectedError {
-  /** sysexits.h: EX_TEMPFAIL. */
-  override readonly exitCode = 75;
+  override readonly exitCode = EXIT.TEMPFAIL;
 }
 
 export type Step = {

@@ -3,9 +3,9 @@ import t from 'tap';
 import { PROVIDERS } from '#built/database/database-url.js';
 import { run } from '../../support/executable.js';
 import { bearer } from '../../support/keys.js';
-import { FORM, send } from '../../support/send.js';
+import { send } from '../../support/send.js';
 import { createDatabase, startService } from '../../support/service.js';
-import { CHEAP } from '../../support/steady-logins.js';
+import { CHEAP, getToken } from '../../support/steady-logins.js';
 
 const OTHER_DIGEST = '$2a$04$abcdefghijklmnopqrstuu9log0hrAUiurK9/TETFbcPOPd.iIULC';
 const EMAIL = 'foo@bar.com';
@@ -47,10 +47,7 @@ for (const provider of PROVIDERS) {
         await service.addUser(EMAIL, 'foobar');
         const env = { DATABASE_URL: databaseUrl, ...CHEAP };
         const { stdout } = await run(['users', 'export'], { cwd, env });
-        const body = new URLSearchParams({ email: EMAIL, password: 'foobar' }).toString();
-        const login = { method: 'POST', path: '/api/v1/sessions', headers: FORM, body };
-        const token = JSON.parse((await send(service.url, login)).body).auth_token;
-        const session = { path: '/api/v1/session', headers: bearer(token) };
+        const session = { path: '/api/v1/session', headers: bearer(await getToken(service.url)) };
         t.equal((await send(service.url, session)).status, 200);
 
         if (file) await writeFile(`${cwd}/users.csv`, file.replace('DIGEST', JSON.parse(stdout).password_digest));

@@ -1,7 +1,7 @@
 /**
  * Measures the built service, as a process of its own on a real socket, beside what the hash alone can do in the same run.
  * Prints a table and writes bench/results.json. BENCH_SECONDS (10) is the length of each measurement, BENCH_USERS
- * (1000000) the size of the large table; arguments choose databases: `npm run bench -- sqlite`.
+ * (1000000) the size of the large table; arguments choose databases: `tsx bench/main.ts sqlite`.
  */
 import { execFile } from 'node:child_process';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
@@ -12,7 +12,7 @@ import { promisify } from 'node:util';
 import { PROVIDERS, type Provider } from '#built/database/database-url.js';
 import { createPasswords, type Hashing } from '#built/passwords/passwords.js';
 import { startTemporaryPostgresql } from '../test/support/temporary-postgresql.js';
-import { fillUsers } from './fill-users.js';
+import { fillUsers } from './fill.js';
 import { load } from './load/load.js';
 import { POOL, run, type Service, startService } from './service.js';
 

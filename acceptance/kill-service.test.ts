@@ -1,13 +1,10 @@
-/** kill -9 at random moments: what was acknowledged is there afterwards, and the database opens every time. */
+/** kill -9 at random moments of a service and of commands: what was acknowledged is there afterwards, and the database opens every time. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { text } from 'node:stream/consumers';
 import { setTimeout as wait } from 'node:timers/promises';
-import { isDeepStrictEqual } from 'node:util';
 import t from 'tap';
-import { readConfig } from '#built/config/config.js';
 import { PROVIDERS } from '#built/database/database-url.js';
-import { readMigrations } from '#built/database/migrations.js';
 import { MAIN, run, start } from '../test/support/executable.js';
 import { bearer } from '../test/support/keys.js';
 import { FORM, send } from '../test/support/send.js';
@@ -16,10 +13,7 @@ import { getToken } from '../test/support/steady-logins.js';
 
 const KILLS = 50;
 const LOG_OUTS = 10;
-/** Rows of an import: some batches. */
-const ROWS = 20_000;
 const BUDGETS = { THROTTLE_EMAIL_ADDRESS: '1000000', THROTTLE_ADDRESS: '1000000', THROTTLE_EMAIL: '1000000' };
-const DIGEST = '$2b$04$abcdefghijklmnopqrstuu9log0hrAUiurK9/TETFbcPOPd.iIULC';
 const BCRYPT = { PASSWORD_HASHING: 'bcrypt', BCRYPT_COST: '4' };
 
 t.setTimeout(1_200_000);
@@ -82,76 +76,6 @@ t.test(`${KILLS} kills of a service, and of users commands, under writes`, async
   t.ok(failuresCounted > 100, `${failuresCounted} failures were acknowledged`);
   t.ok(Number(counted) >= failuresCounted, `${counted} are counted`);
 });
-
-for (const provider of PROVIDERS) {
-  t.test(`${KILLS} kills of a migration on ${provider}`, async (t) => {
-    const migrations = readMigrations(provider).map(({ name }) => name);
-    const applied = (stdout: string) => stdout.match(/(?<=applied )\w+/g) ?? [];
-    const completed: number[] = [];
-    let takes = 0;
-    for (let kill = 0; kill <= KILLS; kill += 1) {
-      await t.test(`kill ${kill}`, async (t) => {
-        const cwd = t.testdir();
-        const env = { PATH: process.env.PATH, DATABASE_URL: await createDatabase(t, provider) };
-        // The first one is left to end, to know how long it takes.
-        const begun = performance.now();
-        const killed = spawn(process.execPath, [MAIN, 'migrate'], { cwd, env });
-        const printed = text(killed.stdout);
-        if (kill > 0) setTimeout(() => killed.kill('SIGKILL'), takes * (0.4 + 0.6 * Math.random()));
-        await once(killed, 'exit');
-        takes ||= performance.now() - begun;
-        const next = await run(['migrate'], { cwd, env });
-        t.match(next, { code: 0, stderr: '' });
-        const rest = applied(next.stdout);
-        t.same(migrations.slice(migrations.length - rest.length), rest, 'what is pending is applied, in order');
-        if (applied(await printed).length > 0) t.same(rest, [], 'what was reported is there');
-        t.match(await run(['users', 'list'], { cwd, env }), { code: 0 });
-        completed.push(rest.length);
-      });
-    }
-    t.ok(completed.includes(migrations.length), 'some were killed before the first migration');
-  });
-}
-
-for (const provider of PROVIDERS) {
-  t.test(`${KILLS} kills of an import on ${provider}`, async (t) => {
-    const lines = Array.from({ length: ROWS }, (_, i) => {
-      const id = i < ROWS / 2 ? i * 2 + 100 : undefined;
-      return JSON.stringify({ id, email: `${i}@bar.com`, password_digest: DIGEST, created_at: '2020-01-01 00:00:00' });
-    });
-    let takes = 0;
-    let undisturbed: unknown[][] = [];
-    let amid = 0;
-    for (let kill = 0; kill <= KILLS; kill += 1) {
-      await t.test(`kill ${kill}`, async (t) => {
-        const env = { PATH: process.env.PATH, DATABASE_URL: await createDatabase(t, provider) };
-        // After it: SQLite's database is in the same directory, which is emptied.
-        const cwd = t.testdir({ 'users.jsonl': lines.join('\n') });
-        const command = ['users', 'import', 'users.jsonl', '--json'];
-        await run(['migrate'], { cwd, env });
-        // The first one is left to end, to know how long it takes.
-        const begun = performance.now();
-        const killed = spawn(process.execPath, [MAIN, ...command], { cwd, env, stdio: 'ignore' });
-        if (kill > 0) setTimeout(() => killed.kill('SIGKILL'), takes * (0.2 + 0.8 * Math.random()));
-        await once(killed, 'exit');
-        takes ||= performance.now() - begun;
-
-        const next = await run(command, { cwd, env });
-        t.match(next, { code: 0, stderr: '' });
-        const { added, unchanged } = JSON.parse(next.stdout);
-        t.equal(added + unchanged, ROWS);
-        if (unchanged > 0 && added > 0) amid += 1;
-        const { databaseUrl } = readConfig(env, { issuesTokens: false });
-        const stored = await query(databaseUrl, 'SELECT id, email, password_digest FROM users ORDER BY id');
-        t.equal(stored.length, ROWS);
-        if (kill === 0) undisturbed = stored;
-        t.ok(isDeepStrictEqual(stored, undisturbed), 'all is as it is undisturbed');
-        if (provider === 'sqlite') t.same(await query(databaseUrl, 'PRAGMA integrity_check'), [['ok']]);
-      });
-    }
-    t.ok(amid > 1, `${amid} were killed amid their rows`);
-  });
-}
 
 for (const provider of PROVIDERS) {
   t.test(`a service that is killed right after a log-out, on ${provider}`, async (t) => {

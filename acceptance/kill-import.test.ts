@@ -1,0 +1,56 @@
+/** kill -9 at random moments of an import: the next one completes it. */
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { isDeepStrictEqual } from 'node:util';
+import t from 'tap';
+import { readConfig } from '#built/config/config.js';
+import { PROVIDERS } from '#built/database/database-url.js';
+import { MAIN, run } from '../test/support/executable.js';
+import { createDatabase, query } from '../test/support/service.js';
+
+const KILLS = 50;
+/** Rows of an import: some batches. */
+const ROWS = 20_000;
+const DIGEST = '$2b$04$abcdefghijklmnopqrstuu9log0hrAUiurK9/TETFbcPOPd.iIULC';
+
+t.setTimeout(1_200_000);
+
+for (const provider of PROVIDERS) {
+  t.test(`${KILLS} kills of an import on ${provider}`, async (t) => {
+    const lines = Array.from({ length: ROWS }, (_, i) => {
+      const id = i < ROWS / 2 ? i * 2 + 100 : undefined;
+      return JSON.stringify({ id, email: `${i}@bar.com`, password_digest: DIGEST, created_at: '2020-01-01 00:00:00' });
+    });
+    let takes = 0;
+    let undisturbed: unknown[][] = [];
+    let amid = 0;
+    for (let kill = 0; kill <= KILLS; kill += 1) {
+      await t.test(`kill ${kill}`, async (t) => {
+        const env = { PATH: process.env.PATH, DATABASE_URL: await createDatabase(t, provider) };
+        // After it: SQLite's database is in the same directory, which is emptied.
+        const cwd = t.testdir({ 'users.jsonl': lines.join('\n') });
+        const command = ['users', 'import', 'users.jsonl', '--json'];
+        await run(['migrate'], { cwd, env });
+        // The first one is left to end, to know how long it takes.
+        const begun = performance.now();
+        const killed = spawn(process.execPath, [MAIN, ...command], { cwd, env, stdio: 'ignore' });
+        if (kill > 0) setTimeout(() => killed.kill('SIGKILL'), takes * (0.2 + 0.8 * Math.random()));
+        await once(killed, 'exit');
+        takes ||= performance.now() - begun;
+
+        const next = await run(command, { cwd, env });
+        t.match(next, { code: 0, stderr: '' });
+        const { added, unchanged } = JSON.parse(next.stdout);
+        t.equal(added + unchanged, ROWS);
+        if (unchanged > 0 && added > 0) amid += 1;
+        const { databaseUrl } = readConfig(env, { issuesTokens: false });
+        const stored = await query(databaseUrl, 'SELECT id, email, password_digest FROM users ORDER BY id');
+        t.equal(stored.length, ROWS);
+        if (kill === 0) undisturbed = stored;
+        t.ok(isDeepStrictEqual(stored, undisturbed), 'all is as it is undisturbed');
+        if (provider === 'sqlite') t.same(await query(databaseUrl, 'PRAGMA integrity_check'), [['ok']]);
+      });
+    }
+    t.ok(amid > 1, `${amid} were killed amid their rows`);
+  });
+}

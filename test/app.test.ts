@@ -42,7 +42,7 @@ const broken: Database = {
   },
   findCaller: unused,
   secrets: { read: unused, hasSecretBeside: unused, rememberSecretBeside: unused },
-  tokenLifetimes: { record: () => Promise.resolve() },
+  tokenLifetimes: { record: () => Promise.resolve(), longest: unused },
   revocations: { revoke: unused, endSessions: unused, firstFreeExp: unused, removeExpired: () => Promise.resolve(0) },
   ping: () => Promise.resolve(),
   reconnect: async () => {},

@@ -16,7 +16,7 @@ export type Client = {
   secret: Pick<PrismaClient['secret'], 'findUnique' | 'findUniqueOrThrow' | 'upsert'>;
   revokedToken: Pick<PrismaClient['revokedToken'], 'deleteMany' | 'findMany' | 'upsert'>;
   sessionWatermark: Pick<PrismaClient['sessionWatermark'], 'deleteMany'>;
-  tokenLifetime: Pick<PrismaClient['tokenLifetime'], 'upsert'>;
+  tokenLifetime: Pick<PrismaClient['tokenLifetime'], 'findMany' | 'upsert'>;
   /** Runs both in one transaction. */
   $transaction(queries: [change: Change, statement: Statement]): Promise<(Awaited<Change> | number)[]>;
 } & Pick<PrismaClient, '$disconnect' | '$executeRaw' | '$queryRaw'>;

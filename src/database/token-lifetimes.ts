@@ -1,5 +1,6 @@
 import type { RunQuery } from './run-query.js';
 
+/** All throw DatabaseUnavailable. */
 export type TokenLifetimes = {
   /**
    * Records that tokens of a lifetime are issued.
@@ -8,6 +9,12 @@ export type TokenLifetimes = {
    * @param until - milliseconds since the epoch
    */
   record(seconds: number, until: number): Promise<void>;
+  /**
+   * The longest lifetime of tokens that may not have expired, in seconds; 0 where none is recorded.
+   *
+   * @param now - milliseconds since the epoch
+   */
+  longest(now: number): Promise<number>;
 };
 
 export function createTokenLifetimes(run: RunQuery): TokenLifetimes {
@@ -21,6 +28,13 @@ export function createTokenLifetimes(run: RunQuery): TokenLifetimes {
           update: { issuedUntil },
         }),
       );
+    },
+    async longest(now) {
+      const rows = await run({ operation: 'SELECT', table: 'token_lifetimes' }, ({ tokenLifetime }) =>
+        tokenLifetime.findMany(),
+      );
+      const alive = rows.filter(({ seconds, issuedUntil }) => Number(issuedUntil) + 1_000 * seconds > now);
+      return Math.max(0, ...alive.map(({ seconds }) => seconds));
     },
   };
 }

@@ -1,17 +1,27 @@
-/** Two instances that share a file of keys, which rotate while users log in and ask with every token issued so far. */
+/**
+ * Two instances behind nginx that share a file of keys, which rotate while users log in, and the service and other services
+ * are asked about every token issued so far.
+ */
 import { once } from 'node:events';
-import t from 'tap';
+import { join } from 'node:path';
+import t, { type Test } from 'tap';
 import { type Running, run } from '../test/support/executable.js';
 import { bearer } from '../test/support/keys.js';
 import { send } from '../test/support/send.js';
 import { UNTHROTTLED } from '../test/support/service.js';
 import { login } from '../test/support/steady-logins.js';
 import { startTemporaryPostgresql } from '../test/support/temporary-postgresql.js';
-import { noProxy, PROXIES, prepareProxy, startBehind } from './proxies.js';
+import { NGINX, noProxy, prepareProxy, startBehind } from './proxies.js';
+import { build, GOOD_ANSWER, ISSUER, missing, startVerifier, TOOLCHAINS } from './verifiers.js';
 
 const TTL_SECONDS = 10;
 const KEYS = { JWT_KEYS_FILE: 'keys/keys.json', TOKEN_TTL_SECONDS: String(TTL_SECONDS) };
+const CLAIMS = { JWT_ISSUER: ISSUER, JWT_AUDIENCE: 'orders' };
 const CLIENTS = 4;
+/** Those that are built in seconds. */
+const LANGUAGES = ['node', 'python', 'go', 'ruby'];
+/** Milliseconds. Within this time of a fetch, verifiers do not fetch the keys again for a kid that they do not know. */
+const FETCHES_AGAIN_AFTER = 31_000;
 
 t.setTimeout(600_000);
 
@@ -28,51 +38,60 @@ async function askAt(url: string, { text }: Token) {
   return (await send(url, { path: '/api/v1/session', headers: bearer(text) })).status;
 }
 
-/** Logs in all the time, and asks with all tokens that have not expired by turns. */
-function startLoad(url: string) {
+/** Says whether a token is good: the service, or another service. */
+type Asked = { name: string; accepts(token: Token): Promise<boolean> };
+
+/** Logs in all the time, and asks everybody about tokens that have not expired, chosen at random. */
+function startLoad(url: string, everybody: Asked[]) {
   const tokens: Token[] = [];
+  let good: Token[] = [];
   const failures: unknown[] = [];
-  /** Tokens that were accepted, by kid. */
+  /** Tokens that were accepted, by who was asked and by kid. */
   const accepted = new Map<string, number>();
   const replies = new EventTarget();
   let going = true;
-  let turn = 0;
 
   async function logIn(): Promise<void> {
     const { status, body } = await login(url);
-    if (status === 200) tokens.push(parse(JSON.parse(body).auth_token));
-    else failures.push({ login: status });
+    if (status !== 200) return void failures.push({ login: status });
+    const token = parse(JSON.parse(body).auth_token);
+    tokens.push(token);
+    good.push(token);
   }
 
-  async function ask(): Promise<void> {
-    const good = tokens.filter(isGood);
-    turn += 1;
-    const token = good[turn % good.length];
+  async function ask({ name, accepts }: Asked): Promise<void> {
+    good = good.filter(isGood);
+    const token = good[Math.floor(Math.random() * good.length)];
     if (!token) return logIn();
-    const status = await askAt(url, token);
-    if (status === 200) accepted.set(token.kid, (accepted.get(token.kid) ?? 0) + 1);
-    else if (isGood(token)) failures.push({ kid: token.kid, status });
+    const { kid } = token;
+    if (await accepts(token)) accepted.set(`${name} ${kid}`, (accepted.get(`${name} ${kid}`) ?? 0) + 1);
+    else if (isGood(token)) failures.push({ name, kid });
   }
 
-  const loops = Array.from({ length: 2 * CLIENTS }, async (_, client) => {
+  async function repeat(request: () => Promise<void>): Promise<void> {
     while (going) {
-      await (client < CLIENTS ? logIn() : ask()).catch((error) => failures.push(String(error)));
+      await request().catch((error) => failures.push(String(error)));
       replies.dispatchEvent(new Event('reply'));
     }
-  });
+  }
+  const loops = [
+    ...Array.from({ length: CLIENTS }, () => repeat(logIn)),
+    ...everybody.map((who) => repeat(() => ask(who))),
+  ];
   const until = async (condition: () => boolean) => {
-    while (!condition()) await once(replies, 'reply');
+    while (!condition() && failures.length === 0) await once(replies, 'reply');
+    if (failures.length > 0) throw new Error(`refused: ${JSON.stringify(failures)}`);
   };
   return {
     failures,
     until,
-    /** Resolves with the tokens when each key has signed one more, and each one's tokens were accepted 20 times more. */
+    /** Resolves with the tokens when each key has signed one more, and everybody has accepted 20 more of each one's. */
     async sees(...kids: string[]): Promise<Token[]> {
       const [length, before] = [tokens.length, new Map(accepted)];
       const signedWith = (kid: string) => tokens.slice(length).find((token) => token.kid === kid);
-      await until(() =>
-        kids.every((kid) => signedWith(kid) && (accepted.get(kid) ?? 0) >= (before.get(kid) ?? 0) + 20),
-      );
+      const seenBy = ({ name }: Asked, kid: string) =>
+        (accepted.get(`${name} ${kid}`) ?? 0) >= (before.get(`${name} ${kid}`) ?? 0) + 20;
+      await until(() => kids.every((kid) => signedWith(kid) && everybody.every((who) => seenBy(who, kid))));
       return kids.flatMap((kid) => signedWith(kid) ?? []);
     },
     /** The keys that have signed since so many tokens were issued. */
@@ -85,64 +104,81 @@ function startLoad(url: string) {
   };
 }
 
+/** The service behind a proxy, and services in other languages that keep its public keys. */
+async function everybodyBehind(t: Test, url: string, cwd: string): Promise<Asked[]> {
+  const everybody = [{ name: 'the service', accepts: async (token: Token) => (await askAt(url, token)) === 200 }];
+  for (const toolchain of TOOLCHAINS.filter(({ directory }) => LANGUAGES.includes(directory))) {
+    await t.test(toolchain.heading, { skip: missing(toolchain) }, async (inner) => {
+      const { name, ask } = startVerifier(
+        t,
+        await build(inner, toolchain, join(cwd, toolchain.directory), url),
+        'jwks',
+      );
+      everybody.push({ name, accepts: async ({ text }) => GOOD_ANSWER.test(await ask(text)) });
+    });
+  }
+  return everybody;
+}
+
 const reloadsOf = (instance: Running) => instance.output().split('changed: the signing keys').length - 1;
 
-for (const example of PROXIES) {
-  t.test(`${example.name}: a rotation refuses no good token`, { skip: noProxy(example) }, async (t) => {
-    const postgresql = await startTemporaryPostgresql();
-    t.teardown(() => postgresql.stop());
-    const cwd = t.testdir({ keys: {} });
-    const keys = async (...args: string[]) => run(['keys', ...args], { cwd, env: KEYS });
-    const kidsOf = (jsonLines: string) => jsonLines.split('\n').flatMap((line) => (line ? [JSON.parse(line).kid] : []));
-    t.equal((await keys('generate')).code, 0);
-    const proxy = await prepareProxy(t, example);
-    const { instances } = await startBehind(t, proxy, {
-      cwd,
-      env: { DATABASE_URL: postgresql.url, ...UNTHROTTLED, ...KEYS },
-    });
-    const load = startLoad(proxy.url);
-    const reload = async (...some: Running[]) => {
-      const before = some.map(reloadsOf);
-      for (const instance of some) instance.kill('SIGHUP');
-      await load.until(() => some.every((instance, index) => reloadsOf(instance) === (before[index] ?? 0) + 1));
-    };
-    const [one, other] = instances;
-    if (!one || !other) throw new Error('two were started');
-
-    t.equal((await keys('add', '--algorithm', 'EdDSA')).code, 0);
-    const [old = '', added = ''] = kidsOf((await keys('list', '--json')).stdout);
-    await load.sees(old);
-    await reload(one, other);
-    await load.sees(old);
-    t.same(load.kidsSince(0), [old], 'the added key does not sign');
-
-    t.equal((await keys('promote', '--force', added)).code, 0);
-    await reload(one);
-    const tokens = await load.sees(old, added);
-    t.equal(tokens.length, 2, 'one signs with the new key, the other with the old');
-    for (const token of tokens) {
-      for (const { url } of instances) t.equal(await askAt(url, token), 200, 'and each knows both');
-    }
-    await reload(other);
-    const publishedAt = new Date().toISOString();
-    // Logins that were on their way have been answered by then.
-    await load.sees(added);
-    const issued = load.issued();
-    await load.sees(added);
-    t.same(load.kidsSince(issued), [added]);
-
-    const remove = () => keys('remove', old, '--published-at', publishedAt);
-    let removal = await remove();
-    t.equal(removal.code, 75, 'a token of the old key has not expired');
-    while (removal.code === 75) {
-      await load.sees(added);
-      removal = await remove();
-    }
-    t.equal(removal.code, 0, removal.stderr);
-    await reload(one, other);
-    await load.sees(added);
-    await load.stop();
-    t.same(load.failures, []);
-    t.comment(`${load.issued()} logins`);
+t.test('a rotation refuses no good token', { skip: noProxy(NGINX) }, async (t) => {
+  const postgresql = await startTemporaryPostgresql();
+  t.teardown(() => postgresql.stop());
+  const cwd = t.testdir({ keys: {} });
+  const keys = async (...args: string[]) => run(['keys', ...args], { cwd, env: KEYS });
+  const kidsOf = (jsonLines: string) => jsonLines.split('\n').flatMap((line) => (line ? [JSON.parse(line).kid] : []));
+  t.equal((await keys('generate')).code, 0);
+  const proxy = await prepareProxy(t, NGINX);
+  const { instances } = await startBehind(t, proxy, {
+    cwd,
+    env: { DATABASE_URL: postgresql.url, ...UNTHROTTLED, ...KEYS, ...CLAIMS },
   });
-}
+  const everybody = await everybodyBehind(t, proxy.url, cwd);
+  const load = startLoad(proxy.url, everybody);
+  const reload = async (...some: Running[]) => {
+    const before = some.map(reloadsOf);
+    for (const instance of some) instance.kill('SIGHUP');
+    await load.until(() => some.every((instance, index) => reloadsOf(instance) === (before[index] ?? 0) + 1));
+  };
+  const [one, other] = instances;
+  if (!one || !other) throw new Error('two were started');
+
+  t.equal((await keys('add')).code, 0);
+  const [old = '', added = ''] = kidsOf((await keys('list', '--json')).stdout);
+  await load.sees(old);
+  const fetched = performance.now();
+  await reload(one, other);
+  do await load.sees(old);
+  while (performance.now() < fetched + FETCHES_AGAIN_AFTER);
+  t.same(load.kidsSince(0), [old], 'the added key does not sign');
+
+  t.equal((await keys('promote', '--force', added)).code, 0);
+  await reload(one);
+  const tokens = await load.sees(old, added);
+  t.equal(tokens.length, 2, 'one signs with the new key, the other with the old');
+  for (const token of tokens) {
+    for (const { url } of instances) t.equal(await askAt(url, token), 200, 'and each knows both');
+  }
+  await reload(other);
+  const publishedAt = new Date().toISOString();
+  // Logins that were on their way have been answered by then.
+  await load.sees(added);
+  const issued = load.issued();
+  await load.sees(added);
+  t.same(load.kidsSince(issued), [added]);
+
+  const remove = () => keys('remove', old, '--published-at', publishedAt);
+  let removal = await remove();
+  t.equal(removal.code, 75, 'a token of the old key has not expired');
+  while (removal.code === 75) {
+    await load.sees(added);
+    removal = await remove();
+  }
+  t.equal(removal.code, 0, removal.stderr);
+  await reload(one, other);
+  await load.sees(added);
+  await load.stop();
+  t.same(load.failures, []);
+  t.comment(`${load.issued()} logins`);
+});

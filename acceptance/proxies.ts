@@ -24,11 +24,11 @@ export type Example = {
   ports: string[];
 };
 
+/** Puts two instances behind nginx. */
+export const NGINX: Example = { name: 'nginx', file: 'nginx.conf', ports: ['8080', '3001', '3002'] };
+
 /** They put two instances behind a proxy. */
-export const PROXIES: Example[] = [
-  { name: 'nginx', file: 'nginx.conf', ports: ['8080', '3001', '3002'] },
-  { name: 'haproxy', file: 'haproxy.cfg', ports: ['8080', '3001', '3002'] },
-];
+export const PROXIES: Example[] = [NGINX, { name: 'haproxy', file: 'haproxy.cfg', ports: ['8080', '3001', '3002'] }];
 
 /** They put the service beside an application. */
 export const FORWARD_AUTH: Example[] = [

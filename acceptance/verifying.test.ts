@@ -1,152 +1,29 @@
 /** docs/verifying.md: its programs, each a process that goes on while keys rotate, given tokens that are good and forged. */
-import { spawn, spawnSync } from 'node:child_process';
 import { createPublicKey, type JsonWebKey } from 'node:crypto';
-import { cp, mkdir, readFile, writeFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
-import { createInterface } from 'node:readline';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
 import { decodeProtectedHeader } from 'jose';
 import t, { type Test } from 'tap';
-import { command } from '../test/support/command.js';
 import { type Options, type Running, run, start } from '../test/support/executable.js';
 import { by, hmac, withSignature } from '../test/support/forge.js';
 import { bearer, privateJwks } from '../test/support/keys.js';
 import { FORM, send } from '../test/support/send.js';
 import { SECRET, UNTHROTTLED } from '../test/support/service.js';
+import {
+  type Built,
+  build,
+  GOOD_ANSWER,
+  ISSUER,
+  missing,
+  startVerifier,
+  TOOLCHAINS,
+  type Verifier,
+} from './verifiers.js';
 
-const VERIFIERS = fileURLToPath(new URL('verifiers/', import.meta.url));
-const ISSUER = 'https://login.example.com';
-const JWKS = '/.well-known/jwks.json';
-const MAX_LINES = 40;
 /** Seconds. By a kid that it does not know, a verifier learns of other keys 30 s after its last fetch. */
 const LEARNS_WITHIN = 60;
-
-const GOOD_ANSWER = /^good 1$/;
 const BAD_ANSWER = /^bad /;
-
-const FORMS = ['jwks', 'secret'] as const;
-type Form = (typeof FORMS)[number];
-
-/** How the programs below a heading are built and run, in a copy of the directory of their language. */
-type Toolchain = {
-  heading: string;
-  directory: string;
-  /** What fails where the toolchain is missing. */
-  needs: string;
-  file: (form: Form) => string;
-  build: string;
-  run: string;
-};
-
-const TOOLCHAINS: Toolchain[] = [
-  {
-    heading: 'Node.js: jose',
-    directory: 'node',
-    needs: 'node --version',
-    file: (form) => `${form}.js`,
-    build: 'true',
-    run: 'exec node main.js',
-  },
-  {
-    heading: 'Python: PyJWT',
-    directory: 'python',
-    needs: 'python3 --version',
-    file: (form) => `${form}.py`,
-    build: 'python3 -m venv venv && venv/bin/pip install --quiet -r requirements.txt',
-    run: 'exec venv/bin/python main.py',
-  },
-  {
-    heading: 'Go: golang-jwt',
-    directory: 'go',
-    needs: 'go version',
-    file: (form) => `${form}/${form}.go`,
-    build: 'go vet ./... && go build -o main',
-    run: 'exec ./main',
-  },
-  {
-    heading: 'Java: nimbus-jose-jwt',
-    directory: 'java',
-    needs: 'java --version && mvn --version',
-    file: (form) => `src/main/java/${form === 'jwks' ? 'Jwks' : 'Secret'}Verifier.java`,
-    build: 'mvn --batch-mode compile',
-    run: "exec java -cp 'target/classes:target/dependency/*' Main",
-  },
-  {
-    heading: 'Ruby: ruby-jwt',
-    directory: 'ruby',
-    needs: 'ruby -e "require %q(jwt)"',
-    file: (form) => `${form}.rb`,
-    build: 'ruby -wc *.rb',
-    run: 'exec ruby main.rb',
-  },
-  {
-    heading: 'Rust: jsonwebtoken',
-    directory: 'rust',
-    needs: 'cargo --version',
-    file: (form) => `src/${form}.rs`,
-    build: 'cargo build --locked',
-    run: 'exec target/debug/verifiers',
-  },
-];
-
-const guide = await readFile(new URL('../docs/verifying.md', import.meta.url), 'utf8');
-const { PATH, HOME } = process.env;
-
-function programOf({ heading }: Toolchain, form: Form): string {
-  const [, section = ''] = guide.split(`\n## ${heading}\n`);
-  const [own = ''] = section.split(/^## /m);
-  const programs = [...own.matchAll(/^```\w+\n(.*?)^```$/gms)].map(([, program = '']) => program);
-  const program = programs[FORMS.indexOf(form)];
-  if (program === undefined || programs.length !== FORMS.length) throw new Error(`the guide has lost ${heading}`);
-  return program;
-}
-
-function missing({ needs }: Toolchain): string | false {
-  return spawnSync('bash', ['-c', needs]).status !== 0 && `not run here: "${needs}" fails`;
-}
-
-type Verifier = {
-  name: string;
-  /** @returns `good` with the user's id, or `bad` with the reason; `exited` where the program does not run */
-  ask(token: string): Promise<string>;
-};
-
-type Built = Toolchain & { cwd: string };
-
-/** Builds the programs as the guide has them, but for the address of the service. */
-async function build(t: Test, toolchain: Toolchain, cwd: string, { url }: Running): Promise<Built> {
-  await cp(join(VERIFIERS, toolchain.directory), cwd, { recursive: true });
-  for (const form of FORMS) {
-    const program = programOf(toolchain, form);
-    t.ok(program.split('\n').length <= MAX_LINES, `by ${form} in at most ${MAX_LINES} lines`);
-    const file = join(cwd, toolchain.file(form));
-    await mkdir(dirname(file), { recursive: true });
-    await writeFile(file, program.replace(`${ISSUER}${JWKS}`, `${url}${JWKS}`));
-  }
-  const made = await command({ cwd, env: { PATH, HOME } }, 'bash', '-ec', toolchain.build);
-  t.equal(made.code, 0, 'the programs compile', { output: made.output });
-  return { ...toolchain, cwd };
-}
-
-function startVerifier(t: Test, { heading, cwd, run }: Built, form: Form, env: NodeJS.ProcessEnv = {}): Verifier {
-  const child = spawn('bash', ['-c', `${run} ${form}`], {
-    cwd,
-    env: { PATH, HOME, ...env },
-    stdio: ['pipe', 'pipe', 'ignore'],
-  });
-  t.teardown(() => child.kill('SIGKILL'));
-  child.stdin.on('error', () => {});
-  const answers = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
-  return {
-    name: heading,
-    async ask(token) {
-      child.stdin.write(`${token}\n`);
-      const { value, done } = await answers.next();
-      return done ? 'exited' : value;
-    },
-  };
-}
 
 const byKey = (jwk: JsonWebKey, kid: string, claims: object) => withSignature({ alg: 'ES256', kid }, claims, by(jwk));
 const bySecret = (secret: string, claims: object) => withSignature({ alg: 'HS256' }, claims, hmac(secret));
@@ -290,7 +167,7 @@ t.test('the programs of docs/verifying.md', async (t) => {
   const built: Built[] = [];
   for (const toolchain of TOOLCHAINS) {
     await t.test(toolchain.heading, { skip: missing(toolchain) }, async (t) => {
-      built.push(await build(t, toolchain, join(cwd, toolchain.directory), service));
+      built.push(await build(t, toolchain, join(cwd, toolchain.directory), service.url));
     });
   }
 

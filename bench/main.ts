@@ -1,7 +1,7 @@
 /**
  * Measures the built service, as a process of its own on a real socket, beside what the hash alone can do in the same run.
- * Prints a table and writes bench/results.json. BENCH_SECONDS (10) is the length of each measurement, BENCH_USERS
- * (1000000) the size of the large table; arguments choose databases: `tsx bench/main.ts sqlite`.
+ * Prints a table and writes bench/results.json. BENCH_SECONDS (10) is the length of each measurement;
+ * arguments choose databases: `tsx bench/main.ts sqlite`.
  */
 import { execFile } from 'node:child_process';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
@@ -14,20 +14,16 @@ import { createPasswords, type Hashing } from '#built/passwords/passwords.js';
 import { startTemporaryPostgresql } from '../test/support/temporary-postgresql.js';
 import { fillUsers } from './fill.js';
 import { load } from './load/load.js';
+import { firstLogin, loginsOf, mean, PASSWORD, SECONDS, warmUp } from './logins.js';
 import { POOL, run, type Service, startService } from './service.js';
 
-const SECONDS = Number(process.env.BENCH_SECONDS ?? 10);
-const LARGE = Number(process.env.BENCH_USERS ?? 1_000_000);
 const SMALL = 1_000;
-const CONNECTIONS = 16;
-const REQUESTS_OF_CONNECTION = 250;
 /** Logins until V8 has optimised what one runs: before, it does so on the cores that are to hash. */
 const WARM_UP = { argon2id: 5_000, bcrypt: 15_000 };
 /** How often a share is measured anew: what the machine does for others comes and goes. */
 const ROUNDS = 3;
 const ARGON2ID: Hashing = { algorithm: 'argon2id' };
 const BCRYPT: Hashing = { algorithm: 'bcrypt', cost: 4 };
-const PASSWORD = 'correct horse battery staple';
 
 type Row = { figure: string; database: Provider | 'none'; value: number; unit: string; reach: string };
 const rows: Row[] = [];
@@ -49,38 +45,9 @@ async function hashAlone(hashing: Hashing): Promise<number> {
   return Number(stdout);
 }
 
-/** What each connection asks for, over and over: logins of users chosen at random. */
-function loginsOf(users: number, connections: number) {
-  const request = () => ({
-    method: 'POST' as const,
-    path: '/api/v1/sessions',
-    headers: { 'content-type': 'application/x-www-form-urlencoded' },
-    body: new URLSearchParams({
-      email: `user${1 + Math.floor(Math.random() * users)}@example.com`,
-      password: PASSWORD,
-    }).toString(),
-  });
-  return Array.from({ length: connections }, () => Array.from({ length: REQUESTS_OF_CONNECTION }, request));
-}
-
-/**
- * Makes a service warm, and lets it know where the logins come from.
- *
- * @returns what measures how many there are in a second; every one of them has to succeed
- */
-async function warmUp({ url }: Service, users: number, amount: number): Promise<() => Promise<number>> {
-  const lists = loginsOf(users, CONNECTIONS);
-  await load(url, lists, { amount });
-  return async () => {
-    const { '2xx': succeeded, non2xx, errors, duration } = await load(url, lists, { duration: SECONDS });
-    if (non2xx + errors > 0) throw new Error(`${non2xx + errors} logins did not succeed`);
-    return succeeded / duration;
-  };
-}
-
 /** The 99th percentile, in milliseconds, of how long the probe takes while all cores hash. */
 async function probeDuringStorm({ url }: Service): Promise<number> {
-  const storm = load(url, loginsOf(SMALL, 64), { duration: SECONDS });
+  const storm = load(url, loginsOf(SMALL, { connections: 64 }), { duration: SECONDS });
   const durations: number[] = [];
   const end = performance.now() + SECONDS * 1_000 - 500;
   while (performance.now() < end) {
@@ -91,17 +58,6 @@ async function probeDuringStorm({ url }: Service): Promise<number> {
   }
   await storm;
   return durations.sort((a, b) => a - b)[Math.floor(durations.length * 0.99)] ?? 0;
-}
-
-async function firstLogin(env: NodeJS.ProcessEnv): Promise<number> {
-  const started = performance.now();
-  const service = await startService(env);
-  const body = new URLSearchParams({ email: 'user1@example.com', password: PASSWORD });
-  const { status } = await fetch(`${service.url}/api/v1/sessions`, { method: 'POST', body });
-  if (status !== 200) throw new Error(`the first login was answered with ${status}`);
-  const elapsed = performance.now() - started;
-  await service.stop();
-  return elapsed;
 }
 
 async function withService<T>(start: Promise<Service>, use: (service: Service) => Promise<T>): Promise<T> {
@@ -116,19 +72,15 @@ async function withService<T>(start: Promise<Service>, use: (service: Service) =
 /** Logins in a second, and as a share of the hash alone. By turns, so that a machine that slows down slows both. */
 async function shareOfHash(hashing: Hashing, start: Promise<Service>): Promise<[number, number]> {
   return withService(start, async (service) => {
-    const logins = await warmUp(service, SMALL, WARM_UP[hashing.algorithm]);
+    const logIn = await warmUp(service, loginsOf(SMALL), WARM_UP[hashing.algorithm]);
     const served = [];
     const alone = [await hashAlone(hashing)];
     for (let round = 0; round < ROUNDS; round += 1) {
-      served.push(await logins());
+      served.push((await logIn()).perSecond);
       alone.push(await hashAlone(hashing));
     }
     return [mean(served), mean(served) / mean(alone)];
   });
-}
-
-function mean(values: number[]): number {
-  return values.reduce((sum, value) => sum + value, 0) / values.length;
 }
 
 /** What any service could reach at most: Node.js' own HTTP server with nothing in it but the hash. */
@@ -183,7 +135,7 @@ async function measure(database: Provider, url: string): Promise<void> {
   report({ figure: '  as a share of the hash alone', database, value: bcryptShare, unit: '', reach: '0.65' });
   await withService(startService(bcryptEnv), async (service) => {
     const memoryAfter = async (amount: number) => {
-      await load(service.url, loginsOf(SMALL, CONNECTIONS), { amount });
+      await load(service.url, loginsOf(SMALL), { amount });
       return service.residentMemory();
     };
     progress(`${database}: 50,000 logins, for the memory they take`);
@@ -191,20 +143,6 @@ async function measure(database: Provider, url: string): Promise<void> {
     report({ figure: 'resident memory after 10,000 logins', database, value: early, unit: 'MB', reach: '150' });
     const growth = (await memoryAfter(40_000)) - early;
     report({ figure: '  its growth to the 50,000th login', database, value: growth, unit: 'MB', reach: '5' });
-  });
-
-  progress(`${database}: ${LARGE} users with bcrypt`);
-  const loginsAmong = (users: number) =>
-    withService(startService(bcryptEnv), async (service) => (await warmUp(service, users, WARM_UP.bcrypt))());
-  const small = await loginsAmong(SMALL);
-  await fillUsers(database, url, LARGE, bcryptDigest);
-  const large = await loginsAmong(LARGE);
-  report({
-    figure: `logins/s with ${LARGE} users, as a share of that with ${SMALL}`,
-    database,
-    value: large / small,
-    unit: '',
-    reach: '0.97',
   });
 }
 

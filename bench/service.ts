@@ -2,6 +2,8 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, open, readFile, rm, watch } from 'node:fs/promises';
 import { availableParallelism, tmpdir } from 'node:os';
+import { text } from 'node:stream/consumers';
+import { setTimeout as wait } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 
 const MAIN = fileURLToPath(new URL('../dist/main.js', import.meta.url));
@@ -16,13 +18,34 @@ export type Service = {
   stop(): Promise<void>;
 };
 
-/** Runs a command of the built executable to its end. */
-export async function run(args: string[], env: NodeJS.ProcessEnv, input = ''): Promise<void> {
-  const child = spawn(process.execPath, [MAIN, ...args], { env: { PATH: process.env.PATH, ...env } });
-  child.stderr.pipe(process.stderr);
-  child.stdin.end(input);
-  const [code] = await once(child, 'exit');
-  if (code !== 0) throw new Error(`${args.join(' ')} exited with ${code}`);
+/**
+ * Runs a command of the built executable to its end, without its output.
+ *
+ * @returns how long it took, and its peak resident memory in MB, for Linux
+ */
+export async function run(args: string[], env: NodeJS.ProcessEnv): Promise<{ seconds: number; peakMb: number }> {
+  const started = performance.now();
+  const child = spawn(process.execPath, [MAIN, ...args], {
+    env: { PATH: process.env.PATH, ...env },
+    stdio: ['ignore', 'ignore', 'pipe'],
+  });
+  const exited = once(child, 'exit');
+  const errors = text(child.stderr);
+  let peakMb = 0;
+  while (child.exitCode === null && child.signalCode === null) {
+    peakMb = Math.max(peakMb, await memoryOf(child.pid, 'VmHWM'));
+    await Promise.race([exited, wait(20)]);
+  }
+  if (child.exitCode !== 0)
+    throw new Error(`${args.join(' ')}: ${child.exitCode ?? child.signalCode}\n${await errors}`);
+  return { seconds: (performance.now() - started) / 1_000, peakMb };
+}
+
+/** In MB, by the kernel: resident now (VmRSS), or at most so far (VmHWM). 0 for a process that has exited. */
+async function memoryOf(pid: number | undefined, figure: 'VmRSS' | 'VmHWM'): Promise<number> {
+  const status = await readFile(`/proc/${pid}/status`, 'utf8').catch(() => '');
+  const [, kilobytes = 0] = status.match(new RegExp(`${figure}:\\s+(\\d+) kB`)) ?? [];
+  return Number(kilobytes) / 1024;
 }
 
 /**
@@ -45,10 +68,7 @@ export async function startService(env: NodeJS.ProcessEnv, args: string[] = [MAI
   if (url === undefined) throw new Error('the service exited before it listened');
   return {
     url,
-    async residentMemory() {
-      const status = await readFile(`/proc/${child.pid}/status`, 'utf8');
-      return Number(status.match(/VmRSS:\s+(\d+)/)?.[1]) / 1024;
-    },
+    residentMemory: () => memoryOf(child.pid, 'VmRSS'),
     async stop() {
       child.kill('SIGTERM');
       await exited;

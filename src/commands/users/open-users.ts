@@ -7,6 +7,7 @@ import { MAX_ID, type UserRecord, type Users } from '../../database/users.js';
 import { EXIT } from '../../errors/exit-codes.js';
 import { ExpectedError } from '../../errors/expected-error.js';
 import { createPasswords, type Passwords } from '../../passwords/passwords.js';
+import { keepHeapSmall } from '../heap.js';
 import { startProgress } from '../progress.js';
 import { printable, reportCreated } from './print.js';
 
@@ -62,6 +63,7 @@ export async function findUser(users: Users, key: string): Promise<UserRecord> {
 
 /** Reads all users by id, in pages, and shows the progress. */
 export async function* readPages(users: Users): AsyncGenerator<UserRecord[]> {
+  keepHeapSmall();
   const progress = startProgress();
   const total = await users.count();
   let seen = 0;

@@ -1,5 +1,5 @@
 import { createHmac } from 'node:crypto';
-import sql, { empty, join, type Sql } from 'sql-template-tag';
+import sql, { empty, join, raw, type Sql } from 'sql-template-tag';
 import type { Deadline } from '../errors/deadline.js';
 import { normalizeEmail } from '../text/email.js';
 import { keyIn } from './revocations.js';
@@ -91,11 +91,9 @@ export function createFindForLogin(run: RunQuery, secrets: Pick<Secrets, 'read'>
   };
 }
 
-/** A user's place in the draw: as the index has it. */
+/** A user's place in the draw, and who takes part in it: as the index has them. */
 const PLACE = sql`(id * 2654435769 % 4294967296)`;
-
-/** Users from the draw on of whom one has a password, unless next to none have: more would cost too much. */
-const CANDIDATES = 16;
+const HAS_PASSWORD = raw(`password_digest <> '${NO_PASSWORD}'`);
 
 /**
  * The stand-in is the user with the next place after the draw, or with the first one: a user who is added or removed changes
@@ -105,10 +103,9 @@ function select({ email, counterKeys, exp }: Login, draw: number) {
   const byKey = counterKeys.map(
     (key) => sql`SELECT key, failures, expires_at FROM throttle_counters WHERE key = ${key}`,
   );
-  const candidate = (from: Sql) => sql`SELECT id FROM (
-      SELECT id, password_digest, ${PLACE} AS place FROM users ${from} ORDER BY place LIMIT ${CANDIDATES}
-    ) AS candidates WHERE password_digest <> ${NO_PASSWORD} ORDER BY place LIMIT 1`;
-  const drawn = sql`coalesce((${candidate(sql`WHERE ${PLACE} >= ${draw}`)}), (${candidate(empty)}))`;
+  const first = (condition: Sql) =>
+    sql`(SELECT id FROM users WHERE ${HAS_PASSWORD} ${condition} ORDER BY ${PLACE} LIMIT 1)`;
+  const drawn = sql`coalesce(${first(sql`AND ${PLACE} >= ${draw}`)}, ${first(empty)})`;
   // SQLite prepares it anew for each login, and joins of tables faster than subqueries.
   return sql`SELECT known.id, known.password_digest, known.peppered, known.disabled_at, known.unlocked_at,
       known.password_changed_at, drawn.password_digest AS stand_in, drawn.peppered AS stand_in_peppered,

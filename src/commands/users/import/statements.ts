@@ -16,8 +16,8 @@ export type BatchSql = {
   update: string;
   /** Updates the user with the id in the last parameter, with the id and the email of the row too. */
   rekey: string;
-  /** Raises the sequence of ids to this id. */
-  followId?: string;
+  /** Raises the sequence of ids to an id, in the transaction: `setval` would stay where an import is killed. */
+  followId?: (id: number) => string;
 };
 
 const COLUMNS = 'id, email, password_digest, peppered, disabled_at, created_at, updated_at';
@@ -35,6 +35,7 @@ function statementsOver({ rows, ids, emails, id }: { rows: string; ids: string; 
   };
 }
 
+/** Null in a dry run, whose table has none. */
 const SEQUENCE = `pg_get_serial_sequence('users', 'id')::regclass`;
 const SEQUENCE_VALUE = `coalesce(pg_sequence_last_value(${SEQUENCE}), 0)`;
 
@@ -56,7 +57,12 @@ export const BATCH_SQL: { [Name in Provider]: BatchSql } = {
   postgresql: {
     lock: 'LOCK TABLE users IN SHARE ROW EXCLUSIVE MODE',
     lastId: `SELECT greatest(coalesce(max(id), 0), ${SEQUENCE_VALUE}) FROM users`,
-    followId: `SELECT setval(${SEQUENCE}, $1::bigint) WHERE $1::bigint > ${SEQUENCE_VALUE}`,
+    followId: (id) => `DO $$ BEGIN
+      IF ${SEQUENCE} IS NOT NULL AND ${id} > ${SEQUENCE_VALUE} THEN
+        EXECUTE format('ALTER SEQUENCE %s RESTART WITH ${id}', ${SEQUENCE});
+        PERFORM nextval(${SEQUENCE});
+      END IF;
+    END $$`,
     ...statementsOver({
       rows: `SELECT (value->>0)::int AS id, value->>1 AS email, value->>2 AS password_digest,
         (value->>3)::boolean AS peppered, (value->>4)::timestamp AS disabled_at,

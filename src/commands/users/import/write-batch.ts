@@ -109,7 +109,7 @@ class Batch {
       await statements.execute(sql.insert, this.#toJson(this.#inserts));
     }
     const ids = [...this.#inserts, ...this.#rekeys.map(({ entry }) => entry)].map(({ id = 0 }) => id);
-    if (ids.length > 0 && sql.followId) await statements.query(sql.followId, Math.max(...ids));
+    if (ids.length > 0 && sql.followId) await statements.execute(sql.followId(Math.max(...ids)));
   }
 
   idsOfEnded(): number[] {

@@ -8,7 +8,7 @@ const forwardAuth = { path: '/api/v1/forward-auth' };
 t.test('Api::V1::ForwardAuth', async (t) => {
   const service = await startService(t, 'sqlite', { now: () => 1_575_397_455_999 });
   const id = await service.addUser('foo@bar.com', 'foobar');
-  const headers = bearer(await getToken(service.url));
+  const headers = bearer(await getToken(service.request));
 
   t.test('when the request has a good token', async (t) => {
     const reply = await service.documented(t.name, { ...forwardAuth, headers });

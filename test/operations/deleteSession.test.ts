@@ -25,7 +25,7 @@ for (const provider of PROVIDERS) {
   t.test(`logging out on ${provider}`, async (t) => {
     const [service, other] = await startTwo(t, provider, { now: () => NOW });
     await service.addUser('foo@bar.com', 'foobar');
-    const token = await getToken(service.url);
+    const token = await getToken(service.request);
 
     t.test('when the session has not ended', async (t) => {
       const reply = await service.documented(t.name, { method: 'DELETE', ...session, headers: bearer(token) });
@@ -42,12 +42,12 @@ for (const provider of PROVIDERS) {
     });
 
     t.test('a login in the same second gets another token', async (t) => {
-      const [first, second] = [await getToken(service.url), await getToken(other.url)];
+      const [first, second] = [await getToken(service.request), await getToken(other.request)];
       t.not(first, token);
       t.equal(second, first, 'the next second’s, until that is dead too');
       t.equal(await statusOf(other, first), 200);
       await other.request({ method: 'DELETE', ...session, headers: bearer(first) });
-      const third = await getToken(service.url);
+      const third = await getToken(service.request);
       t.notOk([token, first].includes(third));
       t.equal(await statusOf(service, third), 200);
     });
@@ -60,10 +60,10 @@ for (const provider of PROVIDERS) {
       const [service, other] = await startTwo(t, provider, { now: () => now, env });
       await service.addUser('foo@bar.com', 'foobar');
       await service.addUser('else@bar.com', 'foobar');
-      const elses = await getToken(service.url, 'else@bar.com');
-      const tokens = [await getToken(service.url)];
+      const elses = await getToken(service.request, 'else@bar.com');
+      const tokens = [await getToken(service.request)];
       now += 60_000;
-      tokens.push(await getToken(other.url));
+      tokens.push(await getToken(other.request));
       const headers = bearer(tokens[0] ?? '');
       const request = { method: 'DELETE', ...ownSessions, headers };
       const reply = await (env === keyed
@@ -75,11 +75,11 @@ for (const provider of PROVIDERS) {
       t.match(await service.request({ method: 'DELETE', ...ownSessions, headers }), invalid);
       t.equal((await service.request({ method: 'DELETE', ...ownSessions })).status, 401);
 
-      const again = await getToken(other.url);
+      const again = await getToken(other.request);
       t.equal(await statusOf(service, again), 200, 'who logs in again, in the same second, is in');
       now -= 60_000;
       t.equal(await statusOf(service, tokens[1] ?? ''), 401, 'a clock that is set back revives nothing');
-      t.equal(await statusOf(service, await getToken(service.url)), 200);
+      t.equal(await statusOf(service, await getToken(service.request)), 200);
     }
   });
 }
@@ -87,7 +87,7 @@ for (const provider of PROVIDERS) {
 t.test('tokens with jti end one by one', async (t) => {
   const [service, other] = await startTwo(t, 'sqlite', { now: () => NOW, env: keyed });
   await service.addUser('foo@bar.com', 'foobar');
-  const [one, another] = [await getToken(service.url), await getToken(service.url)];
+  const [one, another] = [await getToken(service.request), await getToken(service.request)];
   await service.request({ method: 'DELETE', ...session, headers: bearer(one) });
   t.equal(await statusOf(other, one), 401);
   t.equal(await statusOf(other, another), 200);
@@ -96,7 +96,7 @@ t.test('tokens with jti end one by one', async (t) => {
 t.test('another spelling of a signature is the same token', async (t) => {
   const [service] = await startTwo(t, 'sqlite', { env: keyed });
   await service.addUser('foo@bar.com', 'foobar');
-  const token = await getToken(service.url);
+  const token = await getToken(service.request);
   // The last of 86 characters has four bits that nobody reads.
   const alphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_';
   const last = alphabet.indexOf(token.at(-1) ?? '');

@@ -44,7 +44,7 @@ for (const algorithm of ALGORITHMS) {
       }
     }
 
-    const token = await getToken(service.url);
+    const token = await getToken(service.request);
     const { payload, protectedHeader } = await jwtVerify(token, createLocalJWKSet(set), {
       issuer: env.JWT_ISSUER,
       audience: 'b',
@@ -62,7 +62,7 @@ t.test('iss and aud each by itself, and a single audience', async (t) => {
   const claimsWith = async (env: NodeJS.ProcessEnv) => {
     const service = await startService(t, 'sqlite', { env });
     await service.addUser('foo@bar.com', 'foobar');
-    const token: string = await getToken(service.url);
+    const token: string = await getToken(service.request);
     return JSON.parse(Buffer.from(token.split('.')[1] ?? '', 'base64url').toString());
   };
   const issued = await claimsWith({ JWT_ISSUER: 'https://login.example.com' });

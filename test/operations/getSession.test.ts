@@ -14,7 +14,7 @@ for (const provider of PROVIDERS) {
     let now = NOW;
     const service = await startService(t, provider, { now: () => now });
     const id = await service.addUser('foo@bar.com', 'foobar');
-    const token = await getToken(service.url);
+    const token = await getToken(service.request);
 
     t.test('when the token is good', async (t) => {
       const reply = await service.documented(t.name, { ...session, headers: bearer(token) });
@@ -57,7 +57,7 @@ for (const provider of PROVIDERS) {
 
     t.test('when the user is disabled, or deleted', async (t) => {
       const goneId = await service.addUser('gone@bar.com', 'foobar');
-      const headers = bearer(await getToken(service.url, 'gone@bar.com'));
+      const headers = bearer(await getToken(service.request, 'gone@bar.com'));
       t.equal((await service.request({ ...session, headers })).status, 200);
       await service.disableUser(goneId);
       const disabled = await service.request({ ...session, headers });
@@ -74,7 +74,7 @@ for (const provider of PROVIDERS) {
     const DATABASE_URL = await createDatabase(t, provider);
     const service = await startService(t, provider, { databaseUrl: DATABASE_URL, env: { JWT_KEYS } });
     await service.addUser('foo@bar.com', 'foobar');
-    const token = await getToken(service.url);
+    const token = await getToken(service.request);
     const { databaseUrl } = readConfig({ DATABASE_URL }, { issuesTokens: false });
     await execute(databaseUrl, 'ALTER TABLE users RENAME TO moved');
     t.equal(
@@ -94,7 +94,7 @@ for (const provider of PROVIDERS) {
       startService(t, provider, { databaseUrl, now: () => NOW, env: { TOKEN_TTL_SECONDS: String(ttl) } });
     const before = await startWith(100 * hour);
     await before.addUser('foo@bar.com', 'foobar');
-    const token = await getToken(before.url);
+    const token = await getToken(before.request);
     const after = await startWith(hour);
     t.equal((await after.request({ ...session, headers: bearer(token) })).status, 200, 'tokens of before stay good');
   });

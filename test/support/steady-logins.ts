@@ -3,7 +3,7 @@ import { rename, writeFile } from 'node:fs/promises';
 import { setTimeout as wait } from 'node:timers/promises';
 import type { Test } from 'tap';
 import { type Options, type Running, run, start } from './executable.js';
-import { FORM, send } from './send.js';
+import { FORM, type Reply, type Request, send } from './send.js';
 
 /** So that many logins take little time. */
 export const CHEAP = { PASSWORD_HASHING: 'bcrypt', BCRYPT_COST: '4' };
@@ -19,13 +19,19 @@ export async function startWithUser(t: Test, options: Options): Promise<Running>
   return start(t, options);
 }
 
-export function login(url: string, password = 'foobar', email = 'foo@bar.com') {
+function loginRequest(password = 'foobar', email = 'foo@bar.com'): Request {
   const body = new URLSearchParams({ email, password }).toString();
-  return send(url, { method: 'POST', path: '/api/v1/sessions', headers: FORM, body });
+  return { method: 'POST', path: '/api/v1/sessions', headers: FORM, body };
 }
 
-export async function getToken(url: string, email?: string): Promise<string> {
-  const { status, body } = await login(url, 'foobar', email);
+export function login(url: string, password?: string, email?: string) {
+  return send(url, loginRequest(password, email));
+}
+
+/** @param from - the service's URL, or what sends it a request and checks the reply */
+export async function getToken(from: string | ((request: Request) => Promise<Reply>), email?: string): Promise<string> {
+  const request = loginRequest('foobar', email);
+  const { status, body } = await (typeof from === 'string' ? send(from, request) : from(request));
   if (status !== 200) throw new Error(`login was answered with ${status}`);
   return JSON.parse(body).auth_token;
 }

@@ -15,7 +15,7 @@ for (const provider of PROVIDERS) {
     const env = { JWT_KEYS: jwkSet([ec, rsa]), JWT_ISSUER: ISSUER, JWT_AUDIENCE: 'api' };
     const service = await startService(t, provider, { env });
     const id = await service.addUser('foo@bar.com', 'foobar');
-    const issued = await getToken(service.url);
+    const issued = await getToken(service.request);
     const statusOf = async (token: string) =>
       (await service.request({ path: '/api/v1/session', headers: bearer(token) })).status;
 

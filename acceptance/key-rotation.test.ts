@@ -1,5 +1,5 @@
 /**
- * Two instances behind nginx that share a file of keys, which rotate while users log in, and the service and other services
+ * Two instances behind a proxy that share a file of keys, which rotate while users log in, and the service and other services
  * are asked about every token issued so far.
  */
 import { once } from 'node:events';
@@ -11,15 +11,19 @@ import { send } from '../test/support/send.js';
 import { UNTHROTTLED } from '../test/support/service.js';
 import { login } from '../test/support/steady-logins.js';
 import { startTemporaryPostgresql } from '../test/support/temporary-postgresql.js';
-import { NGINX, noProxy, prepareProxy, startBehind } from './proxies.js';
+import { NGINX, noProxy, PROXIES, prepareProxy, startBehind } from './proxies.js';
 import { build, GOOD_ANSWER, ISSUER, missing, startVerifier, TOOLCHAINS } from './verifiers.js';
 
 const TTL_SECONDS = 10;
 const KEYS = { JWT_KEYS_FILE: 'keys/keys.json', TOKEN_TTL_SECONDS: String(TTL_SECONDS) };
 const CLAIMS = { JWT_ISSUER: ISSUER, JWT_AUDIENCE: 'orders' };
 const CLIENTS = 4;
-/** Those that are built in seconds. */
-const LANGUAGES = ['node', 'python', 'go', 'ruby'];
+/** Which proxy, the algorithm of the key that is added, and who verifies too: programs for ES256, that are built in seconds. */
+const ROTATIONS = PROXIES.map((example) =>
+  example === NGINX
+    ? { example, algorithm: 'ES256', languages: ['node', 'python', 'go', 'ruby'] }
+    : { example, algorithm: 'EdDSA', languages: [] },
+);
 /** Milliseconds. Within this time of a fetch, verifiers do not fetch the keys again for a kid that they do not know. */
 const FETCHES_AGAIN_AFTER = 31_000;
 
@@ -105,9 +109,9 @@ function startLoad(url: string, everybody: Asked[]) {
 }
 
 /** The service behind a proxy, and services in other languages that keep its public keys. */
-async function everybodyBehind(t: Test, url: string, cwd: string): Promise<Asked[]> {
+async function everybodyBehind(t: Test, url: string, cwd: string, languages: string[]): Promise<Asked[]> {
   const everybody = [{ name: 'the service', accepts: async (token: Token) => (await askAt(url, token)) === 200 }];
-  for (const toolchain of TOOLCHAINS.filter(({ directory }) => LANGUAGES.includes(directory))) {
+  for (const toolchain of TOOLCHAINS.filter(({ directory }) => languages.includes(directory))) {
     await t.test(toolchain.heading, { skip: missing(toolchain) }, async (inner) => {
       const { name, ask } = startVerifier(
         t,
@@ -122,63 +126,65 @@ async function everybodyBehind(t: Test, url: string, cwd: string): Promise<Asked
 
 const reloadsOf = (instance: Running) => instance.output().split('changed: the signing keys').length - 1;
 
-t.test('a rotation refuses no good token', { skip: noProxy(NGINX) }, async (t) => {
-  const postgresql = await startTemporaryPostgresql();
-  t.teardown(() => postgresql.stop());
-  const cwd = t.testdir({ keys: {} });
-  const keys = async (...args: string[]) => run(['keys', ...args], { cwd, env: KEYS });
-  const kidsOf = (jsonLines: string) => jsonLines.split('\n').flatMap((line) => (line ? [JSON.parse(line).kid] : []));
-  t.equal((await keys('generate')).code, 0);
-  const proxy = await prepareProxy(t, NGINX);
-  const { instances } = await startBehind(t, proxy, {
-    cwd,
-    env: { DATABASE_URL: postgresql.url, ...UNTHROTTLED, ...KEYS, ...CLAIMS },
-  });
-  const everybody = await everybodyBehind(t, proxy.url, cwd);
-  const load = startLoad(proxy.url, everybody);
-  const reload = async (...some: Running[]) => {
-    const before = some.map(reloadsOf);
-    for (const instance of some) instance.kill('SIGHUP');
-    await load.until(() => some.every((instance, index) => reloadsOf(instance) === (before[index] ?? 0) + 1));
-  };
-  const [one, other] = instances;
-  if (!one || !other) throw new Error('two were started');
+for (const { example, algorithm, languages } of ROTATIONS) {
+  t.test(`${example.name}: a rotation refuses no good token`, { skip: noProxy(example) }, async (t) => {
+    const postgresql = await startTemporaryPostgresql();
+    t.teardown(() => postgresql.stop());
+    const cwd = t.testdir({ keys: {} });
+    const keys = async (...args: string[]) => run(['keys', ...args], { cwd, env: KEYS });
+    const kidsOf = (jsonLines: string) => jsonLines.split('\n').flatMap((line) => (line ? [JSON.parse(line).kid] : []));
+    t.equal((await keys('generate')).code, 0);
+    const proxy = await prepareProxy(t, example);
+    const { instances } = await startBehind(t, proxy, {
+      cwd,
+      env: { DATABASE_URL: postgresql.url, ...UNTHROTTLED, ...KEYS, ...CLAIMS },
+    });
+    const everybody = await everybodyBehind(t, proxy.url, cwd, languages);
+    const load = startLoad(proxy.url, everybody);
+    const reload = async (...some: Running[]) => {
+      const before = some.map(reloadsOf);
+      for (const instance of some) instance.kill('SIGHUP');
+      await load.until(() => some.every((instance, index) => reloadsOf(instance) === (before[index] ?? 0) + 1));
+    };
+    const [one, other] = instances;
+    if (!one || !other) throw new Error('two were started');
 
-  t.equal((await keys('add')).code, 0);
-  const [old = '', added = ''] = kidsOf((await keys('list', '--json')).stdout);
-  await load.sees(old);
-  const fetched = performance.now();
-  await reload(one, other);
-  do await load.sees(old);
-  while (performance.now() < fetched + FETCHES_AGAIN_AFTER);
-  t.same(load.kidsSince(0), [old], 'the added key does not sign');
+    t.equal((await keys('add', '--algorithm', algorithm)).code, 0);
+    const [old = '', added = ''] = kidsOf((await keys('list', '--json')).stdout);
+    await load.sees(old);
+    const fetched = performance.now();
+    await reload(one, other);
+    do await load.sees(old);
+    while (languages.length > 0 && performance.now() < fetched + FETCHES_AGAIN_AFTER);
+    t.same(load.kidsSince(0), [old], 'the added key does not sign');
 
-  t.equal((await keys('promote', '--force', added)).code, 0);
-  await reload(one);
-  const tokens = await load.sees(old, added);
-  t.equal(tokens.length, 2, 'one signs with the new key, the other with the old');
-  for (const token of tokens) {
-    for (const { url } of instances) t.equal(await askAt(url, token), 200, 'and each knows both');
-  }
-  await reload(other);
-  const publishedAt = new Date().toISOString();
-  // Logins that were on their way have been answered by then.
-  await load.sees(added);
-  const issued = load.issued();
-  await load.sees(added);
-  t.same(load.kidsSince(issued), [added]);
-
-  const remove = () => keys('remove', old, '--published-at', publishedAt);
-  let removal = await remove();
-  t.equal(removal.code, 75, 'a token of the old key has not expired');
-  while (removal.code === 75) {
+    t.equal((await keys('promote', '--force', added)).code, 0);
+    await reload(one);
+    const tokens = await load.sees(old, added);
+    t.equal(tokens.length, 2, 'one signs with the new key, the other with the old');
+    for (const token of tokens) {
+      for (const { url } of instances) t.equal(await askAt(url, token), 200, 'and each knows both');
+    }
+    await reload(other);
+    const publishedAt = new Date().toISOString();
+    // Logins that were on their way have been answered by then.
     await load.sees(added);
-    removal = await remove();
-  }
-  t.equal(removal.code, 0, removal.stderr);
-  await reload(one, other);
-  await load.sees(added);
-  await load.stop();
-  t.same(load.failures, []);
-  t.comment(`${load.issued()} logins`);
-});
+    const issued = load.issued();
+    await load.sees(added);
+    t.same(load.kidsSince(issued), [added]);
+
+    const remove = () => keys('remove', old, '--published-at', publishedAt);
+    let removal = await remove();
+    t.equal(removal.code, 75, 'a token of the old key has not expired');
+    while (removal.code === 75) {
+      await load.sees(added);
+      removal = await remove();
+    }
+    t.equal(removal.code, 0, removal.stderr);
+    await reload(one, other);
+    await load.sees(added);
+    await load.stop();
+    t.same(load.failures, []);
+    t.comment(`${load.issued()} logins`);
+  });
+}

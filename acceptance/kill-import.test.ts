@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { isDeepStrictEqual } from 'node:util';
 import t from 'tap';
 import { readConfig } from '#built/config/config.js';
-import { PROVIDERS } from '#built/database/database-url.js';
+import { PROVIDERS } from '#built/database/connection/database-url.js';
 import { MAIN, run } from '../test/support/executable.js';
 import { createDatabase, query } from '../test/support/service.js';
 

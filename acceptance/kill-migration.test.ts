@@ -3,8 +3,8 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { text } from 'node:stream/consumers';
 import t from 'tap';
-import { PROVIDERS } from '#built/database/database-url.js';
-import { readMigrations } from '#built/database/migrations.js';
+import { PROVIDERS } from '#built/database/connection/database-url.js';
+import { readMigrations } from '#built/database/migrations/migrations.js';
 import { MAIN, run } from '../test/support/executable.js';
 import { createDatabase } from '../test/support/service.js';
 

@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { text } from 'node:stream/consumers';
 import { setTimeout as wait } from 'node:timers/promises';
 import t from 'tap';
-import { PROVIDERS } from '#built/database/database-url.js';
+import { PROVIDERS } from '#built/database/connection/database-url.js';
 import { MAIN, run, start } from '../test/support/executable.js';
 import { bearer } from '../test/support/keys.js';
 import { FORM, send } from '../test/support/send.js';

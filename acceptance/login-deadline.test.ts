@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { setTimeout as wait } from 'node:timers/promises';
 import { PrismaPg } from '@prisma/adapter-pg';
 import t, { type Test } from 'tap';
-import type { Provider } from '#built/database/database-url.js';
+import type { Provider } from '#built/database/connection/database-url.js';
 import { createPasswords } from '#built/passwords/passwords.js';
 import { type Running, run, start } from '../test/support/executable.js';
 import { lockSqlite } from '../test/support/lock-sqlite.js';

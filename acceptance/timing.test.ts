@@ -1,7 +1,7 @@
 /** Whether the time of a login tells which emails are known: 1,000 emails a side, medians of ten tries. */
 import t, { type Test } from 'tap';
 import { openDatabase } from '#built/database/database.js';
-import { migrate } from '#built/database/migrate.js';
+import { migrate } from '#built/database/migrations/migrate.js';
 import { createPasswords } from '#built/passwords/passwords.js';
 import { start } from '../test/support/executable.js';
 import { FORM, send } from '../test/support/send.js';

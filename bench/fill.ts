@@ -1,6 +1,6 @@
 import { PrismaBetterSqlite3 } from '@prisma/adapter-better-sqlite3';
 import { PrismaPg } from '@prisma/adapter-pg';
-import type { Provider } from '#built/database/database-url.js';
+import type { Provider } from '#built/database/connection/database-url.js';
 
 /** Puts users in place of those that are there: user1@example.com and so on, all with one digest. */
 export async function fillUsers(provider: Provider, url: string, count: number, digest: string): Promise<void> {

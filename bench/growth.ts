@@ -5,7 +5,7 @@
  */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { PROVIDERS, type Provider } from '#built/database/database-url.js';
+import { PROVIDERS, type Provider } from '#built/database/connection/database-url.js';
 import { createPasswords } from '#built/passwords/passwords.js';
 import { startTemporaryPostgresql, type TemporaryPostgresql } from '../test/support/temporary-postgresql.js';
 import { fillUsers } from './fill.js';

@@ -9,7 +9,7 @@ import { availableParallelism, cpus, tmpdir } from 'node:os';
 import { setTimeout as wait } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { PROVIDERS, type Provider } from '#built/database/database-url.js';
+import { PROVIDERS, type Provider } from '#built/database/connection/database-url.js';
 import { createPasswords, type Hashing } from '#built/passwords/passwords.js';
 import { startTemporaryPostgresql } from '../test/support/temporary-postgresql.js';
 import { fillUsers } from './fill.js';

@@ -6,7 +6,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { fileURLToPath } from 'node:url';
-import { PROVIDERS, type Provider } from '#built/database/database-url.js';
+import { PROVIDERS, type Provider } from '#built/database/connection/database-url.js';
 import { createPasswords } from '#built/passwords/passwords.js';
 import { getToken } from '../test/support/steady-logins.js';
 import { startTemporaryPostgresql } from '../test/support/temporary-postgresql.js';

@@ -10,7 +10,7 @@ import { promisify } from 'node:util';
 import openapiTypescript, { astToString } from 'openapi-typescript';
 import { loadContract } from '../src/contract/contract.js';
 import { checkSchemas } from '../src/contract/validation.js';
-import { PROVIDERS, type Provider } from '../src/database/database-url.js';
+import { PROVIDERS, type Provider } from '../src/database/connection/database-url.js';
 import { schemaFor } from './schema.js';
 
 const root = new URL('../', import.meta.url);

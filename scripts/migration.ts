@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { PrismaBetterSqlite3 } from '@prisma/adapter-better-sqlite3';
 import { PrismaPg } from '@prisma/adapter-pg';
 import type { SqlMigrationAwareDriverAdapterFactory } from '@prisma/driver-adapter-utils';
-import type { Provider } from '#built/database/database-url.js';
+import type { Provider } from '#built/database/connection/database-url.js';
 import { startTemporaryPostgresql } from '../test/support/temporary-postgresql.js';
 import { readModels, schemaDiff } from './schema-diff.js';
 

@@ -4,7 +4,7 @@ import {
   type SqlDriverAdapter,
   type SqlMigrationAwareDriverAdapterFactory,
 } from '@prisma/driver-adapter-utils';
-import type { Provider } from '#built/database/database-url.js';
+import type { Provider } from '#built/database/connection/database-url.js';
 import { schemaFor } from './schema.js';
 import { listMigrations, SCHEMA_FILTER, withSchemaEngine } from './schema-engine.js';
 

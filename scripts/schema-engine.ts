@@ -7,8 +7,8 @@ import {
   type SqlMigrationAwareDriverAdapterFactory,
 } from '@prisma/driver-adapter-utils';
 import type { MigrationList, SchemaEngine } from '@prisma/schema-engine-wasm';
-import type { Provider } from '#built/database/database-url.js';
-import { readMigrations } from '../src/database/migrations.js';
+import type { Provider } from '#built/database/connection/database-url.js';
+import { readMigrations } from '../src/database/migrations/migrations.js';
 
 /** No table or enum is managed elsewhere. */
 export const SCHEMA_FILTER = { externalTables: [], externalEnums: [] };

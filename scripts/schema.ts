@@ -1,4 +1,4 @@
-import type { Provider } from '#built/database/database-url.js';
+import type { Provider } from '#built/database/connection/database-url.js';
 
 /**
  * The Prisma schema of one database, to stand in src/generated/. Prisma wants the provider as a literal; the models are

@@ -1,8 +1,8 @@
 import type { Contract } from './contract/contract.js';
 import type { MayBeUnavailable, OperationId } from './contract/handler.js';
+import type { DatabaseUrl } from './database/connection/database-url.js';
+import type { DatabaseReplaced } from './database/connection/sqlite-file.js';
 import { type Database, openDatabase } from './database/database.js';
-import type { DatabaseUrl } from './database/database-url.js';
-import type { DatabaseReplaced } from './database/sqlite-file.js';
 import { createHashQueue, type HashQueue, type HashQueueLimits } from './passwords/hash-queue.js';
 import { createPasswordUpgrades, type PasswordUpgrades } from './passwords/password-upgrades.js';
 import { createPasswords, type Hashing, hashMemoryFor, type Passwords } from './passwords/passwords.js';

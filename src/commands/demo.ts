@@ -1,7 +1,7 @@
 import { readConfig } from '../config/config.js';
 import { loadContract, operationNamed } from '../contract/contract.js';
 import { openDatabase } from '../database/database.js';
-import { migrate } from '../database/migrate.js';
+import { migrate } from '../database/migrations/migrate.js';
 import { createPasswords } from '../passwords/passwords.js';
 import { serve } from './serve.js';
 

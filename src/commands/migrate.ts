@@ -1,5 +1,5 @@
 import { readConfig } from '../config/config.js';
-import { migrate } from '../database/migrate.js';
+import { migrate } from '../database/migrations/migrate.js';
 import { print } from './standard-output.js';
 
 /**

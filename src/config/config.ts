@@ -1,7 +1,7 @@
 import { isIP } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import { cleanEnv, EnvError, makeExactValidator } from 'envalid';
-import type { DatabaseUrl } from '../database/database-url.js';
+import type { DatabaseUrl } from '../database/connection/database-url.js';
 import { ConfigError } from '../errors/config-error.js';
 import type { TrustProxy } from '../http/connections/client-address.js';
 import type { HashQueueLimits } from '../passwords/hash-queue.js';

@@ -1,7 +1,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import sql, { join, raw } from 'sql-template-tag';
+import type { RunQuery } from './connection/run-query.js';
 import { keyOf, type TokenId } from './revocations.js';
-import type { RunQuery } from './run-query.js';
 
 export type FoundCaller = {
   /** Undefined where there is no such user. */

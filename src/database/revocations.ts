@@ -1,6 +1,6 @@
 import sql, { join } from 'sql-template-tag';
-import type { Client } from './client.js';
-import type { RunQuery } from './run-query.js';
+import type { Client } from './connection/client.js';
+import type { RunQuery } from './connection/run-query.js';
 
 /** What a user ends: by their names in the log and the metrics. */
 export const REVOCATIONS = ['session', 'all_sessions'] as const;

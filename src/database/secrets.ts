@@ -1,6 +1,6 @@
 import type { Deadline } from '../errors/deadline.js';
-import type { Client } from './client.js';
-import type { RunQuery } from './run-query.js';
+import type { Client } from './connection/client.js';
+import type { RunQuery } from './connection/run-query.js';
 
 /** All throw DatabaseUnavailable. */
 export type Secrets = {

@@ -1,7 +1,7 @@
 import sql, { join } from 'sql-template-tag';
 import type { Deadline } from '../errors/deadline.js';
-import type { Client } from './client.js';
-import type { RunQuery } from './run-query.js';
+import type { Client } from './connection/client.js';
+import type { RunQuery } from './connection/run-query.js';
 
 /** Failures that count until `expiresAt`, in milliseconds since the epoch. */
 export type Counter = { failures: number; expiresAt: number };

@@ -1,4 +1,4 @@
-import type { RunQuery } from './run-query.js';
+import type { RunQuery } from './connection/run-query.js';
 
 /** All throw DatabaseUnavailable. */
 export type TokenLifetimes = {

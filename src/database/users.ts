@@ -1,8 +1,8 @@
 import { ExpectedError } from '../errors/expected-error.js';
 import { normalizeEmail } from '../text/email.js';
-import type { Change, Client } from './client.js';
+import type { Change, Client } from './connection/client.js';
+import type { RunQuery } from './connection/run-query.js';
 import { endSessionsQuery } from './revocations.js';
-import type { RunQuery } from './run-query.js';
 
 export type StoredDigest = {
   passwordDigest: string;

@@ -1,8 +1,8 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { link, readFile, rm } from 'node:fs/promises';
+import type { DatabaseUrl } from '../database/connection/database-url.js';
 import type { Database } from '../database/database.js';
-import type { DatabaseUrl } from '../database/database-url.js';
 import { createPrivateFile, warnIfReadable } from '../database/private-file.js';
 import type { Users } from '../database/users.js';
 import { EXIT } from '../errors/exit-codes.js';

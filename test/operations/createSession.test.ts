@@ -1,6 +1,6 @@
 import { createHash, createHmac } from 'node:crypto';
 import t from 'tap';
-import { PROVIDERS } from '#built/database/database-url.js';
+import { PROVIDERS } from '#built/database/connection/database-url.js';
 import { FORM, JSON_TYPE, type Request } from '../support/send.js';
 import { SECRET, startService, UNTHROTTLED } from '../support/service.js';
 

@@ -1,5 +1,5 @@
 import t, { type Test } from 'tap';
-import { PROVIDERS, type Provider } from '#built/database/database-url.js';
+import { PROVIDERS, type Provider } from '#built/database/connection/database-url.js';
 import { bearer, jwkSet, privateJwks } from '../support/keys.js';
 import { createDatabase, type Service, type ServiceOptions, startService } from '../support/service.js';
 import { getToken } from '../support/steady-logins.js';

@@ -1,7 +1,7 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import t from 'tap';
 import { readConfig } from '#built/config/config.js';
-import { PROVIDERS } from '#built/database/database-url.js';
+import { PROVIDERS } from '#built/database/connection/database-url.js';
 import { FORM } from '../support/send.js';
 import { createDatabase, execute, startService } from '../support/service.js';
 import { startTemporaryPostgresql } from '../support/temporary-postgresql.js';

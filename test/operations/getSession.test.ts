@@ -1,6 +1,6 @@
 import t from 'tap';
 import { readConfig } from '#built/config/config.js';
-import { PROVIDERS } from '#built/database/database-url.js';
+import { PROVIDERS } from '#built/database/connection/database-url.js';
 import { bearer, jwkSet, privateJwks } from '../support/keys.js';
 import { createDatabase, execute, startService } from '../support/service.js';
 import { getToken } from '../support/steady-logins.js';

@@ -1,8 +1,8 @@
 import t from 'tap';
 import { readConfig } from '#built/config/config.js';
+import { PROVIDERS } from '#built/database/connection/database-url.js';
 import { openDatabase } from '#built/database/database.js';
-import { PROVIDERS } from '#built/database/database-url.js';
-import { migrate } from '#built/database/migrate.js';
+import { migrate } from '#built/database/migrations/migrate.js';
 import { createHashQueue } from '#built/passwords/hash-queue.js';
 import { createPasswordUpgrades } from '#built/passwords/password-upgrades.js';
 import { createPasswords } from '#built/passwords/passwords.js';

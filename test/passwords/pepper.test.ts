@@ -1,8 +1,8 @@
 import { setTimeout } from 'node:timers/promises';
 import t from 'tap';
 import { readConfig } from '#built/config/config.js';
+import { PROVIDERS } from '#built/database/connection/database-url.js';
 import { openDatabase } from '#built/database/database.js';
-import { PROVIDERS } from '#built/database/database-url.js';
 import { createPasswords } from '#built/passwords/passwords.js';
 import { run } from '../support/executable.js';
 import { FORM } from '../support/send.js';

@@ -1,9 +1,9 @@
 /** Who is locked out, by what he may tell, and how a lockout ends. */
 import t, { type Test } from 'tap';
 import { readConfig } from '#built/config/config.js';
+import { PROVIDERS, type Provider } from '#built/database/connection/database-url.js';
 import { openDatabase } from '#built/database/database.js';
-import { PROVIDERS, type Provider } from '#built/database/database-url.js';
-import { migrate } from '#built/database/migrate.js';
+import { migrate } from '#built/database/migrations/migrate.js';
 import { createDeadline } from '#built/errors/deadline.js';
 import { Overloaded } from '#built/errors/overloaded.js';
 import { sweepCounters } from '#built/throttle/expired-counters.js';

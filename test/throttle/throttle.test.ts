@@ -1,8 +1,8 @@
 import t, { type Test } from 'tap';
 import { readConfig } from '#built/config/config.js';
+import { PROVIDERS, type Provider } from '#built/database/connection/database-url.js';
 import { openDatabase } from '#built/database/database.js';
-import { PROVIDERS, type Provider } from '#built/database/database-url.js';
-import { migrate } from '#built/database/migrate.js';
+import { migrate } from '#built/database/migrations/migrate.js';
 import { createDeadline } from '#built/errors/deadline.js';
 import { createThrottle, type Throttle } from '#built/throttle/throttle.js';
 import { FORM, type Request } from '../support/send.js';

@@ -1,7 +1,7 @@
 import { createPublicKey } from 'node:crypto';
 import { calculateJwkThumbprint } from 'jose';
 import t from 'tap';
-import { PROVIDERS } from '#built/database/database-url.js';
+import { PROVIDERS } from '#built/database/connection/database-url.js';
 import { by, encode, hmac, withSignature } from '../support/forge.js';
 import { bearer, jwkSet, privateJwks } from '../support/keys.js';
 import { SECRET, startService } from '../support/service.js';

@@ -1,7 +1,7 @@
 import { readConfig } from '../../config/config.js';
+import type { DatabaseUrl } from '../../database/connection/database-url.js';
 import { openDatabase } from '../../database/database.js';
-import type { DatabaseUrl } from '../../database/database-url.js';
-import { migrate } from '../../database/migrate.js';
+import { migrate } from '../../database/migrations/migrate.js';
 import type { Revocations } from '../../database/revocations.js';
 import { MAX_ID, type UserRecord, type Users } from '../../database/users.js';
 import { EXIT } from '../../errors/exit-codes.js';

@@ -1,4 +1,4 @@
-import { redactedUrl } from '../../database/database-url.js';
+import { redactedUrl } from '../../database/connection/database-url.js';
 import { hasPassword } from '../../database/users.js';
 import type { DigestForm } from '../../passwords/passwords.js';
 import { print } from '../standard-output.js';

@@ -1,9 +1,9 @@
 import { existsSync } from 'node:fs';
 import t from 'tap';
 import { readConfig } from '#built/config/config.js';
+import { PROVIDERS } from '#built/database/connection/database-url.js';
 import { openDatabase } from '#built/database/database.js';
-import { PROVIDERS } from '#built/database/database-url.js';
-import { migrate } from '#built/database/migrate.js';
+import { migrate } from '#built/database/migrations/migrate.js';
 import { createPasswords } from '#built/passwords/passwords.js';
 import { run, start } from '../../support/executable.js';
 import { FORM, send } from '../../support/send.js';

@@ -1,6 +1,6 @@
 import { writeFile } from 'node:fs/promises';
 import t from 'tap';
-import { PROVIDERS } from '#built/database/database-url.js';
+import { PROVIDERS } from '#built/database/connection/database-url.js';
 import { run } from '../../support/executable.js';
 import { bearer } from '../../support/keys.js';
 import { send } from '../../support/send.js';

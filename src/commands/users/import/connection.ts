@@ -1,6 +1,6 @@
-import { DatabaseUnavailable } from '../../../database/database-unavailable.js';
-import type { DatabaseUrl, Provider } from '../../../database/database-url.js';
-import { createFileCheck } from '../../../database/sqlite-file.js';
+import { DatabaseUnavailable } from '../../../database/connection/database-unavailable.js';
+import type { DatabaseUrl, Provider } from '../../../database/connection/database-url.js';
+import { createFileCheck } from '../../../database/connection/sqlite-file.js';
 
 /** A driver's connection, whose statements may be of any size. Rows are values in the order of the columns. */
 export type Statements = {

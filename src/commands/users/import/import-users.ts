@@ -1,6 +1,6 @@
 import { open } from 'node:fs/promises';
 import type { Config } from '../../../config/config.js';
-import { migrate } from '../../../database/migrate.js';
+import { migrate } from '../../../database/migrations/migrate.js';
 import { EXIT } from '../../../errors/exit-codes.js';
 import { ExpectedError } from '../../../errors/expected-error.js';
 import { IoFailure } from '../../../errors/io-failure.js';

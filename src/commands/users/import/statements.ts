@@ -1,4 +1,4 @@
-import type { Provider } from '../../../database/database-url.js';
+import type { Provider } from '../../../database/connection/database-url.js';
 
 /**
  * The statements of a batch. Rows are one JSON array, so that a statement does not depend on their number; a row is an

@@ -1,6 +1,6 @@
 /** An empty cell changes nothing that is stored, null clears, and no digest is lost. */
 import t from 'tap';
-import { PROVIDERS } from '#built/database/database-url.js';
+import { PROVIDERS } from '#built/database/connection/database-url.js';
 import { run } from '../../../support/executable.js';
 import { createDatabase } from '../../../support/service.js';
 

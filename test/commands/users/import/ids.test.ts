@@ -1,7 +1,7 @@
 /** The ids of users who come without one. */
 import t from 'tap';
 import { readConfig } from '#built/config/config.js';
-import { PROVIDERS } from '#built/database/database-url.js';
+import { PROVIDERS } from '#built/database/connection/database-url.js';
 import { run } from '../../../support/executable.js';
 import { createDatabase, execute } from '../../../support/service.js';
 

@@ -1,7 +1,7 @@
 /** Users who come without a password, such as those of an OAuth provider. */
 import { writeFile } from 'node:fs/promises';
 import t from 'tap';
-import { PROVIDERS } from '#built/database/database-url.js';
+import { PROVIDERS } from '#built/database/connection/database-url.js';
 import { run, start, stop } from '../../../support/executable.js';
 import { FORM, send } from '../../../support/send.js';
 import { createDatabase, SECRET } from '../../../support/service.js';

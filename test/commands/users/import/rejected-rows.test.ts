@@ -3,7 +3,7 @@ import { execFile } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import { promisify } from 'node:util';
 import t from 'tap';
-import { PROVIDERS } from '#built/database/database-url.js';
+import { PROVIDERS } from '#built/database/connection/database-url.js';
 import { MAIN, run } from '../../../support/executable.js';
 import { createDatabase } from '../../../support/service.js';
 import { CANNOT_MOUNT, mountSmallDisk } from '../../../support/small-disk.js';

@@ -1,10 +1,10 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import t from 'tap';
+import { createLockQueue } from '#built/database/connection/lock-queue.js';
 import { openDatabase } from '#built/database/database.js';
-import { createLockQueue } from '#built/database/lock-queue.js';
-import { migrate } from '#built/database/migrate.js';
+import { migrate } from '#built/database/migrations/migrate.js';
 import { createDeadline } from '#built/errors/deadline.js';
-import { lockSqlite } from '../support/lock-sqlite.js';
+import { lockSqlite } from '../../support/lock-sqlite.js';
 
 const busy = new Error('database is locked');
 const range = (length: number) => Array.from({ length }, (_, number) => number);

@@ -3,9 +3,9 @@ import { MIMEType } from 'node:util';
 import formbody from '@fastify/formbody';
 import type { FastifyRequest } from 'fastify';
 import fp from 'fastify-plugin';
-import { HttpError } from '../errors/http-error.js';
-import { decodeForm, MALFORMED } from '../text/percent-encoding.js';
-import { createUtf8Check, type Utf8Check } from '../text/utf8.js';
+import { HttpError } from '../../errors/http-error.js';
+import { decodeForm, MALFORMED } from '../../text/percent-encoding.js';
+import { createUtf8Check, type Utf8Check } from '../../text/utf8.js';
 import { joinChunks } from './join-chunks.js';
 
 declare module 'fastify' {

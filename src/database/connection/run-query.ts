@@ -1,5 +1,5 @@
 import { setTimeout as wait } from 'node:timers/promises';
-import { createDeadline, type Deadline, within } from '../errors/deadline.js';
+import { createDeadline, type Deadline, within } from '../../errors/deadline.js';
 import type { Client } from './client.js';
 import { DatabaseUnavailable, isBusy, isRefused, NO_ANSWER } from './database-unavailable.js';
 import type { DatabaseUrl } from './database-url.js';

@@ -5,8 +5,8 @@ import { copyFile, mkdir, readFile, realpath, rename, rm, stat } from 'node:fs/p
 import { setTimeout as wait } from 'node:timers/promises';
 import Sqlite from 'better-sqlite3';
 import t, { type Test } from 'tap';
-import { MAIN, type Running, run, start, stop } from '../support/executable.js';
-import { FORM, send } from '../support/send.js';
+import { MAIN, type Running, run, start, stop } from '../../support/executable.js';
+import { FORM, send } from '../../support/send.js';
 
 /** Milliseconds: the answer to a ping is used again for 500. */
 const NOTICED_WITHIN = 700;

@@ -1,9 +1,9 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
-import { EXIT } from '../errors/exit-codes.js';
-import { ExpectedError } from '../errors/expected-error.js';
-import { formatTimestamp } from '../text/timestamp.js';
-import type { Provider } from './database-url.js';
+import { EXIT } from '../../errors/exit-codes.js';
+import { ExpectedError } from '../../errors/expected-error.js';
+import { formatTimestamp } from '../../text/timestamp.js';
+import type { Provider } from '../connection/database-url.js';
 
 export type Row = { [column: string]: unknown };
 
@@ -37,7 +37,7 @@ const DIALECTS = {
 
 /** The migrations in `prisma/migrations/<provider>`, in order. */
 export function readMigrations(provider: Provider): { name: string; sql: string }[] {
-  const directory = new URL(`../../prisma/migrations/${provider}/`, import.meta.url);
+  const directory = new URL(`../../../prisma/migrations/${provider}/`, import.meta.url);
   const names = readdirSync(directory).filter((name) => /^\d{14}_/.test(name));
   return names.sort().map((name) => ({ name, sql: readFileSync(new URL(`${name}/migration.sql`, directory), 'utf8') }));
 }

@@ -4,9 +4,9 @@ import { PrismaPg } from '@prisma/adapter-pg';
 import t, { type Test } from 'tap';
 import { readConfig } from '#built/config/config.js';
 import { type Database, openDatabase } from '#built/database/database.js';
-import { migrate } from '#built/database/migrate.js';
-import { storedDigest } from '../support/stored-digest.js';
-import { startTemporaryPostgresql } from '../support/temporary-postgresql.js';
+import { migrate } from '#built/database/migrations/migrate.js';
+import { storedDigest } from '../../support/stored-digest.js';
+import { startTemporaryPostgresql } from '../../support/temporary-postgresql.js';
 
 const READ_ONLY = { message: /it is read-only|in a read-only transaction/ };
 const FUTURE = Date.now() + 60_000;

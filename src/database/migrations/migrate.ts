@@ -1,14 +1,14 @@
 import { accessSync, constants, realpathSync, statSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import type Sqlite from 'better-sqlite3';
-import { ConfigError } from '../errors/config-error.js';
-import { EXIT } from '../errors/exit-codes.js';
-import { ExpectedError } from '../errors/expected-error.js';
-import { DatabaseUnavailable } from './database-unavailable.js';
-import type { DatabaseUrl } from './database-url.js';
+import { ConfigError } from '../../errors/config-error.js';
+import { EXIT } from '../../errors/exit-codes.js';
+import { ExpectedError } from '../../errors/expected-error.js';
+import { DatabaseUnavailable } from '../connection/database-unavailable.js';
+import type { DatabaseUrl } from '../connection/database-url.js';
+import { lastingIdentityOf } from '../connection/sqlite-file.js';
+import { createPrivateDirectory, createPrivateFile, warnIfReadable } from '../private-file.js';
 import { applyMigrations, type Row } from './migrations.js';
-import { createPrivateDirectory, createPrivateFile, warnIfReadable } from './private-file.js';
-import { lastingIdentityOf } from './sqlite-file.js';
 
 /** Milliseconds for a connection to PostgreSQL. */
 const CONNECTION_TIMEOUT = 5_000;

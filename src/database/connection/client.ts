@@ -1,6 +1,6 @@
 import type { SqlDriverAdapterFactory } from '@prisma/driver-adapter-utils';
 import type { ClientBase } from 'pg';
-import type { PrismaClient } from '../generated/sqlite/client.js';
+import type { PrismaClient } from '../../generated/sqlite/client.js';
 import type { DatabaseUrl } from './database-url.js';
 
 // In WAL mode anything less than FULL may lose acknowledged writes when the power fails.
@@ -43,7 +43,7 @@ export function createClient(url: DatabaseUrl, options: ClientOptions): Promise<
 async function createSqliteClient(file: string): Promise<Client> {
   const [{ PrismaBetterSqlite3 }, { PrismaClient }] = await Promise.all([
     import('@prisma/adapter-better-sqlite3'),
-    import('../generated/sqlite/client.js'),
+    import('../../generated/sqlite/client.js'),
   ]);
   const adapter = withPragmas(new PrismaBetterSqlite3({ url: file, timeout: 0 }));
   return new PrismaClient({ adapter, errorFormat: 'minimal' });
@@ -64,7 +64,7 @@ function withPragmas(factory: SqlDriverAdapterFactory): SqlDriverAdapterFactory 
 async function createPostgresqlClient(href: string, { timeout, poolMax, writable }: ClientOptions): Promise<Client> {
   const [{ PrismaPg }, { PrismaClient }] = await Promise.all([
     import('@prisma/adapter-pg'),
-    import('../generated/postgresql/client.js'),
+    import('../../generated/postgresql/client.js'),
   ]);
   const pool = {
     connectionString: href,

@@ -1,7 +1,7 @@
 import { type DriverAdapterError, isDriverAdapterError } from '@prisma/driver-adapter-utils';
-import { isDiskFailure } from '../errors/disk-failure.js';
-import { EXIT } from '../errors/exit-codes.js';
-import { HttpError } from '../errors/http-error.js';
+import { isDiskFailure } from '../../errors/disk-failure.js';
+import { EXIT } from '../../errors/exit-codes.js';
+import { HttpError } from '../../errors/http-error.js';
 import { type DatabaseUrl, redactedUrl } from './database-url.js';
 
 /** The reason where a deadline has passed. */

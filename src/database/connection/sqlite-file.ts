@@ -1,6 +1,6 @@
 import { statSync } from 'node:fs';
-import { EXIT } from '../errors/exit-codes.js';
-import { ExpectedError } from '../errors/expected-error.js';
+import { EXIT } from '../../errors/exit-codes.js';
+import { ExpectedError } from '../../errors/expected-error.js';
 
 /** Another file is at the path of the open database. */
 export class DatabaseReplaced extends ExpectedError {

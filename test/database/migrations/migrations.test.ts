@@ -6,16 +6,16 @@ import { PrismaPg } from '@prisma/adapter-pg';
 import type { SqlDriverAdapter } from '@prisma/driver-adapter-utils';
 import t, { type Test } from 'tap';
 import { readConfig } from '#built/config/config.js';
-import { type DatabaseUrl, PROVIDERS, type Provider } from '#built/database/database-url.js';
-import { migrate } from '#built/database/migrate.js';
-import { readMigrations } from '#built/database/migrations.js';
+import { type DatabaseUrl, PROVIDERS, type Provider } from '#built/database/connection/database-url.js';
+import { migrate } from '#built/database/migrations/migrate.js';
+import { readMigrations } from '#built/database/migrations/migrations.js';
 import { ExpectedError } from '#built/errors/expected-error.js';
-import { readModels, schemaDiff } from '../../scripts/schema-diff.js';
-import { applyMigrationsByEngine } from '../../scripts/schema-engine.js';
-import { run, start } from '../support/executable.js';
-import { lockSqlite } from '../support/lock-sqlite.js';
-import { FORM, send } from '../support/send.js';
-import { createDatabase, SECRET } from '../support/service.js';
+import { readModels, schemaDiff } from '../../../scripts/schema-diff.js';
+import { applyMigrationsByEngine } from '../../../scripts/schema-engine.js';
+import { run, start } from '../../support/executable.js';
+import { lockSqlite } from '../../support/lock-sqlite.js';
+import { FORM, send } from '../../support/send.js';
+import { createDatabase, SECRET } from '../../support/service.js';
 
 const UUID = /^[\da-f]{8}-[\da-f]{4}-4[\da-f]{3}-[89ab][\da-f]{3}-[\da-f]{12}$/;
 const ISO = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{1,3}(\d{3})?\+00:00$/;
@@ -57,7 +57,7 @@ type Scratch = Awaited<ReturnType<typeof scratchDatabase>>;
 
 /** Copies the built service, with one more migration. */
 async function withMigration(cwd: string, provider: Provider, name: string, sql: string): Promise<string> {
-  const root = fileURLToPath(new URL('../../', import.meta.url));
+  const root = fileURLToPath(new URL('../../../', import.meta.url));
   const copy = `${cwd}/copy`;
   for (const part of ['dist', 'prisma', 'package.json'])
     await cp(`${root}${part}`, `${copy}/${part}`, { recursive: true });

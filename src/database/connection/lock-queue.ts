@@ -1,4 +1,4 @@
-import { type Deadline, within } from '../errors/deadline.js';
+import { type Deadline, within } from '../../errors/deadline.js';
 
 /** Queries that wait for SQLite's lock while another process has it. */
 export type LockQueue = {

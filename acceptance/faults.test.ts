@@ -4,7 +4,7 @@ import { PrismaPg } from '@prisma/adapter-pg';
 import type { SqlDriverAdapter } from '@prisma/driver-adapter-utils';
 import Sqlite from 'better-sqlite3';
 import t, { type Test } from 'tap';
-import { run, start } from '../test/support/executable.js';
+import { run, start, waitedForCores } from '../test/support/executable.js';
 import { lockSqlite } from '../test/support/lock-sqlite.js';
 import { FORM, send } from '../test/support/send.js';
 import { SECRET } from '../test/support/service.js';
@@ -28,10 +28,12 @@ async function startUnderLogins(t: Test, databaseUrl: string) {
   const options = { cwd: t.testdir(), env: { DATABASE_URL: databaseUrl, JWT_SECRET: SECRET, ...budgets } };
   await run(['users', 'add', 'foo@bar.com'], { ...options, input: 'foobar' });
   const service = await start(t, options);
-  const replies: { expected: number; status: number; at: number; milliseconds: number }[] = [];
+  // `waited` for a core, which another process had.
+  const replies: { expected: number; status: number; at: number; milliseconds: number; waited: number }[] = [];
   let going = true;
   const keepLoggingIn = async (password: string, expected: number) => {
     while (going) {
+      const waitedBefore = await waitedForCores(service);
       const started = performance.now();
       const { status } = await send(service.url, {
         method: 'POST',
@@ -39,7 +41,9 @@ async function startUnderLogins(t: Test, databaseUrl: string) {
         headers: FORM,
         body: `email=foo%40bar.com&password=${password}`,
       });
-      replies.push({ expected, status, at: started, milliseconds: performance.now() - started });
+      const milliseconds = performance.now() - started;
+      const waited = (await waitedForCores(service)) - waitedBefore;
+      replies.push({ expected, status, at: started, milliseconds, waited });
       await wait(20);
     }
   };
@@ -80,7 +84,7 @@ async function suffer(t: Test, databaseUrl: string, { begin, end }: Fault): Prom
   const wrong = replies.filter((reply) => ![reply.expected, 503].includes(reply.status));
   t.same(wrong, [], 'every answer is right or 503');
   t.same(
-    replies.filter(({ milliseconds }) => milliseconds > ANSWERED_WITHIN),
+    replies.filter(({ milliseconds, waited }) => milliseconds - waited > ANSWERED_WITHIN),
     [],
     'within 3 s',
   );

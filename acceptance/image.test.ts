@@ -14,7 +14,7 @@ import { baseImage, type Container, findContainerEngine, type RunOptions } from 
 const TAG = 'sessions-api';
 /** Bytes that the image may add to its base. */
 const MOST_ADDED = 80_000_000;
-const LOGINS_IN_FLIGHT = 32;
+const LOGINS_IN_FLIGHT = 64;
 
 const login = { method: 'POST', path: '/api/v1/sessions', headers: FORM, body: 'email=foo%40bar.com&password=foobar' };
 

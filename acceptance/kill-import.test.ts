@@ -38,9 +38,12 @@ for (const provider of PROVIDERS) {
         await once(killed, 'exit');
         takes ||= performance.now() - begun;
 
+        const begunAgain = performance.now();
         const next = await run(command, { cwd, env });
         t.match(next, { code: 0, stderr: '' });
         const { added, unchanged } = JSON.parse(next.stdout);
+        // Anew, since the machine may do more, or less, than before.
+        if (added === ROWS) takes = performance.now() - begunAgain;
         t.equal(added + unchanged, ROWS);
         if (unchanged > 0 && added > 0) amid += 1;
         const { databaseUrl } = readConfig(env, { issuesTokens: false });

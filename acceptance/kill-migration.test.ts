@@ -29,9 +29,12 @@ for (const provider of PROVIDERS) {
         if (kill > 0) setTimeout(() => killed.kill('SIGKILL'), takes * (0.4 + 0.6 * Math.random()));
         await once(killed, 'exit');
         takes ||= performance.now() - begun;
+        const begunAgain = performance.now();
         const next = await run(['migrate'], { cwd, env });
         t.match(next, { code: 0, stderr: '' });
         const rest = applied(next.stdout);
+        // Anew, since the machine may do more, or less, than before.
+        if (rest.length === migrations.length) takes = performance.now() - begunAgain;
         t.same(migrations.slice(migrations.length - rest.length), rest, 'what is pending is applied, in order');
         if (applied(await printed).length > 0) t.same(rest, [], 'what was reported is there');
         t.match(await run(['users', 'list'], { cwd, env }), { code: 0 });

@@ -26,7 +26,7 @@ t.test(`${KILLS} kills of a service, and of users commands, under writes`, async
   await run(['migrate'], { cwd, env });
   const begun = performance.now();
   await run(['users', 'add', 'undisturbed@bar.com'], { cwd, env, input: 'foobar' });
-  const commandTakes = performance.now() - begun;
+  let commandTakes = performance.now() - begun;
 
   for (let kill = 0; kill < KILLS; kill += 1) {
     const service = await start(t, { cwd, env });
@@ -58,6 +58,8 @@ t.test(`${KILLS} kills of a service, and of users commands, under writes`, async
     await Promise.all([service.exited, ...failing]);
     const id = await printed;
     if (id.endsWith('\n')) added.set(email, Number(id));
+    // Beside a service under load it takes longer: half of the commands are to be acknowledged.
+    commandTakes *= added.has(email) ? 0.9 : 1.1;
   }
 
   const service = await start(t, { cwd, env });

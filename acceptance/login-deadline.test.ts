@@ -1,11 +1,10 @@
 /** How long logins take while their database does not answer: one deadline for each, from its arrival to its reply. */
-import { readFile } from 'node:fs/promises';
 import { setTimeout as wait } from 'node:timers/promises';
 import { PrismaPg } from '@prisma/adapter-pg';
 import t, { type Test } from 'tap';
 import type { Provider } from '#built/database/connection/database-url.js';
 import { createPasswords } from '#built/passwords/passwords.js';
-import { type Running, run, start } from '../test/support/executable.js';
+import { type Running, run, start, waitedForCores } from '../test/support/executable.js';
 import { lockSqlite } from '../test/support/lock-sqlite.js';
 import { metricsUrlOf, scrape } from '../test/support/scrape.js';
 import { FORM, send } from '../test/support/send.js';
@@ -207,16 +206,6 @@ async function slowestHash(metricsUrl: string): Promise<number> {
     return bound && count === all ? [Number(bound.replace('+Inf', 'Infinity'))] : [];
   });
   return Math.min(...bounds) * 1_000;
-}
-
-/** Milliseconds for which this process and the service have waited for a core, as Linux counts them. */
-async function waitedForCores({ pid }: Running): Promise<number> {
-  let nanoseconds = 0;
-  for (const process of ['self', pid]) {
-    const [, waited] = (await readFile(`/proc/${process}/schedstat`, 'utf8').catch(() => '0 0 0')).split(' ');
-    nanoseconds += Number(waited);
-  }
-  return nanoseconds / 1e6;
 }
 
 /** @param waitedBefore - for cores, until the logins were sent */

@@ -173,9 +173,10 @@ t.test('Prometheus scrapes the service, and answers the dashboard', { skip: noPr
   await until(() => has('rate(sessions_logins_total{outcome="wrong_password"}[10s]) > 0'));
 
   for (const { title, query } of panelQueries) {
-    const { error, data } = await prometheus.query(query);
+    const { error } = await prometheus.query(query);
     t.equal(error, undefined, title);
-    t.ok(data?.result.length > 0, query);
+    // Garbage is not collected between all scrapes.
+    await until(() => has(query));
   }
   for (const { alert, expr } of rules) {
     for (const { name, matchers } of selectorsOf(expr)) {

@@ -53,23 +53,22 @@ export type ReverseProxy = {
 /** The proxy of an example in deploy/, as it stands there but for its ports. */
 export async function prepareProxy(t: Test, { name, file: path, ports: named }: Example): Promise<ReverseProxy> {
   const file = basename(path);
-  let example = await readFile(new URL(`../deploy/${path}`, import.meta.url), 'utf8');
+  const example = await readFile(new URL(`../deploy/${path}`, import.meta.url), 'utf8');
   const env = Object.fromEntries(
     [...example.matchAll(/(TRUST_PROXY|SHUTDOWN_DELAY_SECONDS)=(\w+)/g)].map(([, ...pair]) => pair),
   );
-  const ports = [];
+  const freePorts = new Map<string, number>();
   for (const port of named) {
-    const free = String(await freePort());
     if (!example.includes(port)) throw new Error(`${path} has no port ${port}`);
-    example = example.replaceAll(port, free);
-    ports.push(Number(free));
+    freePorts.set(port, await freePort());
   }
   const directory = await mkdtemp(`${tmpdir()}/sessions-api-`);
   t.teardown(() => rm(directory, { recursive: true }));
   // nginx's workers run as another user, and keep bodies in it.
   await chmod(directory, 0o755);
-  await writeFile(`${directory}/${file}`, example);
-  const [listensAt, ...instances] = ports;
+  const withFreePorts = example.replace(/\b\d{4}\b/g, (port) => String(freePorts.get(port) ?? port));
+  await writeFile(`${directory}/${file}`, withFreePorts);
+  const [listensAt, ...instances] = freePorts.values();
   const url = `http://127.0.0.1:${listensAt}`;
   const socket = `${directory}/stats`;
 

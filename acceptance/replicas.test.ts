@@ -87,7 +87,11 @@ t.test('an instance has at most DATABASE_POOL_MAX connections', async (t) => {
 
 t.test('a login reads by index only, among a million users and counters', async (t) => {
   const url = await createDatabase(t, 'postgresql');
-  const [instance] = await startInstances(t, {}, [url]);
+  const [instance] = await startInstances(
+    t,
+    { THROTTLE_EMAIL_ADDRESS: '1000000', THROTTLE_ADDRESS: '1000000', THROTTLE_EMAIL: '1000000' },
+    [url],
+  );
   if (!instance) throw new Error('one was started');
   const observer = await new PrismaPg({ connectionString: url, max: 1 }).connect();
   t.teardown(() => observer.dispose());

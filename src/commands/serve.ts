@@ -20,7 +20,7 @@ import { createReload } from './reload.js';
 /** Milliseconds for the requests in flight at a stop. */
 const STOP_TIMEOUT = 20_000;
 /** Milliseconds in which two SIGINT under npm are one: the terminal sends it to node, and npm forwards it. */
-const SAME_SIGINT = 100;
+const SAME_SIGINT = 250;
 
 class CannotListen extends ExpectedError {
   override readonly exitCode = EXIT.OSERR;

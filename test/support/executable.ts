@@ -107,3 +107,13 @@ export async function processorTimeOf({ pid }: Running): Promise<number> {
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
   return 10 * (Number(fields[11]) + Number(fields[12]));
 }
+
+/** Milliseconds for which this process and the service have waited for a core, as Linux counts them. */
+export async function waitedForCores({ pid }: Running): Promise<number> {
+  let nanoseconds = 0;
+  for (const process of ['self', pid]) {
+    const [, waited] = (await readFile(`/proc/${process}/schedstat`, 'utf8').catch(() => '0 0 0')).split(' ');
+    nanoseconds += Number(waited);
+  }
+  return nanoseconds / 1e6;
+}

@@ -1,26 +1,18 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { openSync } from 'node:fs';
-import { type AddressInfo, createServer } from 'node:net';
 import { setTimeout as wait } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import t, { type Test } from 'tap';
 import { scrape } from '../support/scrape.js';
 import { send } from '../support/send.js';
+import { freePort } from '../support/temporary-postgresql.js';
 
 const MAIN = fileURLToPath(new URL('../../dist/main.js', import.meta.url));
 
-async function findFreePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  return port;
-}
-
 /** Starts the service with a log that can't be read; with metrics. */
 async function startUnread(t: Test, log: number | 'pipe') {
-  const [port, metricsPort] = [await findFreePort(), await findFreePort()];
+  const [port, metricsPort] = [await freePort(), await freePort()];
   const { PATH } = process.env;
   const env = { PATH, PORT: String(port), METRICS_PORT: String(metricsPort) };
   const child = spawn(process.execPath, [MAIN], { cwd: t.testdir(), env, stdio: ['ignore', log, 'inherit'] });

@@ -90,7 +90,7 @@ t.test('the log tells what happened, and no secret', async (t) => {
 });
 
 t.test('a readiness probe is logged at debug while its reply is 200', async (t) => {
-  const service = await start(t, { cwd: t.testdir(), env: { LOG_LEVEL: 'debug', SHUTDOWN_DELAY_SECONDS: '1' } });
+  const service = await start(t, { cwd: t.testdir(), env: { LOG_LEVEL: 'debug', SHUTDOWN_DELAY_SECONDS: '3' } });
   for (const method of ['GET', 'HEAD', 'POST']) await send(service.url, { method, path: '/readyz' });
   await send(service.url, { path: '/livez' });
   service.kill('SIGTERM');

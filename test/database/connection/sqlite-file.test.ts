@@ -141,7 +141,7 @@ for (const [how, replace] of [
         if (last !== undefined) answered.push(reply);
       }
     });
-    await wait(100);
+    while (answered.length < 4) await wait(10);
     await replace(file, other.file);
     const replacedAt = performance.now();
     t.equal(await service.exited, 75);
@@ -262,8 +262,11 @@ t.test('a kill during the migration of a file that replaces another', async (t) 
   writer.exec("DELETE FROM _prisma_migrations WHERE migration_name LIKE '%_create_throttle_counters'");
   writer.exec('DROP TABLE throttle_counters; PRAGMA wal_checkpoint(TRUNCATE); BEGIN IMMEDIATE');
   writer.exec("INSERT INTO users (email, password_digest) VALUES ('logged@bar.com', 'x')");
+  const { mtimeMs } = await stat(`${file}-migration-lock`);
   const killed = spawn(process.execPath, [MAIN, 'migrate'], { cwd, env });
-  await wait(3_000);
+  // It remembers the file, and opens it.
+  while ((await stat(`${file}-migration-lock`)).mtimeMs === mtimeMs) await wait(10);
+  await wait(500);
   t.equal(killed.exitCode, null, 'waits for the writer');
   killed.kill('SIGKILL');
   await once(killed, 'exit');

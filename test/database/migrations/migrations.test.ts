@@ -18,7 +18,7 @@ import { FORM, send } from '../../support/send.js';
 import { createDatabase, SECRET } from '../../support/service.js';
 
 const UUID = /^[\da-f]{8}-[\da-f]{4}-4[\da-f]{3}-[89ab][\da-f]{3}-[\da-f]{12}$/;
-const ISO = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{1,3}(\d{3})?\+00:00$/;
+const ISO = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?\+00:00$/;
 const COLUMNS = {
   sqlite: `SELECT name, type, "notnull", dflt_value, pk FROM pragma_table_info('_prisma_migrations')`,
   postgresql: `SELECT column_name, data_type, character_maximum_length, is_nullable, column_default

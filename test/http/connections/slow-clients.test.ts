@@ -32,7 +32,7 @@ t.test('a thousand slow connections leave other clients served', async (t) => {
   for (let count = 0; count < 5; count += 1) {
     const started = performance.now();
     t.equal((await service.request(login)).status, 200);
-    t.ok(performance.now() - started < 1_000, 'in no time');
+    t.ok(performance.now() - started < 2_000, 'before the slow ones have ended');
   }
   await closed;
   t.equal((await service.request(login)).status, 200, 'and in the end the service hangs up on them');

@@ -8,7 +8,9 @@ const TIMEOUT_MS = 3_000;
 
 /** Calls the liveness endpoint of the service with the same environment: for a container's HEALTHCHECK. */
 export async function checkHealth(env: NodeJS.ProcessEnv): Promise<void> {
-  const { host, port } = readConfig(env, { issuesTokens: false });
+  // The rest may be wrong by now, while the service goes on with what it read at its start.
+  const { HOST, PORT } = env;
+  const { host, port } = readConfig({ HOST, PORT }, { issuesTokens: false });
   const { path } = operationNamed(loadContract(), 'getLiveness');
   // fetch refuses the ports that browsers block.
   const request = get({ host, port, path, agent: false, signal: AbortSignal.timeout(TIMEOUT_MS) });

@@ -78,6 +78,7 @@ export function readConfig(
         requiredWhen: ({ DATABASE_URL }) =>
           issuesTokens &&
           !secrets.has('JWT_KEYS') &&
+          set.JWT_KEYS === undefined &&
           (DATABASE_URL as DatabaseUrl | undefined)?.provider === 'postgresql',
       }),
       JWT_KEYS: jwtKeys({ default: [] }),
@@ -101,7 +102,7 @@ export function readConfig(
     },
     {
       reporter: addTo(faults, (name) => {
-        // The file is the first error to mend.
+        // Only the file's error is reported.
         if (fileFaults.has(name)) return undefined;
         return secrets.has(name) ? `${name}_FILE: the content` : name;
       }),

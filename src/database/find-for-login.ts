@@ -106,7 +106,7 @@ function select({ email, counterKeys, exp }: Login, draw: number) {
   const first = (condition: Sql) =>
     sql`(SELECT id FROM users WHERE ${HAS_PASSWORD} ${condition} ORDER BY ${PLACE} LIMIT 1)`;
   const drawn = sql`coalesce(${first(sql`AND ${PLACE} >= ${draw}`)}, ${first(empty)})`;
-  // SQLite prepares it anew for each login, and joins of tables faster than subqueries.
+  // SQLite prepares this for each login; it prepares joins of tables faster than subqueries.
   return sql`SELECT known.id, known.password_digest, known.peppered, known.disabled_at, known.unlocked_at,
       known.password_changed_at, drawn.password_digest AS stand_in, drawn.peppered AS stand_in_peppered,
       watermarks.exp AS watermark, revoked.key AS revoked, counters.key, counters.failures, counters.expires_at

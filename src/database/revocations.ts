@@ -1,4 +1,5 @@
 import sql, { join } from 'sql-template-tag';
+import type { Deadline } from '../errors/deadline.js';
 import type { Client } from './connection/client.js';
 import type { RunQuery } from './connection/run-query.js';
 
@@ -20,7 +21,7 @@ export type Revocations = {
   /** Ends all sessions of a user. */
   endSessions(userId: number): Promise<void>;
   /** The first time of expiry, from one on, whose token without `jti` is not revoked. */
-  firstFreeExp(userId: number, from: number): Promise<number>;
+  firstFreeExp(userId: number, from: number, deadline: Deadline): Promise<number>;
   /** Removes what is of no use, because the tokens had expired by then, and returns how much. */
   removeExpired(before: number): Promise<number>;
 };
@@ -70,14 +71,16 @@ export function createRevocations(
   runQuery: RunQuery,
   { lifetime, now }: { lifetime: number; now: () => number },
 ): Revocations {
-  const run = <T>(operation: string, table: string, query: (client: Client) => Promise<T>) =>
-    runQuery({ operation, table }, query);
+  const run = <T>(operation: string, table: string, query: (client: Client) => Promise<T>, deadline?: Deadline) =>
+    runQuery({ operation, table }, query, deadline);
 
   return {
     async revoke(token) {
       const create = { key: keyOf(token), userId: token.userId, exp: BigInt(token.exp) };
+      // With nothing to update, Prisma would look first, and two log-outs at once would both insert.
+      const update = { exp: create.exp };
       await run('INSERT', 'revoked_tokens', ({ revokedToken }) =>
-        revokedToken.upsert({ where: { key: create.key }, create, update: {} }),
+        revokedToken.upsert({ where: { key: create.key }, create, update }),
       );
     },
     async endSessions(userId) {
@@ -85,11 +88,12 @@ export function createRevocations(
         client.$executeRaw(endSessionsQuery([userId], lifetime, now())),
       );
     },
-    async firstFreeExp(userId, from) {
+    async firstFreeExp(userId, from, deadline) {
       for (let first = from; ; first += KEYS_AT_A_TIME) {
         const exps = Array.from({ length: KEYS_AT_A_TIME }, (_, index) => first + index);
         const where = { key: { in: exps.map((exp) => keyOf({ userId, exp })) } };
-        const rows = await run('SELECT', 'revoked_tokens', ({ revokedToken }) => revokedToken.findMany({ where }));
+        const find = ({ revokedToken }: Client) => revokedToken.findMany({ where });
+        const rows = await run('SELECT', 'revoked_tokens', find, deadline);
         const revoked = new Set(rows.map(({ exp }) => Number(exp)));
         const free = exps.find((exp) => !revoked.has(exp));
         if (free !== undefined) return free;

@@ -27,7 +27,9 @@ export function createSecrets(runQuery: RunQuery): Secrets {
       return (await run('SELECT', (model) => model.findUnique({ where: { name: BESIDE.name } }))) !== null;
     },
     async rememberSecretBeside() {
-      await run('UPSERT', (model) => model.upsert({ where: { name: BESIDE.name }, create: BESIDE, update: {} }));
+      // With nothing to update, Prisma would look first, and two instances that start at once would both insert.
+      const update = { value: BESIDE.value };
+      await run('UPSERT', (model) => model.upsert({ where: { name: BESIDE.name }, create: BESIDE, update }));
     },
   };
 }

@@ -1,3 +1,4 @@
+import type { Deadline } from '../errors/deadline.js';
 import type { RunQuery } from './connection/run-query.js';
 
 /** All throw DatabaseUnavailable. */
@@ -14,7 +15,7 @@ export type TokenLifetimes = {
    *
    * @param now - milliseconds since the epoch
    */
-  longest(now: number): Promise<number>;
+  longest(now: number, deadline?: Deadline): Promise<number>;
 };
 
 export function createTokenLifetimes(run: RunQuery): TokenLifetimes {
@@ -29,10 +30,9 @@ export function createTokenLifetimes(run: RunQuery): TokenLifetimes {
         }),
       );
     },
-    async longest(now) {
-      const rows = await run({ operation: 'SELECT', table: 'token_lifetimes' }, ({ tokenLifetime }) =>
-        tokenLifetime.findMany(),
-      );
+    async longest(now, deadline) {
+      const name = { operation: 'SELECT', table: 'token_lifetimes' };
+      const rows = await run(name, ({ tokenLifetime }) => tokenLifetime.findMany(), deadline);
       const alive = rows.filter(({ seconds, issuedUntil }) => Number(issuedUntil) + 1_000 * seconds > now);
       return Math.max(0, ...alive.map(({ seconds }) => seconds));
     },

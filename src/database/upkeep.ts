@@ -5,16 +5,24 @@ import type { FastifyInstance } from 'fastify';
  *
  * @param every - milliseconds
  * @param failure - what a failure means, for the log
+ * @param task - its signal aborts when the service closes
  * @returns a function that runs the task now
  */
-export function repeat(app: FastifyInstance, every: number, failure: string, task: () => Promise<void>): () => void {
+export function repeat(
+  app: FastifyInstance,
+  every: number,
+  failure: string,
+  task: (signal: AbortSignal) => Promise<void>,
+): () => void {
+  const closing = new AbortController();
   let running = Promise.resolve();
   const run = () => {
-    running = task().catch((err) => app.log.warn({ err }, failure));
+    running = task(closing.signal).catch((err) => app.log.warn({ err }, failure));
   };
   const timer = setInterval(run, every).unref();
   app.addHook('onClose', () => {
     clearInterval(timer);
+    closing.abort();
     return running;
   });
   return run;

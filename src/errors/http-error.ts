@@ -13,7 +13,7 @@ export type LogFields = {
   budget?: string;
   /** What of a user was ended. */
   revoked?: string;
-  /** What came of the question who calls. */
+  /** The outcome of authentication. */
   authentication?: string;
   /** Of the line; `info` unless given. */
   level?: 'info' | 'debug';

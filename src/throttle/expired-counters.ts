@@ -21,25 +21,30 @@ const MOST_COUNTERS = 1_000_000;
 /** Removes expired counters, and those beyond the cap, at the start and every ten minutes. */
 export const expiredCountersPlugin = fp<ExpiredCountersOptions>(
   async (app, { counters, budgets, now }) => {
-    const sweep = repeat(app, EVERY, 'expired counters are still there', () => sweepCounters(counters, budgets, now()));
+    const sweep = repeat(app, EVERY, 'expired counters are still there', (signal) =>
+      sweepCounters(counters, budgets, now(), { signal }),
+    );
     app.addHook('onReady', async () => sweep());
   },
   { name: 'expired-counters' },
 );
 
-/** @param most - counters of a budget */
+/**
+ * @param options.most - counters of a budget
+ * @param options.signal - ends it early
+ */
 export async function sweepCounters(
   counters: ThrottleCounters,
   budgets: Budgets,
   now: number,
-  most = MOST_COUNTERS,
+  { most = MOST_COUNTERS, signal }: { most?: number; signal?: AbortSignal } = {},
 ): Promise<void> {
-  while ((await counters.removeExpired(now)) > 0);
+  while (!signal?.aborted && (await counters.removeExpired(now)) > 0);
   for (const { prefix, lifetime, limit } of rulesOf(budgets)) {
     // Cheaper than to count the budget's own.
     if ((await counters.countUntil(now + lifetime)) <= most) continue;
     let surplus = (await counters.countOf({ prefix, limit })) - most;
-    while (surplus > 0) {
+    while (surplus > 0 && !signal?.aborted) {
       const removed = await counters.trim({ prefix, limit }, surplus);
       if (removed === 0) break;
       surplus -= removed;

@@ -22,6 +22,9 @@ export class TooManyFailures extends HttpError {
   }
 }
 
+/** Milliseconds that are left at least to count a failure. */
+const WRITE_TIMEOUT = 250;
+
 type Who = { email: string; address: string; deadline: Deadline };
 type RulePlace = Place & { rule: Rule };
 type Found = {
@@ -113,20 +116,27 @@ export function createThrottle(
       const allPlaces = [...places, ...hiddenPlaces];
 
       async function read() {
+        const readAt = now();
         const [found] = await Promise.all([
-          find([knownKey, ...allPlaces.map(({ key }) => key)], now()),
+          find([knownKey, ...allPlaces.map(({ key }) => key)], readAt),
           // A guess that can't be counted would be free.
           rules.length > 0 && database.ping(deadline),
         ]);
         await shorten(allPlaces, found, deadline);
         const isKnown = knownAddresses.isKnown(knownKey, found.counters.get(knownKey), found.passwordChangedAt);
-        return { found, isKnown, ...judge(places, hiddenPlaces, found, isKnown, now()) };
+        return { readAt, found, isKnown, ...judge(places, hiddenPlaces, found, isKnown, now()) };
       }
 
       /** @param counted - where a failure is counted */
-      async function run({ found, isKnown }: Awaited<ReturnType<typeof read>>, pass: Pass, counted: RulePlace[]) {
+      async function run(
+        { readAt, found, isKnown }: Awaited<ReturnType<typeof read>>,
+        pass: Pass,
+        counted: RulePlace[],
+      ) {
         const began = performance.now();
         const result = await verify(found);
+        // The guess has been hashed: it is counted, though the time may be up.
+        deadline.extend(Math.max(0, WRITE_TIMEOUT - deadline.remaining()));
         if (result.outcome !== 'succeeded') {
           await countFailure(counted, found, deadline);
           pass.countFailure();
@@ -137,7 +147,7 @@ export function createThrottle(
           if (rule.forKnown && (found.counters.has(key) || pass.hasFailures(key))) await counters.remove(key, deadline);
         }
         const stored = isKnown ? found.counters.get(knownKey) : undefined;
-        if (rules.length > 0) knownAddresses.remember(knownKey, stored, now());
+        if (rules.length > 0) knownAddresses.remember(knownKey, stored, readAt);
         return result;
       }
 

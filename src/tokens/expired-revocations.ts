@@ -16,8 +16,8 @@ const KEPT_FOR = 24 * 60 * 60 * 1_000;
 /** Removes revocations whose tokens have expired, at the start and every hour. */
 export const expiredRevocationsPlugin = fp<ExpiredRevocationsOptions>(
   async (app, { revocations, now }) => {
-    const sweep = repeat(app, EVERY, 'expired revocations are still there', async () => {
-      while ((await revocations.removeExpired(now() - KEPT_FOR)) > 0);
+    const sweep = repeat(app, EVERY, 'expired revocations are still there', async (signal) => {
+      while (!signal.aborted && (await revocations.removeExpired(now() - KEPT_FOR)) > 0);
     });
     app.addHook('onReady', async () => sweep());
   },

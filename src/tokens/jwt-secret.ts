@@ -8,6 +8,7 @@ import type { Users } from '../database/users.js';
 import { EXIT } from '../errors/exit-codes.js';
 import { ExpectedError } from '../errors/expected-error.js';
 import { IoFailure } from '../errors/io-failure.js';
+import { decodeUtf8 } from '../text/utf8.js';
 import type { SigningKey } from './jwk-set.js';
 
 /** RFC 7518, section 3.2: a key at least as long as the hash that HS256 makes. */
@@ -28,7 +29,7 @@ class SecretRefused extends ExpectedError {
 
 const missing = (file: string) =>
   `${file} is missing, and users have tokens that were signed with it: restore it with the database, ` +
-  `or write ${JWT_SECRET_MIN_BYTES} random bytes or more to it, after which all users have to log in again`;
+  `or write at least ${JWT_SECRET_MIN_BYTES} bytes of random text to it, after which all users have to log in again`;
 
 /**
  * JWT_SECRET; on SQLite without it, a random secret that is generated once and kept beside the database.
@@ -54,13 +55,17 @@ export async function readJwtSecret(
     }
     await secrets.rememberSecretBeside();
     await warnIfReadable(file, 'the secret', warn);
-    const secret = await readFile(file, 'utf8');
-    if (Buffer.byteLength(secret) >= JWT_SECRET_MIN_BYTES) return secret;
+    const bytes = await readFile(file);
+    // Decoding would replace other bytes.
+    const secret = decodeUtf8(bytes);
+    if (secret !== undefined && bytes.length >= JWT_SECRET_MIN_BYTES) return secret;
   } catch (error) {
     if (error instanceof ExpectedError) throw error;
     throw new IoFailure('the JWT secret beside the database', error, EXIT.CONFIG);
   }
-  throw new SecretRefused(`${file} must hold at least ${JWT_SECRET_MIN_BYTES} bytes; remove it to generate a new one`);
+  throw new SecretRefused(
+    `${file} must hold at least ${JWT_SECRET_MIN_BYTES} bytes of UTF-8 text; remove it to generate a new one`,
+  );
 }
 
 /** A link is atomic: instances that start at once agree on one secret. */

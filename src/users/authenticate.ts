@@ -16,8 +16,8 @@ export const AUTHENTICATIONS = [
 ] as const;
 type Authentication = (typeof AUTHENTICATIONS)[number];
 
-/** Seconds beyond the longest lifetime that a token may have: clocks differ. */
-const MAX_CLOCK_SKEW = 3_600;
+/** Seconds beyond the longest lifetime that a token may have: clocks differ, and logins step over tokens that have ended. */
+export const MAX_EXCESS_LIFETIME = 3_600;
 
 export type Authenticated = { caller: Callers['userToken']; log: LogFields };
 
@@ -51,7 +51,7 @@ export async function authenticate(
   const { authentication } = verified;
   if (authentication !== 'accepted') throw new Unauthorized(authentication);
   const { userId, exp, jti } = verified;
-  const outlives = (lifetime: number) => exp > now() / 1000 + lifetime + MAX_CLOCK_SKEW;
+  const outlives = (lifetime: number) => exp > now() / 1000 + lifetime + MAX_EXCESS_LIFETIME;
   // Where tokens were issued for longer, here or by another instance, the database knows.
   if (outlives(ttlSeconds) && outlives(await database.tokenLifetimes.longest(now()))) {
     throw new Unauthorized('invalid_token');

@@ -1,16 +1,22 @@
 import type { Client } from '../contract/handler.js';
 import type { Database } from '../database/database.js';
 import type { Revocations } from '../database/revocations.js';
+import type { TokenLifetimes } from '../database/token-lifetimes.js';
 import { hasPassword } from '../database/users.js';
 import { createDeadline } from '../errors/deadline.js';
+import { Overloaded } from '../errors/overloaded.js';
 import type { HashQueue } from '../passwords/hash-queue.js';
 import type { PasswordUpgrades } from '../passwords/password-upgrades.js';
 import type { Passwords } from '../passwords/passwords.js';
 import type { Throttle } from '../throttle/throttle.js';
 import type { Tokens } from '../tokens/tokens.js';
+import { MAX_EXCESS_LIFETIME } from './authenticate.js';
 
 export type LogInServices = {
-  database: Pick<Database, 'findForLogin'> & { revocations: Pick<Revocations, 'firstFreeExp'> };
+  database: Pick<Database, 'findForLogin'> & {
+    revocations: Pick<Revocations, 'firstFreeExp'>;
+    tokenLifetimes: Pick<TokenLifetimes, 'longest'>;
+  };
   tokens: Pick<Tokens, 'nextExp'>;
   throttle: Throttle;
   hashQueue: HashQueue;
@@ -19,6 +25,9 @@ export type LogInServices = {
   /** Milliseconds from its arrival within which a login is answered, without its hash. */
   loginTimeout: number;
 };
+
+/** Seconds by which a token's expiry steps over those that have ended. The other half is left for clocks that differ. */
+const MAX_STEPS = MAX_EXCESS_LIFETIME / 2;
 
 export const LOGIN_OUTCOMES = ['succeeded', 'unknown_email', 'wrong_password', 'disabled'] as const;
 
@@ -42,12 +51,14 @@ export function logIn(
   { database, tokens, throttle, hashQueue, passwords, passwordUpgrades, loginTimeout }: LogInServices,
 ): Promise<LoggedIn> {
   const deadline = createDeadline(loginTimeout);
-  // Of before the hash: sessions that are ended meanwhile are those up to a later time.
+  // Taken before the hash: sessions that are ended during the hash are those up to a later time.
   let exp = 0;
+  let startedAt = 0;
   return throttle.attempt(
     { email, address: client.address, deadline },
     (counterKeys, now) => {
       exp = tokens.nextExp();
+      startedAt = now;
       return database.findForLogin({ email, counterKeys, exp }, now, deadline);
     },
     async ({ user, digest, watermark, isRevoked }) => {
@@ -60,7 +71,11 @@ export function logIn(
       passwordUpgrades.add(user, password);
       const afterAllEnded = Math.max(exp, watermark + 1);
       if (!isRevoked && afterAllEnded === exp) return { outcome: 'succeeded', userId: user.id, exp };
-      const free = await database.revocations.firstFreeExp(user.id, afterAllEnded);
+      const free = await database.revocations.firstFreeExp(user.id, afterAllEnded, deadline);
+      // With more log-outs than seconds, tokens would soon outlive those that are accepted: the next login has to wait.
+      const isTooLate = (latest: number) => free > latest + MAX_STEPS;
+      if (isTooLate(exp) && isTooLate(startedAt / 1000 + (await database.tokenLifetimes.longest(startedAt, deadline))))
+        throw new Overloaded();
       return { outcome: 'succeeded', userId: user.id, exp: free };
     },
   );

@@ -95,6 +95,15 @@ t.test('keys of another tool: nobody knows when they were published', async (t) 
   t.match(await keys('promote', '--published-at', LONG_AGO, '--', other?.kid ?? ''), { code: 0 });
 });
 
+t.test('commands at once: none loses the change of another', async (t) => {
+  const { keys, list } = inDirectory(t);
+  await keys('generate');
+  const added = await Promise.all([1, 2, 3, 4].map(() => keys('add', '--algorithm', 'RS256')));
+  const codes = added.map(({ code }) => code);
+  t.ok(codes.every((code) => code === 0 || code === 75));
+  t.equal((await list()).length, 1 + codes.filter((code) => code === 0).length);
+});
+
 t.test('what can’t be done changes nothing', async (t) => {
   const { file, keys } = inDirectory(t);
   t.match(await keys('list'), { code: 78, stderr: /JWT_KEYS_FILE must name a file that can be read: ENOENT/ });

@@ -55,7 +55,7 @@ t.test('a database that was restored without its secret is refused, where users 
   t.equal(code, 78);
   t.match(
     stderr,
-    /data\/sessions\.db\.jwt-secret is missing, .* restore it with the database, or write 32 random bytes/,
+    /data\/sessions\.db\.jwt-secret is missing, .* restore it with the database, or write at least 32 bytes of random text/,
   );
   t.notOk(existsSync(secretFile));
   await writeFile(secretFile, SECRET);

@@ -2,6 +2,7 @@ import { availableParallelism } from 'node:os';
 import t from 'tap';
 import { readConfig } from '#built/config/config.js';
 import { ConfigError } from '#built/errors/config-error.js';
+import { jwkSet, privateJwks } from '../support/keys.js';
 
 const serving = { issuesTokens: true };
 
@@ -196,6 +197,7 @@ t.test('secrets from files', async (t) => {
 t.test('PostgreSQL needs JWT_SECRET where tokens are issued', async (t) => {
   const env = { DATABASE_URL: 'postgresql://host/db' };
   t.match(faultsOf(env), [/^JWT_SECRET must be set/]);
+  t.same(faultsOf({ ...env, JWT_KEYS: jwkSet(privateJwks('ES256')) }), [], 'or keys');
   t.match(faultsOf({ ...env, JWT_SECRET: 'short' }), [/^JWT_SECRET must have at least 32 bytes/]);
   t.equal(readConfig(env, { issuesTokens: false }).jwtSecret, undefined);
   t.equal(

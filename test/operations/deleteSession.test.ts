@@ -1,13 +1,15 @@
 import t, { type Test } from 'tap';
+import { readConfig } from '#built/config/config.js';
 import { PROVIDERS, type Provider } from '#built/database/connection/database-url.js';
 import { bearer, jwkSet, privateJwks } from '../support/keys.js';
-import { createDatabase, type Service, type ServiceOptions, startService } from '../support/service.js';
-import { getToken } from '../support/steady-logins.js';
+import { createDatabase, execute, type Service, type ServiceOptions, startService } from '../support/service.js';
+import { getToken, loginRequest } from '../support/steady-logins.js';
 
 const NOW = 1_575_397_455_999;
 const session = { path: '/api/v1/session' };
 const ownSessions = { path: '/api/v1/user/sessions' };
 const keyed = { JWT_KEYS: jwkSet(privateJwks('ES256')) };
+const BCRYPT = { PASSWORD_HASHING: 'bcrypt', BCRYPT_COST: '4' };
 const invalid = { status: 401, headers: { 'www-authenticate': 'Bearer realm="user", error="invalid_token"' } };
 
 const statusOf = async (service: Service, token: string) =>
@@ -16,7 +18,7 @@ const statusOf = async (service: Service, token: string) =>
 /** Two instances on one database. */
 async function startTwo(t: Test, provider: Provider, options: ServiceOptions = {}): Promise<[Service, Service]> {
   const databaseUrl = await createDatabase(t, provider);
-  const env = { PASSWORD_HASHING: 'bcrypt', BCRYPT_COST: '4', ...options.env };
+  const env = { ...BCRYPT, ...options.env };
   const start = () => startService(t, provider, { ...options, databaseUrl, env });
   return [await start(), await start()];
 }
@@ -81,6 +83,60 @@ for (const provider of PROVIDERS) {
       t.equal(await statusOf(service, tokens[1] ?? ''), 401, 'a clock that is set back revives nothing');
       t.equal(await statusOf(service, await getToken(service.request)), 200);
     }
+  });
+}
+
+t.test('whatever a log-out brings is ignored', async (t) => {
+  const [service] = await startTwo(t, 'sqlite', { env: keyed });
+  await service.addUser('foo@bar.com', 'foobar');
+  for (const [type, body] of [
+    ['application/json', undefined],
+    ['application/json', '{'],
+    ['application/x-www-form-urlencoded', undefined],
+    ['text/plain', 'text'],
+    ['nonsense', undefined],
+    [undefined, 'text'],
+    ['application/json', 'x'.repeat(2_000_000)],
+  ] as const) {
+    const token = await getToken(service.request);
+    const headers = { ...bearer(token), ...(type && { 'content-type': type }) };
+    const reply = await service.request({ method: 'DELETE', ...session, headers, ...(body && { body }) });
+    t.equal(reply.status, 204, `${type}: ${body?.length ?? 0} bytes`);
+    t.equal(await statusOf(service, token), 401);
+  }
+});
+
+for (const provider of PROVIDERS) {
+  t.test(`log-outs at once with one token on ${provider}`, async (t) => {
+    const [service, other] = await startTwo(t, provider);
+    await service.addUser('foo@bar.com', 'foobar');
+    const token = await getToken(service.request);
+    const logOut = ({ request }: Service) => request({ method: 'DELETE', ...session, headers: bearer(token) });
+    const replies = await Promise.all(Array.from({ length: 20 }, (_, index) => logOut(index % 2 ? service : other)));
+    const statuses = replies.map(({ status }) => status);
+    t.ok(statuses.includes(204));
+    t.same(
+      statuses.filter((status) => status !== 204 && status !== 401),
+      [],
+    );
+  });
+
+  t.test(`more log-outs than seconds on ${provider}`, async (t) => {
+    const databaseUrl = await createDatabase(t, provider);
+    let now = NOW;
+    const service = await startService(t, provider, { databaseUrl, env: BCRYPT, now: () => now });
+    const id = await service.addUser('foo@bar.com', 'foobar');
+    const [, payload = ''] = (await getToken(service.request)).split('.');
+    const { exp } = JSON.parse(Buffer.from(payload, 'base64url').toString());
+    await execute(
+      readConfig({ DATABASE_URL: databaseUrl }, { issuesTokens: false }).databaseUrl,
+      `WITH RECURSIVE ended (exp) AS (SELECT ${exp} UNION ALL SELECT exp + 1 FROM ended WHERE exp < ${exp} + 1800)
+      INSERT INTO revoked_tokens (key, user_id, exp) SELECT '${id}:' || exp, ${id}, exp FROM ended`,
+    );
+    const refused = await service.request(loginRequest());
+    t.match(refused, { status: 503, headers: { 'retry-after': '1' } }, 'its token would live for too long');
+    now += 1_000;
+    t.equal(await statusOf(service, await getToken(service.request)), 200, 'a second later there is one more');
   });
 }
 

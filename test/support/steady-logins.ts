@@ -19,7 +19,7 @@ export async function startWithUser(t: Test, options: Options): Promise<Running>
   return start(t, options);
 }
 
-function loginRequest(password = 'foobar', email = 'foo@bar.com'): Request {
+export function loginRequest(password = 'foobar', email = 'foo@bar.com'): Request {
   const body = new URLSearchParams({ email, password }).toString();
   return { method: 'POST', path: '/api/v1/sessions', headers: FORM, body };
 }

@@ -55,6 +55,32 @@ async function start(t: Test, provider: Provider, budgets = BUDGETS) {
   return { database, id, clock, throttle, attempt, verified: () => verified };
 }
 
+t.test('a guess is counted whose time is up once it has been hashed', async (t) => {
+  const { database, throttle, clock } = await start(t, 'sqlite', { emailAddress: 1, address: 0, email: 0 });
+  const guess = async () => {
+    let remaining = 10_000;
+    const deadline = {
+      remaining: () => remaining,
+      extend(more: number) {
+        remaining += more;
+      },
+    };
+    const who = { email: 'foo@bar.com', address: '192.0.2.1', deadline };
+    return throttle.attempt(
+      who,
+      (counterKeys, now) => database.findForLogin({ ...who, counterKeys, exp: 0 }, now, deadline),
+      async () => {
+        remaining = -1;
+        return { outcome: 'wrong_password' };
+      },
+    );
+  };
+  t.same(await guess(), { outcome: 'wrong_password' });
+  t.match(await guess().catch((error) => error), { status: 429 });
+  clock.now += DAY;
+  t.same(await guess(), { outcome: 'wrong_password' });
+});
+
 for (const provider of PROVIDERS) {
   t.test(`over an address’s budget nobody learns who is known from there, on ${provider}`, async (t) => {
     const { attempt, throttle, verified } = await start(t, provider);
@@ -179,12 +205,12 @@ for (const provider of PROVIDERS) {
       await attempt('wrong_password', '192.0.2.1', `${i}@bar.com`);
     }
     const budgets = { emailAddress: 2, address: 0, email: 0 };
-    await sweepCounters(database.throttleCounters, budgets, clock.now, 5);
+    await sweepCounters(database.throttleCounters, budgets, clock.now, { most: 5 });
     t.equal(await database.throttleCounters.countOf({ prefix: 'email-address:', limit: 2 }), 5);
     t.match((await attempt('succeeded', '192.0.2.1')).reply, { status: 429 }, 'a lockout stays');
     await attempt('wrong_password', '192.0.2.1', '19@bar.com');
     t.match((await attempt('succeeded', '192.0.2.1', '19@bar.com')).reply, { status: 429 }, 'so does the newest');
-    await sweepCounters(database.throttleCounters, budgets, clock.now + 2 * DAY, 5);
+    await sweepCounters(database.throttleCounters, budgets, clock.now + 2 * DAY, { most: 5 });
     t.equal(await database.throttleCounters.countOf({ prefix: 'email-address:', limit: 2 }), 0, 'expired ones go');
   });
 }

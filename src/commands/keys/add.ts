@@ -1,12 +1,11 @@
 import type { Algorithm } from '../../tokens/jwk-set.js';
 import { print } from '../standard-output.js';
-import { generateJwk, keysFileOf, readKeys, replaceKeysFile } from './keys-file.js';
+import { changeKeys, generateJwk, keysFileOf, readKeys } from './keys-file.js';
 import { formatSeconds, nowInSeconds, promotableAt } from './rotation.js';
 
 export async function addKey(env: NodeJS.ProcessEnv, { algorithm }: { algorithm: Algorithm }): Promise<void> {
   const file = keysFileOf(env);
-  const keys = readKeys(file);
-  await replaceKeysFile(file, [...keys.map(({ jwk }) => jwk), await generateJwk(algorithm, nowInSeconds())]);
+  await changeKeys(file, async (keys) => [...keys.map(({ jwk }) => jwk), await generateJwk(algorithm, nowInSeconds())]);
   const added = readKeys(file).at(-1);
   if (!added) return;
   await print(`${added.kid} (${algorithm}) is published once the replicas have reloaded (SIGHUP).\n`);

@@ -1,5 +1,5 @@
 import { generateKeyPair, type JsonWebKey, type KeyObject } from 'node:crypto';
-import { realpath, rename, rm } from 'node:fs/promises';
+import { realpath, rename, rm, writeFile } from 'node:fs/promises';
 import { promisify } from 'node:util';
 import { readSecret } from '../../config/secret-files.js';
 import { createPrivateFile } from '../../database/private-file.js';
@@ -76,18 +76,29 @@ export async function createKeysFile(file: string, jwks: StoredJwk[]): Promise<v
     throw new KeysRefused(`${file} exists: keys add adds a key to it`, EXIT.CANTCREAT);
 }
 
-/** Replaces the file in one step: whoever reads it gets the old keys or the new ones. */
-export async function replaceKeysFile(file: string, jwks: StoredJwk[]): Promise<void> {
+/**
+ * Replaces the file in one step: whoever reads it gets the old keys or the new ones.
+ *
+ * @param change - makes the new keys of those that are in the file; where it throws, nothing changes
+ */
+export async function changeKeys(
+  file: string,
+  change: (keys: StoredKey[]) => StoredJwk[] | Promise<StoredJwk[]>,
+): Promise<void> {
+  // Throws where there are none to change.
+  readKeys(file);
   const target = await realpath(file);
-  // One name: two commands at once would lose the change of one.
+  // One name, taken before the keys are read: two commands at once would lose the change of one.
   const next = `${target}.next`;
-  if (!(await createPrivateFile(next, target, textOf(jwks)))) {
+  if (!(await createPrivateFile(next, target))) {
     throw new KeysRefused(
       `${next} exists: another command changes the keys, or was killed; then remove it`,
       EXIT.TEMPFAIL,
     );
   }
   try {
+    const jwks = await change(readKeys(file));
+    await writeFile(next, textOf(jwks), { flush: true });
     await rename(next, target);
   } catch (error) {
     await rm(next, { force: true });

@@ -24,11 +24,17 @@ export const bodyPlugin = fp(
   async (app) => {
     await app.register(formbody, { parser: decodeForm });
     app.removeContentTypeParser('text/plain');
+    // Of operations without a body: the others have listed media types only, by then.
+    app.addContentTypeParser('*', (_request, _payload, done) => done(null));
     app.decorateRequest('utf8Check');
 
     app.addHook('onRequest', ({ operation, headers }, _reply, done) => {
       const mediaTypes = [...(operation?.bodies.keys() ?? [])];
-      if (mediaTypes.length === 0) return done();
+      if (mediaTypes.length === 0) {
+        // Many clients name a type with each request. What a DELETE brings means nothing (RFC 9110, section 9.3.5).
+        if (headers['content-type'] !== undefined) headers['content-type'] = undefined;
+        return done();
+      }
       // Fastify does not validate a request without a body: make it an empty form, which it does.
       if (!hasBody(headers) && headers['content-type'] === undefined) {
         headers['content-type'] = mediaTypes.includes(FORM) ? FORM : mediaTypes[0];

@@ -67,7 +67,8 @@ function createTrust(trustProxy: TrustProxy): (address: string, hop: number) => 
   if (typeof trustProxy === 'function') return trustProxy;
   const subnets = trustProxy.map(parseSubnet);
   return (address) => {
-    if (isIP(address) === 0) return false;
+    // The peer's may have a zone.
+    if (normalize(address) === undefined) return false;
     const ip = ipaddr.parse(address);
     return subnets.some(([subnet, bits]) => ip.kind() === subnet.kind() && ip.match(subnet, bits));
   };

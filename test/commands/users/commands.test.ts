@@ -100,6 +100,7 @@ for (const provider of PROVIDERS) {
     );
 
     t.same(await json('list', '--email', 'b_r@'), { users: [], next: null }, 'no wildcards');
+    t.same(await json('list', '--email', 'b\\ar@'), { users: [], next: null }, 'no escapes');
 
     t.equal(await printed('disable', ' BAR@bar.com'), 'disabled bar@bar.com (id 2)\n');
     const { disabled_at } = await json('show', '2');

@@ -62,10 +62,10 @@ function select(tokens: TokenId[]) {
   const asked = tokens.map(
     (token, place) => sql`(${raw(String(place))}, CAST(${token.userId} AS INTEGER), CAST(${keyOf(token)} AS TEXT))`,
   );
-  return sql`WITH asked (place, user_id, key) AS (VALUES ${join(asked)})
-    SELECT asked.place, known.id, known.disabled_at, revoked.key AS revoked, watermarks.exp AS watermark
-    FROM asked
-    LEFT JOIN users AS known ON known.id = asked.user_id
-    LEFT JOIN revoked_tokens AS revoked ON revoked.key = asked.key
-    LEFT JOIN session_watermarks AS watermarks ON watermarks.user_id = asked.user_id`;
+  // The columns of VALUES have these names on both databases.
+  return sql`SELECT asked.column1 AS place, known.id, known.disabled_at, revoked.key AS revoked, watermarks.exp AS watermark
+    FROM (VALUES ${join(asked)}) AS asked
+    LEFT JOIN users AS known ON known.id = asked.column2
+    LEFT JOIN revoked_tokens AS revoked ON revoked.key = asked.column3
+    LEFT JOIN session_watermarks AS watermarks ON watermarks.user_id = asked.column2`;
 }

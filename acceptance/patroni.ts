@@ -43,6 +43,8 @@ export type Node = {
   start(): Promise<void>;
   /** Kills etcd, Patroni and PostgreSQL at once, as the death of their machine would. */
   kill(): Promise<void>;
+  /** Of what the three have logged. */
+  lastLines(): Promise<string>;
 };
 
 export type Cluster = {
@@ -76,6 +78,9 @@ export async function startCluster(t: Test): Promise<Cluster> {
     until(`a node is ${role}`, async () => {
       for (const node of among) if (await node.is(role)) return node;
       return undefined;
+    }).catch(async (error) => {
+      for (const node of among) t.comment(await node.lastLines());
+      throw error;
     });
   await nodeThatIs('primary');
   await until('HAProxy leads to the primary', () => createDatabase(directory).catch(() => undefined));
@@ -154,6 +159,7 @@ function createNode(t: Test, { name, home, restApi, patroniYaml, server }: NodeO
     name,
     kill,
     is: async (role) => (await send(restApi, { path: `/${role}` }).catch(() => undefined))?.status === 200,
+    lastLines: async () => (await readFile(`${home}/log`, 'utf8')).split('\n').slice(-100).join('\n'),
     async start() {
       running = [
         await run(EXECUTABLES.etcd, [], 'etcd.env', { ETCD_DATA_DIR: `${home}/etcd` }),

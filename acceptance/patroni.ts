@@ -66,8 +66,7 @@ export async function startCluster(t: Test): Promise<Cluster> {
       await mkdir(home);
       await writeConfiguration(home, { NAME: name, ADDRESS: address });
       if (server) await chown(home, server.uid, server.gid);
-      const at = (port: string) => `http://${address}:${portOf(port)}`;
-      return createNode(t, { name, home, restApi: at('8008'), etcdApi: at('2379'), patroniYaml, server });
+      return createNode(t, { name, home, restApi: `http://${address}:${portOf('8008')}`, patroniYaml, server });
     }),
   );
   await Promise.all(nodes.map((node) => node.start()));
@@ -123,16 +122,9 @@ async function prepareSetUp(t: Test) {
   };
 }
 
-type NodeOptions = {
-  name: string;
-  home: string;
-  restApi: string;
-  etcdApi: string;
-  patroniYaml: string;
-  server: ServerUser | undefined;
-};
+type NodeOptions = { name: string; home: string; restApi: string; patroniYaml: string; server: ServerUser | undefined };
 
-function createNode(t: Test, { name, home, restApi, etcdApi, patroniYaml, server }: NodeOptions): Node {
+function createNode(t: Test, { name, home, restApi, patroniYaml, server }: NodeOptions): Node {
   const data = `${home}/data`;
   let running: { kill(): Promise<void> }[] = [];
 
@@ -169,13 +161,10 @@ function createNode(t: Test, { name, home, restApi, etcdApi, patroniYaml, server
     is: async (role) => (await send(restApi, { path: `/${role}` }).catch(() => undefined))?.status === 200,
     lastLines: async () => (await readFile(`${home}/log`, 'utf8')).split('\n').slice(-100).join('\n'),
     async start() {
-      running = [await run(EXECUTABLES.etcd, [], 'etcd.env', { ETCD_DATA_DIR: `${home}/etcd` })];
-      // Until etcd knows the version of its cluster, Patroni exits, and its unit starts it again (Restart=on-failure).
-      await until('etcd knows its cluster', async () => {
-        const version = await send(etcdApi, { path: '/version' }).catch(() => undefined);
-        return version?.status === 200 && JSON.parse(version.body).etcdcluster !== 'not_decided';
-      });
-      running.push(await run(EXECUTABLES.patroni, [patroniYaml], 'patroni.env', { PATRONI_POSTGRESQL_DATA_DIR: data }));
+      running = [
+        await run(EXECUTABLES.etcd, [], 'etcd.env', { ETCD_DATA_DIR: `${home}/etcd` }),
+        await run(EXECUTABLES.patroni, [patroniYaml], 'patroni.env', { PATRONI_POSTGRESQL_DATA_DIR: data }),
+      ];
     },
   };
 }

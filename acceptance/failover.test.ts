@@ -3,12 +3,10 @@ import { writeFile } from 'node:fs/promises';
 import t from 'tap';
 import { createPasswords } from '#built/passwords/passwords.js';
 import { type Options, type Running, run, stop } from '../test/support/executable.js';
-import { SECRET } from '../test/support/service.js';
+import { HIGH_BUDGETS, SECRET } from '../test/support/service.js';
 import { CHEAP, keepLoggingIn, login, startWithUser } from '../test/support/steady-logins.js';
 import { noPatroni, startCluster, until } from './patroni.js';
 
-/** High enough for all that fails here, so that each failure is counted and none is throttled. */
-const BUDGETS = { THROTTLE_EMAIL_ADDRESS: '1000000', THROTTLE_ADDRESS: '1000000', THROTTLE_EMAIL: '1000000' };
 /** More than can be changed in this time: each user's password is changed once. */
 const USERS = 1_000;
 /** Milliseconds. */
@@ -71,7 +69,7 @@ function keepChangingPasswords({ url }: Running, options: Options) {
 
 t.test('nodes that die', { skip: noPatroni() }, async (t) => {
   const { databaseUrl, nodes, nodeThatIs } = await startCluster(t);
-  const env = { DATABASE_URL: databaseUrl, JWT_SECRET: SECRET, ...BUDGETS, ...CHEAP };
+  const env = { DATABASE_URL: databaseUrl, JWT_SECRET: SECRET, ...HIGH_BUDGETS, ...CHEAP };
   const options = { cwd: t.testdir(), env };
   const service = await startWithUser(t, options);
   await importUsers(options);

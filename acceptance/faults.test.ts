@@ -7,7 +7,7 @@ import t, { type Test } from 'tap';
 import { run, start, waitedForCores } from '../test/support/executable.js';
 import { lockSqlite } from '../test/support/lock-sqlite.js';
 import { FORM, send } from '../test/support/send.js';
-import { SECRET } from '../test/support/service.js';
+import { HIGH_BUDGETS, SECRET } from '../test/support/service.js';
 import { CANNOT_MOUNT, mountSmallDisk } from '../test/support/small-disk.js';
 import { startTemporaryPostgresql } from '../test/support/temporary-postgresql.js';
 
@@ -23,9 +23,7 @@ type Fault = { begin(): Promise<unknown>; end(): Promise<unknown> };
 
 /** Starts the built service, and lets it log users in, rightly and wrongly, until it is stopped. */
 async function startUnderLogins(t: Test, databaseUrl: string) {
-  // High enough for all that fails here, so that each failure is counted and none is throttled.
-  const budgets = { THROTTLE_EMAIL_ADDRESS: '1000000', THROTTLE_ADDRESS: '1000000', THROTTLE_EMAIL: '1000000' };
-  const options = { cwd: t.testdir(), env: { DATABASE_URL: databaseUrl, JWT_SECRET: SECRET, ...budgets } };
+  const options = { cwd: t.testdir(), env: { DATABASE_URL: databaseUrl, JWT_SECRET: SECRET, ...HIGH_BUDGETS } };
   await run(['users', 'add', 'foo@bar.com'], { ...options, input: 'foobar' });
   const service = await start(t, options);
   // `waited` for a core, which another process had.

@@ -8,19 +8,18 @@ import { PROVIDERS } from '#built/database/connection/database-url.js';
 import { MAIN, run, start } from '../test/support/executable.js';
 import { bearer } from '../test/support/keys.js';
 import { FORM, send } from '../test/support/send.js';
-import { createDatabase, query, SECRET } from '../test/support/service.js';
+import { createDatabase, HIGH_BUDGETS, query, SECRET } from '../test/support/service.js';
 import { getToken } from '../test/support/steady-logins.js';
 
 const KILLS = 50;
 const LOG_OUTS = 10;
-const BUDGETS = { THROTTLE_EMAIL_ADDRESS: '1000000', THROTTLE_ADDRESS: '1000000', THROTTLE_EMAIL: '1000000' };
 const BCRYPT = { PASSWORD_HASHING: 'bcrypt', BCRYPT_COST: '4' };
 
 t.setTimeout(1_200_000);
 
 t.test(`${KILLS} kills of a service, and of users commands, under writes`, async (t) => {
   const cwd = t.testdir();
-  const env = { PATH: process.env.PATH, ...BUDGETS, ...BCRYPT };
+  const env = { PATH: process.env.PATH, ...HIGH_BUDGETS, ...BCRYPT };
   const added = new Map<string, number>();
   let failuresCounted = 0;
   await run(['migrate'], { cwd, env });
@@ -83,7 +82,7 @@ for (const provider of PROVIDERS) {
   t.test(`a service that is killed right after a log-out, on ${provider}`, async (t) => {
     const cwd = t.testdir();
     const DATABASE_URL = await createDatabase(t, provider);
-    const options = { cwd, env: { DATABASE_URL, JWT_SECRET: SECRET, ...BUDGETS, ...BCRYPT } };
+    const options = { cwd, env: { DATABASE_URL, JWT_SECRET: SECRET, ...HIGH_BUDGETS, ...BCRYPT } };
     await run(['users', 'add', 'foo@bar.com'], { ...options, input: 'foobar\n' });
     const dead: string[] = [];
     for (let kill = 0; kill < LOG_OUTS; kill += 1) {

@@ -7,7 +7,7 @@ import { PrismaPg } from '@prisma/adapter-pg';
 import t, { type Test } from 'tap';
 import { type Running, run, start } from '../test/support/executable.js';
 import { FORM, send } from '../test/support/send.js';
-import { createDatabase, execute, SECRET, UNTHROTTLED } from '../test/support/service.js';
+import { createDatabase, execute, HIGH_BUDGETS, SECRET, UNTHROTTLED } from '../test/support/service.js';
 import { freePort } from '../test/support/temporary-postgresql.js';
 
 const BCRYPT = { PASSWORD_HASHING: 'bcrypt', BCRYPT_COST: '4' };
@@ -87,11 +87,7 @@ t.test('an instance has at most DATABASE_POOL_MAX connections', async (t) => {
 
 t.test('a login reads by index only, among a million users and counters', async (t) => {
   const url = await createDatabase(t, 'postgresql');
-  const [instance] = await startInstances(
-    t,
-    { THROTTLE_EMAIL_ADDRESS: '1000000', THROTTLE_ADDRESS: '1000000', THROTTLE_EMAIL: '1000000' },
-    [url],
-  );
+  const [instance] = await startInstances(t, HIGH_BUDGETS, [url]);
   if (!instance) throw new Error('one was started');
   const observer = await new PrismaPg({ connectionString: url, max: 1 }).connect();
   t.teardown(() => observer.dispose());

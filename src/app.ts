@@ -72,7 +72,7 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
   const tokens = tokensOf(app);
   await app.register(authenticationPlugin, {
     contract,
-    authenticators: { userToken: (request) => authenticate(request, { tokens, database, ttlSeconds, now }) },
+    authenticators: { userToken: (request) => authenticate(request, { tokens, database, now }) },
   });
   await app.register(bodyPlugin);
   await app.register(docsPlugin, { contract });

@@ -25,6 +25,8 @@ export type Verified =
   | { authentication: 'no_token' | 'invalid_token' | 'expired_token' };
 
 export type Tokens = {
+  /** The lifetime of tokens that are issued here. */
+  ttlSeconds: number;
   /** When a token expires that is issued now, in seconds since the epoch. */
   nextExp(): number;
   /** Makes the JSON Web Token of a user. */
@@ -100,6 +102,7 @@ export const tokensPlugin = fp<TokenOptions>(
     }
 
     app.decorate('tokens', {
+      ttlSeconds,
       nextExp: () => seconds() + ttlSeconds,
       // With options of its own, each call makes a signer.
       issue: (userId, exp) => app.jwt.sign(claimsOf(userId, exp), signer === initial ? undefined : signer),

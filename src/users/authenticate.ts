@@ -4,6 +4,7 @@ import type { Database } from '../database/database.js';
 import type { TokenLifetimes } from '../database/token-lifetimes.js';
 import { HttpError, type LogFields } from '../errors/http-error.js';
 import type { Tokens } from '../tokens/tokens.js';
+import { MAX_EXCESS, outlives } from './outlives.js';
 
 export const AUTHENTICATIONS = [
   'accepted',
@@ -16,16 +17,11 @@ export const AUTHENTICATIONS = [
 ] as const;
 type Authentication = (typeof AUTHENTICATIONS)[number];
 
-/** Seconds beyond the longest lifetime that a token may have: clocks differ, and logins step over tokens that have ended. */
-export const MAX_EXCESS_LIFETIME = 3_600;
-
 export type Authenticated = { caller: Callers['userToken']; log: LogFields };
 
 export type AuthenticateOptions = {
-  tokens: Pick<Tokens, 'verify'>;
+  tokens: Pick<Tokens, 'verify' | 'ttlSeconds'>;
   database: Pick<Database, 'findCaller'> & { tokenLifetimes: Pick<TokenLifetimes, 'longest'> };
-  /** The lifetime of tokens that are issued here, in seconds. */
-  ttlSeconds: number;
   /** Milliseconds since the epoch. */
   now: () => number;
 };
@@ -45,17 +41,14 @@ class Unauthorized extends HttpError {
  */
 export async function authenticate(
   request: FastifyRequest,
-  { tokens, database, ttlSeconds, now }: AuthenticateOptions,
+  { tokens, database, now }: AuthenticateOptions,
 ): Promise<Authenticated> {
   const verified = await tokens.verify(request);
   const { authentication } = verified;
   if (authentication !== 'accepted') throw new Unauthorized(authentication);
   const { userId, exp, jti } = verified;
-  const outlives = (lifetime: number) => exp > now() / 1000 + lifetime + MAX_EXCESS_LIFETIME;
-  // Where tokens were issued for longer, here or by another instance, the database knows.
-  if (outlives(ttlSeconds) && outlives(await database.tokenLifetimes.longest(now()))) {
-    throw new Unauthorized('invalid_token');
-  }
+  const issued = { ttlSeconds: tokens.ttlSeconds, now: now(), lifetimes: database.tokenLifetimes };
+  if (await outlives(exp, MAX_EXCESS, issued)) throw new Unauthorized('invalid_token');
   const { user, isRevoked, watermark } = await database.findCaller(verified);
   if (isRevoked || exp <= watermark) throw new Unauthorized('revoked_token', userId);
   if (!user) throw new Unauthorized('unknown_user', userId);

@@ -10,14 +10,14 @@ import type { PasswordUpgrades } from '../passwords/password-upgrades.js';
 import type { Passwords } from '../passwords/passwords.js';
 import type { Throttle } from '../throttle/throttle.js';
 import type { Tokens } from '../tokens/tokens.js';
-import { MAX_EXCESS_LIFETIME } from './authenticate.js';
+import { MAX_EXCESS, outlives } from './outlives.js';
 
 export type LogInServices = {
   database: Pick<Database, 'findForLogin'> & {
     revocations: Pick<Revocations, 'firstFreeExp'>;
     tokenLifetimes: Pick<TokenLifetimes, 'longest'>;
   };
-  tokens: Pick<Tokens, 'nextExp'>;
+  tokens: Pick<Tokens, 'nextExp' | 'ttlSeconds'>;
   throttle: Throttle;
   hashQueue: HashQueue;
   passwords: Pick<Passwords, 'verify' | 'memoryOf'>;
@@ -27,7 +27,7 @@ export type LogInServices = {
 };
 
 /** Seconds by which a token's expiry steps over those that have ended. The other half is left for clocks that differ. */
-const MAX_STEPS = MAX_EXCESS_LIFETIME / 2;
+const MAX_STEPS = MAX_EXCESS / 2;
 
 export const LOGIN_OUTCOMES = ['succeeded', 'unknown_email', 'wrong_password', 'disabled'] as const;
 
@@ -73,9 +73,8 @@ export function logIn(
       if (!isRevoked && afterAllEnded === exp) return { outcome: 'succeeded', userId: user.id, exp };
       const free = await database.revocations.firstFreeExp(user.id, afterAllEnded, deadline);
       // With more log-outs than seconds, tokens would soon outlive those that are accepted: the next login has to wait.
-      const isTooLate = (latest: number) => free > latest + MAX_STEPS;
-      if (isTooLate(exp) && isTooLate(startedAt / 1000 + (await database.tokenLifetimes.longest(startedAt, deadline))))
-        throw new Overloaded();
+      const issued = { ttlSeconds: tokens.ttlSeconds, now: startedAt, lifetimes: database.tokenLifetimes };
+      if (await outlives(free, MAX_STEPS, issued, deadline)) throw new Overloaded();
       return { outcome: 'succeeded', userId: user.id, exp: free };
     },
   );

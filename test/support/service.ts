@@ -19,6 +19,13 @@ import { startTemporaryPostgresql } from './temporary-postgresql.js';
 
 export const SECRET = 'a secret that only the tests know, and no service';
 
+/** Budgets so high that each failure is counted and none is throttled. */
+export const HIGH_BUDGETS = {
+  THROTTLE_EMAIL_ADDRESS: '1000000',
+  THROTTLE_ADDRESS: '1000000',
+  THROTTLE_EMAIL: '1000000',
+};
+
 /** Switches the budgets of failures off. */
 export const UNTHROTTLED = { THROTTLE_EMAIL_ADDRESS: '0', THROTTLE_ADDRESS: '0', THROTTLE_EMAIL: '0' };
 

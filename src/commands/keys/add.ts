@@ -1,12 +1,15 @@
 import type { Algorithm } from '../../tokens/jwk-set.js';
 import { print } from '../standard-output.js';
-import { changeKeys, generateJwk, keysFileOf, readKeys } from './keys-file.js';
+import { changeKeys, generateJwk, keysFileOf } from './keys-file.js';
 import { formatSeconds, nowInSeconds, promotableAt } from './rotation.js';
 
 export async function addKey(env: NodeJS.ProcessEnv, { algorithm }: { algorithm: Algorithm }): Promise<void> {
   const file = keysFileOf(env);
-  await changeKeys(file, async (keys) => [...keys.map(({ jwk }) => jwk), await generateJwk(algorithm, nowInSeconds())]);
-  const added = readKeys(file).at(-1);
+  const keys = await changeKeys(file, async (keys) => [
+    ...keys.map(({ jwk }) => jwk),
+    await generateJwk(algorithm, nowInSeconds()),
+  ]);
+  const added = keys.at(-1);
   if (!added) return;
   await print(`${added.kid} (${algorithm}) is published once the replicas have reloaded (SIGHUP).\n`);
   await print(`From ${formatSeconds(promotableAt(added))}: sessions-api keys promote ${added.kid}\n`);

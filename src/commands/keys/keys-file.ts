@@ -80,11 +80,12 @@ export async function createKeysFile(file: string, jwks: StoredJwk[]): Promise<v
  * Replaces the file in one step: whoever reads it gets the old keys or the new ones.
  *
  * @param change - makes the new keys of those that are in the file; where it throws, nothing changes
+ * @returns the new keys
  */
 export async function changeKeys(
   file: string,
   change: (keys: StoredKey[]) => StoredJwk[] | Promise<StoredJwk[]>,
-): Promise<void> {
+): Promise<StoredKey[]> {
   // Throws where there are none to change.
   readKeys(file);
   const target = await realpath(file);
@@ -100,6 +101,7 @@ export async function changeKeys(
     const jwks = await change(readKeys(file));
     await writeFile(next, textOf(jwks), { flush: true });
     await rename(next, target);
+    return readKeys(file);
   } catch (error) {
     await rm(next, { force: true });
     throw error;

@@ -6,14 +6,13 @@ export async function promoteKey(env: NodeJS.ProcessEnv, kid: string, step: Step
   const file = keysFileOf(env);
   const keys = readKeys(file);
   if (keyNamed(keys, kid) === keys[0]) return void (await print(`${kid} signs already\n`));
-  await changeKeys(file, (keys) => {
+  const [signing, retired] = await changeKeys(file, (keys) => {
     const promoted = keyNamed(keys, kid);
     refuseUntil(promotableAt(promoted, step), `verifiers know ${kid}`, step);
     const { retired_at: _, ...jwk } = promoted.jwk;
     const [signing, ...others] = keys.filter((key) => key !== promoted).map((key) => key.jwk);
     return signing ? [jwk, { ...signing, retired_at: nowInSeconds() }, ...others] : [jwk];
   });
-  const [signing, retired] = readKeys(file);
   await print(`${kid} (${signing?.algorithm}) signs once the replicas have reloaded (SIGHUP).\n`);
   if (!retired) return;
   await print(`From ${formatSeconds(removableAt(retired, env))}: sessions-api keys remove ${retired.kid}\n`);

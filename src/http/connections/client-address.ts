@@ -67,8 +67,7 @@ function createTrust(trustProxy: TrustProxy): (address: string, hop: number) => 
   if (typeof trustProxy === 'function') return trustProxy;
   const subnets = trustProxy.map(parseSubnet);
   return (address) => {
-    // The peer's may have a zone.
-    if (normalize(address) === undefined) return false;
+    if (!isReadable(address)) return false;
     const ip = ipaddr.parse(address);
     return subnets.some(([subnet, bits]) => ip.kind() === subnet.kind() && ip.match(subnet, bits));
   };
@@ -82,14 +81,16 @@ function parseSubnet(text: string): [address: ipaddr.IPv4 | ipaddr.IPv6, bits: n
   return isMapped ? [ip.toIPv4Address(), bits - 96] : [ip, bits];
 }
 
-/**
- * Undefined where it is no address. Proxies may add the port, and brackets around IPv6. A zone is a name that means nothing
- * here, and ipaddr.js throws at some.
- */
+/** Whether it is an address without a zone: a zone is a name that means nothing here, and ipaddr.js throws at some. */
+function isReadable(address: string): boolean {
+  return isIP(address) !== 0 && !address.includes('%');
+}
+
+/** Undefined where it is no address. Proxies may add the port, and brackets around IPv6. */
 function normalize(text: string): string | undefined {
   const address = withoutPort(text.trim());
   if (isIPv4(address)) return address;
-  return isIP(address) === 0 || address.includes('%') ? undefined : ipaddr.process(address).toString();
+  return isReadable(address) ? ipaddr.process(address).toString() : undefined;
 }
 
 function withoutPort(text: string): string {

@@ -31,7 +31,7 @@ const broken: Database = {
     delete: unused,
   },
   throttleCounters: {
-    countFailure: () => Promise.resolve(),
+    countFailure: async () => new Map(),
     shorten: () => Promise.resolve(),
     reset: () => Promise.resolve(),
     remove: () => Promise.resolve(),

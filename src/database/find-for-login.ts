@@ -1,18 +1,17 @@
 import { createHmac } from 'node:crypto';
 import sql, { empty, join, raw, type Sql } from 'sql-template-tag';
 import type { Deadline } from '../errors/deadline.js';
-import { normalizeEmail } from '../text/email.js';
 import type { RunQuery } from './connection/run-query.js';
 import { keyIn } from './revocations.js';
 import type { Secrets } from './secrets.js';
-import type { Counter } from './throttle-counters.js';
+import { type Counter, type CounterRow, countersIn } from './throttle-counters.js';
 import { hasPassword, NO_PASSWORD, type StoredDigest, type User } from './users.js';
 
 export type FoundForLogin = {
   user: User | undefined;
   /** The user's, or a stand-in's where the user has none; undefined where no stand-in was found. */
   digest: StoredDigest | undefined;
-  /** The counters that have not expired, by key. */
+  /** By key, expired ones too. */
   counters: Map<string, Counter>;
   /** Milliseconds since the epoch; 0 where it never was, or there is no such user. */
   unlockedAt: number;
@@ -29,12 +28,11 @@ export type FoundForLogin = {
  * For an unknown email, and a user without a password, the digest is a stand-in's: another user's, drawn by a keyed hash of
  * the email. So the forms of digests come in their proportion, the same email always costs the same, and a stand-in is the
  * neighbour of no email.
- *
- * @param now - milliseconds since the epoch
  */
-export type FindForLogin = (login: Login, now: number, deadline?: Deadline) => Promise<FoundForLogin>;
+export type FindForLogin = (login: Login, deadline?: Deadline) => Promise<FoundForLogin>;
 
 type Login = {
+  /** Normalized. */
   email: string;
   /** At least one. */
   counterKeys: string[];
@@ -58,20 +56,16 @@ type Row = {
   stand_in_peppered: Flag;
   watermark: number | bigint | null;
   revoked: string | null;
-  key: string | null;
-  failures: number | null;
-  expires_at: number | bigint | null;
-};
+} & (CounterRow | { key: null });
 
 export function createFindForLogin(run: RunQuery, secrets: Pick<Secrets, 'read'>): FindForLogin {
   let secret: string | undefined;
 
-  return async (login, now, deadline) => {
-    const email = normalizeEmail(login.email);
+  return async (login, deadline) => {
     // All instances draw the same stand-in.
     secret ??= await secrets.read('stand_in', deadline);
-    const draw = createHmac('sha256', secret).update(email).digest().readUInt32BE();
-    const query = select({ ...login, email }, draw);
+    const draw = createHmac('sha256', secret).update(login.email).digest().readUInt32BE();
+    const query = select(login, draw);
     const rows = await run(
       { operation: 'SELECT', table: 'users' },
       (client) => client.$queryRaw<Row[]>(query),
@@ -82,7 +76,7 @@ export function createFindForLogin(run: RunQuery, secrets: Pick<Secrets, 'read'>
     return {
       user,
       digest: user && hasPassword(user) ? user : row && digestOf(row.stand_in, row.stand_in_peppered),
-      counters: countersIn(rows, now),
+      counters: countersIn(rows.filter(hasCounter)),
       unlockedAt: timeOf(row?.unlocked_at),
       passwordChangedAt: timeOf(row?.password_changed_at),
       watermark: Number(row?.watermark ?? 0),
@@ -132,11 +126,6 @@ function timeOf(time: Time | undefined): number {
   return time ? new Date(time).getTime() : 0;
 }
 
-function countersIn(rows: Row[], now: number): Map<string, Counter> {
-  const counters = new Map<string, Counter>();
-  for (const { key, failures, expires_at } of rows) {
-    const counter = { failures: Number(failures), expiresAt: Number(expires_at) };
-    if (key !== null && counter.expiresAt > now) counters.set(key, counter);
-  }
-  return counters;
+function hasCounter(row: Row): row is Row & CounterRow {
+  return row.key !== null;
 }

@@ -7,8 +7,8 @@ import type { RunQuery } from './connection/run-query.js';
 export type Counter = { failures: number; expiresAt: number };
 
 export type ThrottleCounters = {
-  /** Counts one more failure on each key. */
-  countFailure(counts: Count[], deadline?: Deadline): Promise<void>;
+  /** Counts one more failure on each key, and returns the counters by key. */
+  countFailure(counts: Count[], deadline?: Deadline): Promise<Map<string, Counter>>;
   /** Brings forward when a counter expires. */
   shorten(key: string, expiresAt: number, deadline?: Deadline): Promise<void>;
   /** Sets counters to no failures. */
@@ -57,8 +57,9 @@ export function createThrottleCounters(runQuery: RunQuery): ThrottleCounters {
             WHEN ${goesOn} AND counter.key NOT IN (${join(extended)}) AND counter.expires_at < excluded.expires_at
             THEN counter.expires_at
             ELSE excluded.expires_at
-          END`;
-      await run('INSERT', (client) => client.$executeRaw(query), deadline);
+          END
+        RETURNING key, failures, expires_at`;
+      return countersIn(await run('INSERT', (client) => client.$queryRaw<CounterRow[]>(query), deadline));
     },
     async shorten(key, expiresAt, deadline) {
       const later = { where: { key, expiresAt: { gt: expiresAt } }, data: { expiresAt } };
@@ -91,6 +92,16 @@ export function createThrottleCounters(runQuery: RunQuery): ThrottleCounters {
       return (await run('DELETE', ({ throttleCounter }) => throttleCounter.deleteMany(expired))).count;
     },
   };
+}
+
+/** A counter as raw queries return it. */
+export type CounterRow = { key: string; failures: number; expires_at: number | bigint };
+
+/** By key. */
+export function countersIn(rows: CounterRow[]): Map<string, Counter> {
+  return new Map(
+    rows.map(({ key, failures, expires_at }) => [key, { failures: Number(failures), expiresAt: Number(expires_at) }]),
+  );
 }
 
 /** The same order everywhere prevents deadlocks. */

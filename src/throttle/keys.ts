@@ -1,18 +1,19 @@
 import { createHmac, hkdfSync } from 'node:crypto';
 import { isIPv4 } from 'node:net';
 import ipaddr from 'ipaddr.js';
-import { normalizeEmail } from '../text/email.js';
 
 /** Keys of counters: emails and addresses are stored only as keyed hashes. */
 export type KeyedHashes = { email: string; network: string; both: string };
 
-/** @param secret - any text that all instances know; the key of the hashes is derived from it */
+/**
+ * @param secret - any text that all instances know; the key of the hashes is derived from it
+ * @returns makes the keys of a normalized email and an address
+ */
 export function createKeyedHashes(secret: string): (email: string, address: string) => KeyedHashes {
   const key = Buffer.from(hkdfSync('sha256', secret, '', 'throttle', 32));
   const hash = (...parts: string[]) =>
     createHmac('sha256', key).update(JSON.stringify(parts)).digest('base64url').slice(0, 22);
-  return (emailAsGiven, address) => {
-    const email = normalizeEmail(emailAsGiven);
+  return (email, address) => {
     const network = networkOf(address);
     return { email: hash(email), network: hash(network), both: hash(email, network) };
   };

@@ -3,7 +3,7 @@ import type { Counter, ThrottleCounters } from '../database/throttle-counters.js
 /** Addresses that an email has logged in from: a stranger's guesses do not lock them out. */
 export type KnownAddresses = {
   /** Whether an address is known, by what is stored or remembered here, since it was last forgotten. */
-  isKnown(key: string, stored: Counter | undefined, forgottenAt: number): boolean;
+  isKnown(key: string, stored: Counter | undefined, forgottenAt: number, now: number): boolean;
   /** Remembers an address, unless what is stored is new enough. */
   remember(key: string, stored: Counter | undefined, now: number): void;
   /** Stores what is not stored yet. */
@@ -38,9 +38,9 @@ export function createKnownAddresses(counters: Pick<ThrottleCounters, 'reset'>):
   }
 
   return {
-    isKnown(key, stored, forgottenAt) {
+    isKnown(key, stored, forgottenAt, now) {
       const knownUntil = Math.max(stored?.expiresAt ?? 0, notStored.get(key) ?? 0);
-      return knownUntil - KNOWN_FOR > forgottenAt;
+      return knownUntil > now && knownUntil - KNOWN_FOR > forgottenAt;
     },
     remember(key, stored, now) {
       if (stored && stored.expiresAt - now >= KNOWN_FOR - RENEWED_AFTER) return;

@@ -13,26 +13,19 @@ export type Budgets = {
 
 /** The budgets by the names that the log and the metrics use. */
 export const BUDGETS = ['email_address', 'address', 'email'] as const;
-export type Budget = (typeof BUDGETS)[number];
 
 export type Rule = {
-  budget: Budget;
+  budget: (typeof BUDGETS)[number];
   limit: number;
   /** Milliseconds. */
   lifetime: number;
-  /** Whether the lifetime starts at the last failure and not at the first. */
-  extends: boolean;
-  /** Whether it applies to known addresses. */
+  /** Whether it also applies to known addresses. Its lifetime starts at the last failure, others' at the first. */
   forKnown: boolean;
   /** Whether unlocking the user voids it. */
   endsByUnlocking: boolean;
-  /** Milliseconds. */
-  longestWait: number;
   /** Of the keys of its counters. */
   prefix: string;
-  hashFrom(hashes: KeyedHashes): string;
-  /** Time of the next attempt, once the limit is reached. */
-  retryAt(counter: Counter): number;
+  hash: keyof KeyedHashes;
 };
 
 const SECOND = 1_000;
@@ -43,60 +36,36 @@ const DAY = 24 * HOUR;
 const LONGEST_WAIT = 15 * MINUTE;
 
 /** The rules of the budgets that are on. */
-export function rulesOf(budgets: Budgets): Rule[] {
-  const window = { extends: false, forKnown: false, retryAt: ({ expiresAt }: Counter) => expiresAt };
+export function rulesOf({ emailAddress, address, email }: Budgets): Rule[] {
+  const pair = { budget: 'email_address', hash: 'both', prefix: 'email-address:', limit: emailAddress } as const;
+  const fromAddress = { budget: 'address', hash: 'network', prefix: 'address:', limit: address } as const;
+  const ofEmail = { budget: 'email', hash: 'email', prefix: 'email:', limit: email } as const;
   const rules: Rule[] = [
-    {
-      budget: 'email_address',
-      limit: budgets.emailAddress,
-      lifetime: DAY,
-      longestWait: LONGEST_WAIT,
-      extends: true,
-      forKnown: true,
-      endsByUnlocking: true,
-      prefix: 'email-address:',
-      hashFrom: ({ both }) => both,
-      retryAt: ({ failures, expiresAt }) =>
-        expiresAt - DAY + Math.min(LONGEST_WAIT, SECOND * 2 ** (failures - budgets.emailAddress)),
-    },
-    {
-      budget: 'address',
-      limit: budgets.address,
-      lifetime: HOUR,
-      longestWait: HOUR,
-      endsByUnlocking: false,
-      prefix: 'address:',
-      hashFrom: ({ network }) => network,
-      ...window,
-    },
-    {
-      budget: 'email',
-      limit: budgets.email,
-      lifetime: DAY,
-      longestWait: DAY,
-      endsByUnlocking: true,
-      prefix: 'email:',
-      hashFrom: ({ email }) => email,
-      ...window,
-    },
+    { ...pair, lifetime: DAY, forKnown: true, endsByUnlocking: true },
+    { ...fromAddress, lifetime: HOUR, forKnown: false, endsByUnlocking: false },
+    { ...ofEmail, lifetime: DAY, forKnown: false, endsByUnlocking: true },
   ];
   return rules.filter(({ limit }) => limit > 0);
 }
 
-/**
- * How many attempts may be in flight at once under a rule, one more included, and the milliseconds until the next one.
- *
- * @param forgivenAt - when the failures before were forgiven, in milliseconds since the epoch; 0 where it was not
- */
-export function standingUnder(rule: Rule, counter: Counter | undefined, forgivenAt: number, now: number): Standing {
-  if (!counter || counter.expiresAt <= restartsUntil(rule, forgivenAt, now)) return { rule, room: rule.limit, wait: 0 };
-  if (counter.failures < rule.limit) return { rule, room: rule.limit - counter.failures, wait: 0 };
-  return { rule, room: 1, wait: Math.min(Math.max(0, rule.retryAt(counter) - now), rule.longestWait) };
+/** How many attempts may be in flight at once under a rule, one more included, and the milliseconds until the next one. */
+export type Standing = { rule: Rule; maxInFlight: number; wait: number };
+
+/** @param counter - undefined where no failure counts */
+export function standingUnder(rule: Rule, counter: Counter | undefined, now: number): Standing {
+  const failures = counter?.failures ?? 0;
+  if (!counter || failures < rule.limit) return { rule, maxInFlight: rule.limit - failures, wait: 0 };
+  const left = counter.expiresAt - now;
+  if (!rule.forKnown) return { rule, maxInFlight: 1, wait: Math.min(left, rule.lifetime) };
+  const longest = Math.min(LONGEST_WAIT, SECOND * 2 ** (failures - rule.limit));
+  return { rule, maxInFlight: 1, wait: Math.min(Math.max(0, left - rule.lifetime + longest), LONGEST_WAIT) };
 }
 
-export type Standing = { rule: Rule; room: number; wait: number };
-
-/** A counter that expires at this time or before starts again. */
+/**
+ * A counter that expires at this time or before starts again.
+ *
+ * @param forgivenAt - when earlier failures were forgiven, in milliseconds since the epoch; 0 where they never were
+ */
 export function restartsUntil(rule: Rule, forgivenAt: number, now: number): number {
   return rule.endsByUnlocking && forgivenAt > 0 ? Math.max(now, forgivenAt + rule.lifetime) : now;
 }

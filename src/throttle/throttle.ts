@@ -1,56 +1,61 @@
-import { setTimeout as wait } from 'node:timers/promises';
-import type { Database } from '../database/database.js';
 import type { Counter, ThrottleCounters } from '../database/throttle-counters.js';
 import type { Deadline } from '../errors/deadline.js';
 import { HttpError } from '../errors/http-error.js';
-import { Overloaded } from '../errors/overloaded.js';
-import { createGate, type Pass, type Place } from './gate.js';
-import { createKeyedHashes, type KeyedHashes } from './keys.js';
+import { startInTurn, type Tally, type Turn, wakeWaiting } from './in-flight.js';
+import { createKeyedHashes } from './keys.js';
 import { createKnownAddresses } from './known-addresses.js';
-import { type Budgets, type Rule, restartsUntil, rulesOf, standingUnder } from './rules.js';
+import { type Budgets, type Rule, restartsUntil, rulesOf, type Standing, standingUnder } from './rules.js';
 
 /** A budget is used up. */
 export class TooManyFailures extends HttpError {
-  /** @param wait - milliseconds */
-  constructor(
-    readonly rule: Rule,
-    wait: number,
-  ) {
-    const message = 'too many failed logins';
-    const log = { outcome: 'throttled', budget: rule.budget } as const;
-    super(429, '', { retryAfterSeconds: Math.ceil(wait / 1_000), message, log });
+  constructor({ rule: { budget }, wait }: Standing) {
+    const log = { outcome: 'throttled', budget } as const;
+    super(429, '', { retryAfterSeconds: Math.ceil(wait / 1_000), message: 'too many failed logins', log });
   }
 }
 
 /** Milliseconds that are left at least to count a failure. */
 const WRITE_TIMEOUT = 250;
 
-type Who = { email: string; address: string; deadline: Deadline };
-type RulePlace = Place & { rule: Rule };
+/** @property before - the tally's counter when the attempt began */
+type CounterKey = { rule: Rule; key: string; tally: Tally; before: Counter | undefined };
+
+/** What the database knows of an attempt. */
 type Found = {
-  /** Those that have not expired, by key. */
+  /** By key. */
   counters: Map<string, Counter>;
   /** When failures were forgiven, and when known addresses were forgotten: milliseconds since the epoch; 0 for never. */
   unlockedAt: number;
   passwordChangedAt: number;
 };
 
+/** An attempt to log in. */
+export type Attempt = {
+  /** Of the counters that have to be read. */
+  counterKeys: string[];
+  /**
+   * Waits until the password may be verified. At most as many attempts are in flight as could all fail within the budgets, so
+   * parallel guesses on one instance can't exceed them. It judges by what was read, and by what has failed here since.
+   *
+   * @throws TooManyFailures; Overloaded at the deadline
+   */
+  admit(found: Found, deadline: Deadline): Promise<void>;
+  /** Counts a failure. Throws TooManyFailures where only a known address was admitted. */
+  failed(deadline: Deadline): Promise<void>;
+  succeeded(deadline: Deadline): Promise<void>;
+  /** Lets others go on. Must be called: an attempt that has neither failed nor succeeded is not counted. */
+  end(): void;
+};
+
 export type Throttle = {
   /**
-   * Runs an attempt to log in, and counts a failure unless the outcome is `succeeded`. One that throws is not counted.
+   * Begins an attempt to log in, before its counters are read. Over the budget of an address or an email, a known address is
+   * admitted under its own budget alone; a wrong password then gets the reply of the others.
    *
-   * Over the budget of an address or an email, a known address may still log in. A wrong password gets the reply that others
-   * get, after the time that they wait, and is counted apart: who shares the address does not learn who is known from there.
-   *
-   * @param who - the email as it was given, the client's IPv4 or IPv6 address, and by when it is to be answered
-   * @param find - reads the counters that have not expired, by key, and what else the login needs
-   * @throws TooManyFailures, Overloaded, and DatabaseUnavailable where no failure could be counted
+   * @param email - normalized
+   * @param address - the client's IPv4 or IPv6 address
    */
-  attempt<FoundForLogin extends Found, Result extends { outcome: string }>(
-    who: Who,
-    find: (counterKeys: string[], now: number) => Promise<FoundForLogin>,
-    verify: (found: FoundForLogin) => Promise<Result>,
-  ): Promise<Result>;
+  begin(email: string, address: string): Attempt;
   /** Stores known addresses that are not stored yet. */
   flush(): Promise<void>;
   /** Counts under another secret, and so from zero. */
@@ -64,29 +69,27 @@ export type Throttle = {
  * @param now - milliseconds since the epoch
  */
 export function createThrottle(
-  database: Pick<Database, 'ping'> & {
-    throttleCounters: Pick<ThrottleCounters, 'countFailure' | 'shorten' | 'reset' | 'remove'>;
-  },
+  counters: Pick<ThrottleCounters, 'countFailure' | 'shorten' | 'reset' | 'remove'>,
   budgets: Budgets,
   secret: string,
   now: () => number,
 ): Throttle {
-  const { throttleCounters: counters } = database;
   const rules = rulesOf(budgets);
-  const gate = createGate();
+  const tallies = new Map<string, Tally>();
   const knownAddresses = createKnownAddresses(counters);
   let keyedHashes = createKeyedHashes(secret);
-  /** Milliseconds. */
-  let lastVerificationTook = 0;
 
-  function placesOf(hashes: KeyedHashes): RulePlace[] {
-    return rules.map((rule) => ({ rule, key: rule.prefix + rule.hashFrom(hashes), limit: rule.limit }));
+  function enter(key: string, turn: Turn): Tally {
+    const tally = tallies.get(key) ?? { inFlight: 0, attempts: new Set() };
+    tally.attempts.add(turn);
+    tallies.set(key, tally);
+    return tally;
   }
 
   /** A clock that was set back has made counters that expire too late: they would lock out for longer than the rule says. */
-  async function shorten(places: RulePlace[], { counters: found }: Found, deadline: Deadline): Promise<void> {
-    for (const { rule, key } of places) {
-      const counter = found.get(key);
+  async function shorten(keys: CounterKey[], found: Found, deadline: Deadline): Promise<void> {
+    for (const { rule, key } of keys) {
+      const counter = found.counters.get(key);
       const latest = now() + rule.lifetime;
       if (!counter || counter.expiresAt <= latest) continue;
       await counters.shorten(key, latest, deadline);
@@ -94,86 +97,84 @@ export function createThrottle(
     }
   }
 
-  async function countFailure(places: RulePlace[], { unlockedAt }: Found, deadline: Deadline): Promise<void> {
+  async function countFailure(keys: CounterKey[], { unlockedAt }: Found, deadline: Deadline): Promise<void> {
     const at = now();
-    const counts = places.map(({ rule, key }) => ({
+    const counts = keys.map(({ rule, key }) => ({
       key,
-      extends: rule.extends,
+      extends: rule.forKnown,
       expiresAt: at + rule.lifetime,
       restartsUntil: restartsUntil(rule, unlockedAt, at),
     }));
-    if (counts.length > 0) await counters.countFailure(counts, deadline);
+    const counted = counts.length > 0 ? await counters.countFailure(counts, deadline) : new Map();
+    for (const { key, tally } of keys) tally.counter = newerOf(tally.counter, counted.get(key));
+  }
+
+  function begin(email: string, address: string): Attempt {
+    const hashes = keyedHashes(email, address);
+    const knownKey = `known:${hashes.both}`;
+    const beganAt = now();
+    const turn: Turn = {};
+    const keys = rules.map((rule) => {
+      const key = rule.prefix + hashes[rule.hash];
+      const tally = enter(key, turn);
+      return { rule, key, tally, before: tally.counter };
+    });
+    let found: Found = { counters: new Map(), unlockedAt: 0, passwordChangedAt: 0 };
+    let isKnown = false;
+    let started = false;
+    let refusalOfOthers: TooManyFailures | undefined;
+
+    function tryStart(): Tally | undefined {
+      const standings = keys.map((key) => ({
+        ...key,
+        ...standingUnder(key.rule, counterOf(key, found, now()), now()),
+      }));
+      const own = standings.filter(({ rule }) => rule.forKnown || !isKnown);
+      refusalOfOthers = refusalBy(standings);
+      if (refusalOfOthers && own.some(({ wait }) => wait > 0)) throw refusalOfOthers;
+      const full = own.find(({ tally, maxInFlight }) => tally.inFlight >= maxInFlight);
+      if (full) return full.tally;
+      for (const { tally } of keys) tally.inFlight += 1;
+      started = true;
+      return undefined;
+    }
+
+    return {
+      counterKeys: [knownKey, ...keys.map(({ key }) => key)],
+      async admit(read, deadline) {
+        found = read;
+        await shorten(keys, found, deadline);
+        isKnown = knownAddresses.isKnown(knownKey, found.counters.get(knownKey), found.passwordChangedAt, now());
+        await startInTurn(turn, tryStart, deadline);
+      },
+      async failed(deadline) {
+        // The guess has been hashed: it is counted, though the time may be up.
+        deadline.extend(Math.max(0, WRITE_TIMEOUT - deadline.remaining()));
+        await countFailure(keys, found, deadline);
+        if (refusalOfOthers) throw refusalOfOthers;
+      },
+      async succeeded(deadline) {
+        for (const { rule, key, tally } of keys) {
+          if (!rule.forKnown || !(found.counters.has(key) || tally.counter)) continue;
+          await counters.remove(key, deadline);
+          tally.counter = undefined;
+        }
+        const stored = isKnown ? found.counters.get(knownKey) : undefined;
+        if (rules.length > 0) knownAddresses.remember(knownKey, stored, beganAt);
+      },
+      end() {
+        for (const { key, tally } of keys) {
+          if (started) tally.inFlight -= 1;
+          tally.attempts.delete(turn);
+          if (tally.attempts.size === 0) tallies.delete(key);
+        }
+        for (const { tally } of keys) wakeWaiting(tally);
+      },
+    };
   }
 
   return {
-    async attempt({ email, address, deadline }, find, verify) {
-      const hashes = keyedHashes(email, address);
-      const knownKey = `known:${hashes.both}`;
-      const places = placesOf(hashes);
-      const hiddenPlaces = places
-        .filter(({ rule }) => rule.forKnown)
-        .map((place) => ({ ...place, key: `refused:${hashes.both}` }));
-      const allPlaces = [...places, ...hiddenPlaces];
-
-      async function read() {
-        const readAt = now();
-        const [found] = await Promise.all([
-          find([knownKey, ...allPlaces.map(({ key }) => key)], readAt),
-          // A guess that can't be counted would be free.
-          rules.length > 0 && database.ping(deadline),
-        ]);
-        await shorten(allPlaces, found, deadline);
-        const isKnown = knownAddresses.isKnown(knownKey, found.counters.get(knownKey), found.passwordChangedAt);
-        return { readAt, found, isKnown, ...judge(places, hiddenPlaces, found, isKnown, now()) };
-      }
-
-      /** @param counted - where a failure is counted */
-      async function run(
-        { readAt, found, isKnown }: Awaited<ReturnType<typeof read>>,
-        pass: Pass,
-        counted: RulePlace[],
-      ) {
-        const began = performance.now();
-        const result = await verify(found);
-        // The guess has been hashed: it is counted, though the time may be up.
-        deadline.extend(Math.max(0, WRITE_TIMEOUT - deadline.remaining()));
-        if (result.outcome !== 'succeeded') {
-          await countFailure(counted, found, deadline);
-          pass.countFailure();
-          lastVerificationTook = performance.now() - began;
-          return result;
-        }
-        for (const { rule, key } of allPlaces) {
-          if (rule.forKnown && (found.counters.has(key) || pass.hasFailures(key))) await counters.remove(key, deadline);
-        }
-        const stored = isKnown ? found.counters.get(knownKey) : undefined;
-        if (rules.length > 0) knownAddresses.remember(knownKey, stored, readAt);
-        return result;
-      }
-
-      /**
-       * Known or not: one after another, and none counted where it could be seen. Waits, lockouts and overload would tell who
-       * is known.
-       */
-      function runRefused(refusal: TooManyFailures) {
-        const oneAtATime = { places: hiddenPlaces, deadline, read, roomFor: () => hiddenPlaces.map(() => 1) };
-        return gate.pass(oneAtATime, async (judged, pass) => {
-          const result = judged.mayVerify ? await run(judged, pass, hiddenPlaces).catch(ignoreOverload) : undefined;
-          if (result?.outcome === 'succeeded') return result;
-          if (!result) await wait(Math.max(0, Math.min(lastVerificationTook, deadline.remaining())));
-          throw refusal;
-        });
-      }
-
-      try {
-        return await gate.pass({ places, deadline, read, roomFor: (judged) => roomFor(judged) }, (judged, pass) =>
-          run(judged, pass, places),
-        );
-      } catch (error) {
-        if (error instanceof TooManyFailures && !error.rule.forKnown) return runRefused(error);
-        throw error;
-      }
-    },
+    begin,
     flush: knownAddresses.flush,
     rotateSecret(changed) {
       keyedHashes = createKeyedHashes(changed);
@@ -181,32 +182,25 @@ export function createThrottle(
   };
 }
 
-/** What the counters say of an attempt. A known address that is refused may verify its password all the same. */
-type Judgement = { rooms: number[]; refusal: TooManyFailures | undefined; mayVerify: boolean };
+/** The counter as it was read, or as a failure here has left it since; undefined where no failure counts. */
+function counterOf({ rule, key, tally, before }: CounterKey, found: Found, now: number): Counter | undefined {
+  const read = found.counters.get(key);
+  const since = tally.counter === before ? undefined : tally.counter;
+  const latest = newerOf(read, since);
+  return latest && latest.expiresAt > restartsUntil(rule, found.unlockedAt, now) ? latest : undefined;
+}
 
-function judge(
-  places: RulePlace[],
-  hiddenPlaces: RulePlace[],
-  { counters, unlockedAt }: Found,
-  isKnown: boolean,
-  now: number,
-): Judgement {
-  const standingAt = ({ rule, key }: RulePlace) => standingUnder(rule, counters.get(key), unlockedAt, now);
-  const standings = places.map(standingAt);
-  const rooms = standings.map(({ rule, room }) => (isKnown && !rule.forKnown ? rule.limit : room));
+/** Replies of the database may overtake each other. */
+function newerOf(one: Counter | undefined, other: Counter | undefined): Counter | undefined {
+  if (!one || !other) return one ?? other;
+  const isNewer =
+    other.expiresAt > one.expiresAt || (other.expiresAt === one.expiresAt && other.failures > one.failures);
+  return isNewer ? other : one;
+}
+
+/** What everybody gets over a budget. That of a known address comes last: it would tell that the address is known. */
+function refusalBy(standings: Standing[]): TooManyFailures | undefined {
   const exceeded = standings.filter(({ wait }) => wait > 0);
-  // What everybody gets, also where a known address has used up its own budget.
   const shown = exceeded.find(({ rule }) => !rule.forKnown) ?? exceeded[0];
-  const refusal = shown && new TooManyFailures(shown.rule, shown.wait);
-  const ownBudgets = [...exceeded.filter(({ rule }) => rule.forKnown), ...hiddenPlaces.map(standingAt)];
-  return { rooms, refusal, mayVerify: isKnown && ownBudgets.every(({ wait }) => wait === 0) };
-}
-
-function roomFor({ rooms, refusal }: Judgement): number[] {
-  if (refusal) throw refusal;
-  return rooms;
-}
-
-function ignoreOverload(error: unknown): undefined {
-  if (!(error instanceof Overloaded)) throw error;
+  return shown && new TooManyFailures(shown);
 }

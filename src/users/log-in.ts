@@ -1,28 +1,28 @@
 import type { Client } from '../contract/handler.js';
 import type { Database } from '../database/database.js';
+import type { FoundForLogin } from '../database/find-for-login.js';
 import type { Revocations } from '../database/revocations.js';
 import type { TokenLifetimes } from '../database/token-lifetimes.js';
-import { hasPassword } from '../database/users.js';
-import { createDeadline } from '../errors/deadline.js';
+import { hasPassword, type User } from '../database/users.js';
+import { createDeadline, type Deadline } from '../errors/deadline.js';
 import { Overloaded } from '../errors/overloaded.js';
-import type { HashQueue } from '../passwords/hash-queue.js';
 import type { PasswordUpgrades } from '../passwords/password-upgrades.js';
 import type { Passwords } from '../passwords/passwords.js';
+import { normalizeEmail } from '../text/email.js';
 import type { Throttle } from '../throttle/throttle.js';
 import type { Tokens } from '../tokens/tokens.js';
 import { MAX_EXCESS, outlives } from './outlives.js';
 
 export type LogInServices = {
-  database: Pick<Database, 'findForLogin'> & {
+  database: Pick<Database, 'findForLogin' | 'ping'> & {
     revocations: Pick<Revocations, 'firstFreeExp'>;
     tokenLifetimes: Pick<TokenLifetimes, 'longest'>;
   };
   tokens: Pick<Tokens, 'nextExp' | 'ttlSeconds'>;
-  throttle: Throttle;
-  hashQueue: HashQueue;
-  passwords: Pick<Passwords, 'verify' | 'memoryOf'>;
+  throttle: Pick<Throttle, 'begin'>;
+  passwords: Pick<Passwords, 'verify'>;
   passwordUpgrades: Pick<PasswordUpgrades, 'add'>;
-  /** Milliseconds from its arrival within which a login is answered, without its hash. */
+  /** Milliseconds within which a login is answered from when its body has come, without its hash. */
   loginTimeout: number;
 };
 
@@ -45,37 +45,64 @@ type LoggedIn =
  *
  * @throws TooManyFailures, Overloaded, ClientGone, DatabaseUnavailable
  */
-export function logIn(
-  { email, password }: { email: string; password: string },
+export async function logIn(
+  { email: given, password }: { email: string; password: string },
   client: Client,
-  { database, tokens, throttle, hashQueue, passwords, passwordUpgrades, loginTimeout }: LogInServices,
+  services: LogInServices,
 ): Promise<LoggedIn> {
+  const { database, tokens, throttle, passwords, passwordUpgrades, loginTimeout } = services;
   const deadline = createDeadline(loginTimeout);
-  // Taken before the hash: sessions that are ended during the hash are those up to a later time.
-  let exp = 0;
-  let startedAt = 0;
-  return throttle.attempt(
-    { email, address: client.address, deadline },
-    (counterKeys, now) => {
-      exp = tokens.nextExp();
-      startedAt = now;
-      return database.findForLogin({ email, counterKeys, exp }, now, deadline);
-    },
-    async ({ user, digest, watermark, isRevoked }) => {
-      const verify = () => passwords.verify(password, digest);
-      const matches = await hashQueue.run(verify, { ...client, deadline }, passwords.memoryOf(digest));
-      if (!user) return { outcome: 'unknown_email', userId: undefined };
-      // Who has no password is verified against a stand-in's digest, which may match.
-      if (!matches || !hasPassword(user)) return { outcome: 'wrong_password', userId: user.id };
-      if (user.disabled) return { outcome: 'disabled', userId: user.id };
-      passwordUpgrades.add(user, password);
-      const afterAllEnded = Math.max(exp, watermark + 1);
-      if (!isRevoked && afterAllEnded === exp) return { outcome: 'succeeded', userId: user.id, exp };
-      const free = await database.revocations.firstFreeExp(user.id, afterAllEnded, deadline);
-      // With more log-outs than seconds, tokens would soon outlive those that are accepted: the next login has to wait.
-      const issued = { ttlSeconds: tokens.ttlSeconds, now: startedAt, lifetimes: database.tokenLifetimes };
-      if (await outlives(free, MAX_STEPS, issued, deadline)) throw new Overloaded();
-      return { outcome: 'succeeded', userId: user.id, exp: free };
-    },
-  );
+  const email = normalizeEmail(given);
+  const attempt = throttle.begin(email, client.address);
+  try {
+    // Before the hash: sessions that are ended during the hash are those up to a later time.
+    const exp = tokens.nextExp();
+    const [found] = await Promise.all([
+      database.findForLogin({ email, counterKeys: attempt.counterKeys, exp }, deadline),
+      // A guess that can't be counted would be free.
+      database.ping(deadline),
+    ]);
+    await attempt.admit(found, deadline);
+    const matches = await passwords.verify(password, found.digest, { ...client, deadline });
+    const { outcome, user } = outcomeOf(found.user, matches);
+    if (outcome !== 'succeeded') {
+      await attempt.failed(deadline);
+      return { outcome, userId: user?.id };
+    }
+    passwordUpgrades.add(user, password);
+    await attempt.succeeded(deadline);
+    return { outcome, userId: user.id, exp: await freeExp(user.id, exp, found, services, deadline) };
+  } finally {
+    attempt.end();
+  }
+}
+
+type Outcome =
+  | { outcome: 'succeeded'; user: User }
+  | { outcome: 'wrong_password' | 'disabled'; user: User }
+  | { outcome: 'unknown_email'; user: undefined };
+
+function outcomeOf(user: User | undefined, matches: boolean): Outcome {
+  if (!user) return { outcome: 'unknown_email', user };
+  // Who has no password is verified against a stand-in's digest, which may match.
+  if (!matches || !hasPassword(user)) return { outcome: 'wrong_password', user };
+  return { outcome: user.disabled ? 'disabled' : 'succeeded', user };
+}
+
+/** When the token has to expire: later than those of the user that have ended. */
+async function freeExp(
+  userId: number,
+  exp: number,
+  { watermark, isRevoked }: FoundForLogin,
+  { database, tokens }: LogInServices,
+  deadline: Deadline,
+): Promise<number> {
+  const afterAllEnded = Math.max(exp, watermark + 1);
+  if (!isRevoked && afterAllEnded === exp) return exp;
+  const free = await database.revocations.firstFreeExp(userId, afterAllEnded, deadline);
+  // With more log-outs than seconds, tokens would soon outlive those that are accepted: the next login has to wait.
+  const { ttlSeconds } = tokens;
+  const issued = { ttlSeconds, now: 1_000 * (exp - ttlSeconds), lifetimes: database.tokenLifetimes };
+  if (await outlives(free, MAX_STEPS, issued, deadline)) throw new Overloaded();
+  return free;
 }

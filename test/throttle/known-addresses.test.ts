@@ -19,14 +19,14 @@ t.test('an address that is remembered while others are stored is stored too', as
   const first = known.flush();
   await Promise.resolve();
   await Promise.resolve();
-  t.ok(known.isKnown('a', undefined, 0), 'and known until it is stored');
+  t.ok(known.isKnown('a', undefined, 0, 1), 'and known until it is stored');
   known.remember('b', undefined, 1);
   const second = known.flush();
   finish();
   await first;
   t.same(stored, ['a']);
-  t.notOk(known.isKnown('a', undefined, 0), 'once it is stored, the database tells');
-  t.ok(known.isKnown('b', undefined, 0));
+  t.notOk(known.isKnown('a', undefined, 0, 1), 'once it is stored, the database tells');
+  t.ok(known.isKnown('b', undefined, 0, 1));
   while (stored.length < 2) {
     finish();
     await Promise.resolve();

@@ -6,7 +6,7 @@ import { text } from 'node:stream/consumers';
 import { setTimeout as wait } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 
-const MAIN = fileURLToPath(new URL('../dist/main.js', import.meta.url));
+export const MAIN = fileURLToPath(new URL('../dist/main.js', import.meta.url));
 
 /** One thread for each core, as later Node.js has them by itself. */
 export const POOL = { UV_THREADPOOL_SIZE: String(availableParallelism()) };
@@ -53,12 +53,18 @@ async function memoryOf(pid: number | undefined, figure: 'VmRSS' | 'VmHWM'): Pro
  * generator's.
  *
  * @param args - of Node.js, for another server
+ * @param prefix - a command that runs it, such as taskset
  */
-export async function startService(env: NodeJS.ProcessEnv, args: string[] = [MAIN]): Promise<Service> {
+export async function startService(
+  env: NodeJS.ProcessEnv,
+  args: string[] = [MAIN],
+  prefix: string[] = [],
+): Promise<Service> {
   const directory = await mkdtemp(`${tmpdir()}/sessions-api-bench-log-`);
   const path = `${directory}/log`;
   const log = await open(path, 'w');
-  const child = spawn(process.execPath, args, {
+  const [command = '', ...commandArgs] = [...prefix, process.execPath, ...args];
+  const child = spawn(command, commandArgs, {
     env: { PATH: process.env.PATH, PORT: '0', ...POOL, ...env },
     stdio: ['ignore', log.fd, 'inherit'],
   });

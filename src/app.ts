@@ -8,6 +8,7 @@ import { clientAddressPlugin } from './http/connections/client-address.js';
 import { drainingOf, drainingPlugin } from './http/connections/draining.js';
 import { docsPlugin } from './http/docs.js';
 import { errorsPlugin } from './http/errors.js';
+import { loadSheddingPlugin } from './http/load-shedding.js';
 import { describeRequest, operationPlugin } from './http/operation.js';
 import { responseHeadersPlugin } from './http/response-headers.js';
 import { routesPlugin } from './http/routes.js';
@@ -74,6 +75,7 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
     contract,
     authenticators: { userToken: (request) => authenticate(request, { tokens, database, now }) },
   });
+  await app.register(loadSheddingPlugin, services);
   await app.register(bodyPlugin);
   await app.register(docsPlugin, { contract });
   await app.register(expiredCountersPlugin, {

@@ -1,9 +1,11 @@
+import { randomUUID } from 'node:crypto';
 import type { Contract } from './contract/contract.js';
 import type { MayBeUnavailable, OperationId } from './contract/handler.js';
 import type { DatabaseUrl } from './database/connection/database-url.js';
 import type { DatabaseReplaced } from './database/connection/sqlite-file.js';
 import { type Database, openDatabase } from './database/database.js';
-import { createHashQueue, type HashQueue, type HashQueueLimits } from './passwords/hash-queue.js';
+import { type Admission, type AdmissionLimits, createAdmission } from './passwords/admission.js';
+import { createHashQueue } from './passwords/hash-queue.js';
 import { createPasswordUpgrades, type PasswordUpgrades } from './passwords/password-upgrades.js';
 import { createPasswords, type Hashing, hashMemoryFor, type Passwords } from './passwords/passwords.js';
 import type { Metrics } from './telemetry/metrics.js';
@@ -20,15 +22,15 @@ export type Services = {
   tokenKeys: TokenKeys;
   passwords: Passwords;
   passwordUpgrades: PasswordUpgrades;
-  hashQueue: HashQueue;
+  admission: Admission;
   throttle: Throttle;
-  /** Milliseconds from its arrival within which a login is answered, without its hash. */
+  /** Milliseconds within which a login is answered from when its body has come, without its hash. */
   loginTimeout: number;
   /** Finishes deferred writes, and closes the database. */
   close(): Promise<void>;
 };
 
-type HandlerServices = Omit<Services, 'close' | 'tokenKeys'> & {
+type HandlerServices = Omit<Services, 'close' | 'tokenKeys' | 'admission'> & {
   /** Aborts when the service is told to stop. */
   draining: AbortSignal;
   tokens: Tokens;
@@ -36,14 +38,14 @@ type HandlerServices = Omit<Services, 'close' | 'tokenKeys'> & {
 
 /** The services of an operation's handler: without 503 in the contract, none that may be unavailable. */
 export type ServicesOf<Id extends OperationId> =
-  MayBeUnavailable<Id> extends true ? HandlerServices : Omit<HandlerServices, 'database' | 'hashQueue' | 'throttle'>;
+  MayBeUnavailable<Id> extends true ? HandlerServices : Omit<HandlerServices, 'database' | 'throttle'>;
 
 export type ServicesOptions = {
   contract: Contract;
   hashing: Hashing;
   /** Replaces those that `hashing` describes. */
   passwords?: Passwords;
-  hashQueue: HashQueueLimits;
+  admission: AdmissionLimits;
   budgets: Budgets;
   tokenKeys: TokenKeys;
   /** Any text that all instances know: the key of the throttle's counters. */
@@ -96,7 +98,10 @@ export async function openServices(options: OpenServicesOptions): Promise<Servic
   try {
     const secret = await readJwtSecret(options, database, (message) => log.warn({}, message));
     const throttleSecret = await throttleSecretOf(database, secret);
-    return createServices(database, { ...options, tokenKeys: { signingKeys, secret }, throttleSecret });
+    const services = createServices(database, { ...options, tokenKeys: { signingKeys, secret }, throttleSecret });
+    // The first hash tells the admission how long one takes.
+    void services.passwords.hash(randomUUID());
+    return services;
   } catch (error) {
     await database.close();
     throw error;
@@ -111,26 +116,31 @@ export async function throttleSecretOf(
   return jwtSecret ?? (await secrets.read('throttle'));
 }
 
-function loginTimeoutOf({ loginTimeout, hashQueue }: Pick<ServicesOptions, 'loginTimeout' | 'hashQueue'>): number {
-  return loginTimeout ?? Math.max(LOGIN_TIMEOUT, hashQueue.maxWait + AFTER_WAIT);
+function loginTimeoutOf({ loginTimeout, admission }: Pick<ServicesOptions, 'loginTimeout' | 'admission'>): number {
+  return loginTimeout ?? Math.max(LOGIN_TIMEOUT, admission.maxWait + AFTER_WAIT);
 }
 
 /** Makes the services on an open database, with metrics and traces. */
 export function createServices(database: Database, options: ServicesOptions): Services {
   const { contract, hashing, budgets, tokenKeys, throttleSecret, log, metrics, tracing, now = Date.now } = options;
-  const passwords = options.passwords ?? createPasswords(hashing);
-  const limits = { maxMemory: hashMemoryFor(options.hashQueue.slots), ...options.hashQueue };
-  const hashQueue = createHashQueue(limits, { onHashed: metrics?.hashed, observe: tracing?.inSpan });
+  const { slots } = options.admission;
+  const admission = createAdmission(options.admission);
+  const onHashed = (times: { waited: number; took: number }) => {
+    admission.hashed(times.took);
+    metrics?.hashed(times);
+  };
+  const hashQueue = createHashQueue({ slots, maxMemory: hashMemoryFor(slots) }, { onHashed, observe: tracing?.inSpan });
   metrics?.watchHashQueue(hashQueue);
-  const passwordUpgrades = createPasswordUpgrades(database.users, passwords, hashQueue, log);
-  const throttle = createThrottle(database, budgets, throttleSecret, now);
+  const passwords = options.passwords ?? createPasswords(hashing, hashQueue);
+  const passwordUpgrades = createPasswordUpgrades(database.users, passwords, log);
+  const throttle = createThrottle(database.throttleCounters, budgets, throttleSecret, now);
   return {
     contract,
     database,
     tokenKeys,
     passwords,
     passwordUpgrades,
-    hashQueue,
+    admission,
     throttle,
     loginTimeout: loginTimeoutOf(options),
     async close() {

@@ -4,7 +4,7 @@ import { cleanEnv, EnvError, makeExactValidator } from 'envalid';
 import type { DatabaseUrl } from '../database/connection/database-url.js';
 import { ConfigError } from '../errors/config-error.js';
 import type { TrustProxy } from '../http/connections/client-address.js';
-import type { HashQueueLimits } from '../passwords/hash-queue.js';
+import type { AdmissionLimits } from '../passwords/admission.js';
 import type { Hashing } from '../passwords/passwords.js';
 import { hashesForPool } from '../passwords/thread-pool.js';
 import { LOG_LEVELS, type LogLevel } from '../telemetry/log.js';
@@ -33,7 +33,7 @@ export type Config = {
   jwtAudiences: string[];
   tokenTtlSeconds: number;
   hashing: Hashing;
-  hashQueue: HashQueueLimits;
+  admission: AdmissionLimits;
   budgets: Budgets;
   logLevel: LogLevel;
   trustProxy: TrustProxy;
@@ -129,7 +129,7 @@ export function readConfig(
         : { algorithm: 'argon2id' }),
       ...(values.BCRYPT_PEPPER && { bcryptPepper: values.BCRYPT_PEPPER }),
     },
-    hashQueue: { slots: hashesForPool(env), maxQueue: values.HASH_QUEUE_MAX, maxWait: values.HASH_WAIT_MAX_MS },
+    admission: { slots: hashesForPool(env), maxQueue: values.HASH_QUEUE_MAX, maxWait: values.HASH_WAIT_MAX_MS },
     budgets: {
       emailAddress: values.THROTTLE_EMAIL_ADDRESS,
       address: values.THROTTLE_ADDRESS,

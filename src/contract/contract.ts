@@ -33,6 +33,8 @@ export type Operation = {
   servedBy: string | undefined;
   /** Replies of the files that this package serves below the path, by status. */
   repliesBelow: Map<number, ReplySpec>;
+  /** Whether requests compete for the cores: too many at once get 503. */
+  hashesPassword: boolean;
   /** The security scheme by which a caller proves who it is; undefined where anybody may call. */
   securityScheme: string | undefined;
   parameters: { path: Schema; query: Schema; header: Schema };
@@ -62,6 +64,7 @@ const METHODS = ['get', 'put', 'post', 'delete', 'options', 'patch', 'trace'] as
 const STATUSES_OF_ANY_OPERATION = [405, 500];
 const STATUSES_OF_A_BODY = [400, 413, 415];
 const STATUSES_OF_SECURITY = [401];
+const STATUSES_OF_HASHING = [503];
 
 /**
  * Reads the contract.
@@ -126,6 +129,7 @@ type ResolvedOperation = {
   operationId: string;
   security?: SecurityRequirement[];
   'x-served-by'?: string;
+  'x-hashes-password'?: boolean;
   'x-replies-below'?: Record<string, ResolvedReply>;
   parameters?: ResolvedParameter[];
   requestBody?: { 'x-max-content-length'?: number; content: Record<string, ResolvedBody> };
@@ -153,6 +157,7 @@ function readOperation(
     ...STATUSES_OF_ANY_OPERATION,
     ...(requestBody ? STATUSES_OF_A_BODY : []),
     ...(securityScheme === undefined ? [] : STATUSES_OF_SECURITY),
+    ...(operation['x-hashes-password'] ? STATUSES_OF_HASHING : []),
   ];
   for (const status of required) {
     if (!replies.has(status)) throw new Error(`openapi.yaml: operation ${id} must declare status ${status}`);
@@ -166,6 +171,7 @@ function readOperation(
     path,
     servedBy: operation['x-served-by'],
     repliesBelow: readReplies(id, operation['x-replies-below'] ?? {}),
+    hashesPassword: operation['x-hashes-password'] ?? false,
     securityScheme,
     parameters: {
       path: parametersSchema(parameters, 'path'),

@@ -1,6 +1,4 @@
 import type { User, Users } from '../database/users.js';
-import { Overloaded } from '../errors/overloaded.js';
-import type { HashQueue } from './hash-queue.js';
 import { type Passwords, PasswordTooLong } from './passwords.js';
 
 export type PasswordUpgrades = {
@@ -16,8 +14,7 @@ const MAX_WAITING = 32;
 /** Upgrades one password at a time, so that logins keep the other threads. */
 export function createPasswordUpgrades(
   users: Pick<Users, 'replacePasswordDigest'>,
-  passwords: Pick<Passwords, 'hash' | 'memoryOf' | 'isOutdated'>,
-  hashQueue: HashQueue,
+  passwords: Pick<Passwords, 'hash' | 'isOutdated'>,
   log: { info(fields: object, message: string): void; error(fields: object, message: string): void },
 ): PasswordUpgrades {
   const waiting = new Set<number>();
@@ -25,14 +22,13 @@ export function createPasswordUpgrades(
 
   async function upgrade({ id, passwordDigest }: Pick<User, 'id' | 'passwordDigest'>, password: string): Promise<void> {
     try {
-      const digest = await hashQueue.run(() => passwords.hash(password), undefined, passwords.memoryOf(undefined));
+      const digest = await passwords.hash(password);
       // Not stored where the password has been changed meanwhile.
       const stored = await users.replacePasswordDigest(id, passwordDigest, digest);
       if (stored) log.info({ userId: id }, 'stored the password in the current form');
     } catch (err) {
-      // bcrypt can't hold longer passwords. Under load the next login tries again.
-      if (!(err instanceof PasswordTooLong || err instanceof Overloaded))
-        log.error({ err, userId: id }, 'the password was not upgraded');
+      // bcrypt can't hold longer passwords.
+      if (!(err instanceof PasswordTooLong)) log.error({ err, userId: id }, 'the password was not upgraded');
     } finally {
       waiting.delete(id);
     }

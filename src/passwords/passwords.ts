@@ -5,6 +5,8 @@ import type { StoredDigest } from '../database/users.js';
 import { BCRYPT_MAX_BYTES } from './formats/bcrypt.js';
 import type { Digest, ReadOptions } from './formats/digest.js';
 import { readDigest } from './formats/read-digest.js';
+import { createHashQueue, type HashQueue, type Waiter } from './hash-queue.js';
+import { hashesForPool } from './thread-pool.js';
 
 /**
  * How new passwords are stored. `cost` is bcrypt's: 4 to 31, each step doubles the work. `bcryptPepper` is Devise's: what
@@ -29,10 +31,11 @@ export type Passwords = {
   /**
    * Whether the password matches the digest. Takes as long without a digest, or with one of an unknown format, so that the
    * time does not tell which emails are known.
+   *
+   * @param waiter - may leave the queue
+   * @throws Overloaded at the waiter's deadline; ClientGone
    */
-  verify(password: string, digest: StoredDigest | undefined): Promise<boolean>;
-  /** Bytes that verifying takes; without a digest, and with one of an unknown format, that hashing takes. */
-  memoryOf(digest: StoredDigest | undefined): number;
+  verify(password: string, digest: StoredDigest | undefined, waiter?: Waiter): Promise<boolean>;
   /** Undefined where the format is unknown, or verifying would take more memory or time than the format's bounds allow. */
   formOf(digest: string): DigestForm | undefined;
   /** Whether a password that matches this digest should be rehashed. */
@@ -56,33 +59,39 @@ export function hashMemoryFor(slots: number): number {
   return slots * 4 * ARGON2ID.memoryCost * 1024;
 }
 
+function queueForPool(): HashQueue {
+  const slots = hashesForPool(process.env);
+  return createHashQueue({ slots, maxMemory: hashMemoryFor(slots) });
+}
+
 export class PasswordTooLong extends Error {
   constructor() {
     super(`must have at most ${BCRYPT_MAX_BYTES} bytes, because bcrypt reads no more`);
   }
 }
 
-/** Hashes are made on libuv's threads, so the event loop stays free. */
-export function createPasswords(hashing: Hashing): Passwords {
+/** Hashes are made on libuv's threads, so the event loop stays free; as many at once as the queue lets. */
+export function createPasswords(hashing: Hashing, hashQueue: HashQueue = queueForPool()): Passwords {
   const options = readOptions(hashing);
   const current = currentForm(hashing);
   const unmatchable = readDigest(unmatchableDigest(hashing), options);
-  const readOrUnmatchable = (digest: StoredDigest | undefined) =>
-    (digest && readStored(digest, options)) ?? unmatchable;
+  const memory = unmatchable?.memory;
   return {
     async hash(password) {
       if (hashing.algorithm === 'argon2id') {
-        return { passwordDigest: await hashArgon2(password, ARGON2ID), peppered: false };
+        const hash = () => hashArgon2(password, ARGON2ID);
+        return { passwordDigest: await hashQueue.run(hash, undefined, memory), peppered: false };
       }
       if (Buffer.byteLength(password) > BCRYPT_MAX_BYTES) throw new PasswordTooLong();
       // The pepper may reach past the 72 bytes, as it does in Devise.
-      const passwordDigest = await hashBcrypt(password + options.bcryptPepper, hashing.cost);
-      return { passwordDigest, peppered: options.bcryptPepper !== '' };
+      const hash = () => hashBcrypt(password + options.bcryptPepper, hashing.cost);
+      return { passwordDigest: await hashQueue.run(hash), peppered: options.bcryptPepper !== '' };
     },
-    async verify(password, digest) {
-      return (await readOrUnmatchable(digest)?.verify(password)) ?? false;
+    async verify(password, digest, waiter) {
+      const known = (digest && readStored(digest, options)) ?? unmatchable;
+      if (known === undefined) return false;
+      return hashQueue.run(() => known.verify(password), waiter, known.memory);
     },
-    memoryOf: (digest) => readOrUnmatchable(digest)?.memory ?? 0,
     formOf(digest) {
       const known = readDigest(digest, options);
       return known && { format: known.format, parameters: known.parameters, current: current.test(digest) };

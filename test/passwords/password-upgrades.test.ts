@@ -3,7 +3,6 @@ import { readConfig } from '#built/config/config.js';
 import { PROVIDERS } from '#built/database/connection/database-url.js';
 import { openDatabase } from '#built/database/database.js';
 import { migrate } from '#built/database/migrations/migrate.js';
-import { createHashQueue } from '#built/passwords/hash-queue.js';
 import { createPasswordUpgrades } from '#built/passwords/password-upgrades.js';
 import { createPasswords } from '#built/passwords/passwords.js';
 import { run, start } from '../support/executable.js';
@@ -108,7 +107,6 @@ t.test('an upgrade with PASSWORD_HASHING=bcrypt', async (t) => {
 });
 
 t.test('a password that changes meanwhile, and a database that does not answer', async (t) => {
-  const hashQueue = createHashQueue({ slots: 1, maxQueue: 0, maxWait: 0 });
   const user = { id: 1, passwordDigest: DJANGO };
   const replaced: { id: number; old: string }[] = [];
   const errors: object[] = [];
@@ -118,7 +116,7 @@ t.test('a password that changes meanwhile, and a database that does not answer',
     replaced.push({ id, old });
     return answer();
   };
-  const upgrades = createPasswordUpgrades({ replacePasswordDigest }, bcrypt, hashQueue, log);
+  const upgrades = createPasswordUpgrades({ replacePasswordDigest }, bcrypt, log);
   upgrades.add(user, 'foobar');
   upgrades.add(user, 'foobar');
   await upgrades.finished();

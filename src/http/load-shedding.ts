@@ -1,0 +1,68 @@
+import fp from 'fastify-plugin';
+import type { Admission } from '../passwords/admission.js';
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** Frees the place that the request has taken. */
+    freePlace: (() => void) | undefined;
+  }
+}
+
+export type LoadSheddingOptions = { admission: Pick<Admission, 'refusal' | 'take'> };
+
+/** Milliseconds until a refusal is sent: a client that retries at once would take the cores from the hashes. */
+const DELAY = { least: 250, most: 500 };
+
+/**
+ * Refuses requests that hash a password and could not be answered in time, before the body and any query. A request takes
+ * its place when its body is complete, so slow bodies hold none, and frees it with the reply.
+ */
+export const loadSheddingPlugin = fp<LoadSheddingOptions>(
+  async (app, { admission }) => {
+    const inItsTurn = createTurns();
+    app.decorateRequest('freePlace');
+
+    function refuseOr(goOn: () => void, done: (refusal: Error) => void): void {
+      const refusal = admission.refusal();
+      if (refusal) setTimeout(done, DELAY.least + Math.random() * (DELAY.most - DELAY.least), refusal);
+      else goOn();
+    }
+
+    app.addHook('onRequest', ({ operation }, _reply, done) => {
+      if (!operation?.hashesPassword) return done();
+      inItsTurn(() => refuseOr(done, done));
+    });
+
+    app.addHook('preValidation', (request, reply, done) => {
+      if (!request.operation?.hashesPassword) return done();
+      const takePlace = () => {
+        request.freePlace = admission.take();
+        // Node does not tell of a pipelined request whose client has hung up: those are answered all the same.
+        if (reply.raw.destroyed) request.freePlace();
+        else reply.raw.once('close', request.freePlace);
+        done();
+      };
+      refuseOr(takePlace, done);
+    });
+
+    app.addHook('onSend', (request, _reply, _payload, done) => {
+      request.freePlace?.();
+      done();
+    });
+  },
+  { name: 'load-shedding', dependencies: ['operation', 'unrouted'] },
+);
+
+/** Runs one task in a turn of the event loop, in their order: connections, probes and finished hashes get their turns too. */
+function createTurns(): (task: () => void) => void {
+  const tasks: (() => void)[] = [];
+  function runNext(): void {
+    tasks[0]?.();
+    tasks.shift();
+    if (tasks.length > 0) setImmediate(runNext);
+  }
+  return (task) => {
+    tasks.push(task);
+    if (tasks.length === 1) setImmediate(runNext);
+  };
+}

@@ -2,16 +2,22 @@
  * Makes src/generated/ from openapi.yaml and prisma/schema.prisma: the document as it is served, types, the table of
  * handlers, a client per database.
  */
-import { execFile } from 'node:child_process';
 import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { createRequire } from 'node:module';
 import { basename } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { promisify } from 'node:util';
 import openapiTypescript, { astToString } from 'openapi-typescript';
 import { loadContract } from '../src/contract/contract.js';
 import { checkSchemas } from '../src/contract/validation.js';
 import { PROVIDERS, type Provider } from '../src/database/connection/database-url.js';
 import { schemaFor } from './schema.js';
+
+// As ES modules they can't be loaded: the first imports names that the second one has as CommonJS only.
+const require = createRequire(import.meta.url);
+const {
+  PrismaClientTsGenerator,
+}: typeof import('@prisma/client-generator-ts') = require('@prisma/client-generator-ts');
+const { getGenerator, loadSchemaContext }: typeof import('@prisma/internals') = require('@prisma/internals');
 
 const root = new URL('../', import.meta.url);
 const generated = new URL('src/generated/', root);
@@ -76,14 +82,15 @@ async function generateHandlers() {
   );
 }
 
-/** `/bin/true` stands in for the schema engine, which Prisma would download and which `generate` does not need. */
+/** As `prisma generate` does, but without its package, which also brings Prisma Studio and a database server. */
 async function generateClient(provider: Provider) {
   const models = await readFile(new URL('prisma/schema.prisma', root), 'utf8');
-  const schema = fileURLToPath(new URL(`${provider}.prisma`, generated));
-  await writeFile(schema, schemaFor(provider, models));
-  const prisma = fileURLToPath(import.meta.resolve('prisma/build/index.js'));
-  await promisify(execFile)(process.execPath, [prisma, 'generate', '--schema', schema], {
-    cwd: root,
-    env: { ...process.env, PRISMA_SCHEMA_ENGINE_BINARY: '/bin/true', CHECKPOINT_DISABLE: '1' },
+  const cliProvidedPath = fileURLToPath(new URL(`${provider}.prisma`, generated));
+  await writeFile(cliProvidedPath, schemaFor(provider, models));
+  const generator = await getGenerator({
+    schemaContext: await loadSchemaContext({ schemaPath: { cliProvidedPath }, printLoadMessage: false }),
+    registry: { 'prisma-client': { type: 'in-process', generator: new PrismaClientTsGenerator() } },
+    cliCommand: 'generate',
   });
+  await generator.generate();
 }

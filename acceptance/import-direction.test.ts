@@ -2,10 +2,10 @@ import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import t, { type Test } from 'tap';
-import { command } from './support/command.js';
+import { command } from '../test/support/command.js';
 
 const root = fileURLToPath(new URL('../', import.meta.url));
-const BIOME = fileURLToPath(import.meta.resolve('@biomejs/biome/bin/biome'));
+const BIOME = `${root}scripts/biome/node_modules/@biomejs/biome/bin/biome`;
 
 const RESTRICTED = 'lint/style/noRestrictedImports';
 

@@ -56,7 +56,7 @@ function keepChangingPasswords({ url }: Running, options: Options) {
   return {
     /** Resolves when some more have been acknowledged. */
     async more() {
-      const least = acknowledged.length + 6;
+      const least = acknowledged.length + 3;
       await until('passwords are changed', async () => acknowledged.length >= least);
     },
     async stop() {

@@ -163,7 +163,12 @@ function createNode(t: Test, { name, home, restApi, patroniYaml, server }: NodeO
     async start() {
       running = [
         await run(EXECUTABLES.etcd, [], 'etcd.env', { ETCD_DATA_DIR: `${home}/etcd` }),
-        await run(EXECUTABLES.patroni, [patroniYaml], 'patroni.env', { PATRONI_POSTGRESQL_DATA_DIR: data }),
+        await run(EXECUTABLES.patroni, [patroniYaml], 'patroni.env', {
+          PATRONI_POSTGRESQL_DATA_DIR: data,
+          // The default is in the home directory, which these nodes share: a node would overwrite another's password, and the
+          // other's replication would never start.
+          PATRONI_POSTGRESQL_PGPASS: `${home}/pgpass`,
+        }),
       ];
     },
   };

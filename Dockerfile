@@ -4,8 +4,8 @@ ARG NODE_VERSION=26.10.0
 FROM node:${NODE_VERSION}-slim AS build
 # better-sqlite3 is compiled where its prebuilt binary can't be had.
 RUN apt-get update && apt-get install --yes --no-install-recommends g++ make python3
-# Node's own headers, which the image has, in place of a download.
-ENV npm_config_nodedir=/usr/local
+# On all cores, with Node's own headers, which the image has, in place of a download.
+ENV JOBS=max npm_config_nodedir=/usr/local
 WORKDIR /build
 COPY package.json package-lock.json ./
 RUN npm ci --no-audit --no-fund

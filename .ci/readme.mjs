@@ -1,15 +1,19 @@
 // Runs the README's `sh` blocks in order. A block that serves keeps running while the next blocks run, until another one
-// serves, or the end. Every other block must exit with 0.
+// serves, or the end. Every other block must exit with 0. Only the first `npm ci` runs: the next one would install the same again.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
 
 const SERVING = /http:\/\/127\.0\.0\.1:\d+/;
+const INSTALL = 'npm ci && ';
 
 const readme = await readFile(new URL('../README.md', import.meta.url), 'utf8');
+let installed = false;
 let serving;
 
-for (const [, block] of readme.matchAll(/^```sh\n(.*?)^```$/gms)) {
+for (const [, text] of readme.matchAll(/^```sh\n(.*?)^```$/gms)) {
+  const block = installed ? text.replace(INSTALL, '') : text;
+  installed ||= text.includes(INSTALL);
   console.log(`\n$ ${block.trim()}`);
   if (/npm (start|run demo)/.test(block)) {
     await stop();

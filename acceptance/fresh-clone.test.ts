@@ -1,4 +1,7 @@
-/** What a newcomer runs first, in a fresh clone with the packages that this one has installed: each script builds what it needs. */
+/**
+ * What a newcomer runs first, in a fresh clone with the packages that this one has installed: a script builds what it needs. The
+ * others begin in the same ways.
+ */
 import { chmod, mkdtemp, rm, symlink } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { fileURLToPath } from 'node:url';
@@ -27,24 +30,13 @@ await symlink(`${repository}node_modules`, `${clone}/node_modules`);
 // What one script has built must not help the next one.
 t.beforeEach(async () => void (await run('', 'git', 'clean', '-dxfq', '--exclude=node_modules')));
 
-t.test('the documentation', async (t) => {
-  await run('', 'npm', 'run', 'docs');
-  t.equal(await run('', 'git', 'status', '--porcelain', 'docs'), '', 'is as it is committed');
-});
-
 t.test('the packed client', async (t) => {
   const packed = await run('clients/typescript', 'npm', 'pack', '--silent');
   const files = await run('clients/typescript', 'tar', '-tf', packed.trim());
   for (const file of ['index.js', 'index.d.ts']) t.match(files, new RegExp(`^package/dist/${file}$`, 'm'));
 });
 
-for (const script of [
-  'sdk',
-  'typecheck',
-  'migration -- nothing',
-  'production-files -- production',
-  'tap -- test/operations/getLiveness.test.ts',
-]) {
+for (const script of ['migration -- nothing', 'tap -- test/operations/getLiveness.test.ts']) {
   t.test(script, async () => {
     await run('', 'npm', 'run', ...script.split(' '));
   });

@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# Runs `npm test` on the Node.js that the image has, which may be a later major than the one that CI runs on.
+# Runs `npm test` on another Node.js: `.ci/test-on-node.sh 24`. Without a version, on that of the image.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-version=$(sed -n 's/^ARG NODE_VERSION=//p' Dockerfile)
+version=${1:-$(sed -n 's/^ARG NODE_VERSION=//p' Dockerfile)}
 : "${version:?the Dockerfile has no ARG NODE_VERSION}"
 
 # From the npm registry, as everything else is: the packages that `npm install node` picks from.
@@ -25,7 +25,7 @@ node=$directory/node/node_modules/$package
 export PATH=$node/bin:$PATH
 # The headers that belong to it, in place of a download.
 export npm_config_nodedir=$node
-[ "$(node --version)" = "v$version" ] || { echo "the Node.js that runs is $(node --version)" >&2; exit 1; }
+[[ $(node --version). == "v$version".* ]] || { echo "the Node.js that runs is $(node --version)" >&2; exit 1; }
 
 # An install of its own: what is compiled for one major of Node.js does not load in another.
 echo "the last commit's files, and their packages, in $directory/tree"
@@ -33,11 +33,4 @@ mkdir "$directory/tree"
 git archive HEAD | tar -x -C "$directory/tree"
 cd "$directory/tree"
 npm ci --no-audit --no-fund
-
-echo "the tests"
-npm test || {
-  code=$?
-  # Print failures last.
-  grep -r -A 20 '^ *not ok' .tap/test-results || true
-  exit "$code"
-}
+npm test

@@ -8,6 +8,7 @@ import { createDeadline } from '#built/errors/deadline.js';
 import { Overloaded } from '#built/errors/overloaded.js';
 import { sweepCounters } from '#built/throttle/expired-counters.js';
 import { createThrottle } from '#built/throttle/throttle.js';
+import { setPassword, unlock } from '#built/users/change.js';
 import { createDatabase, SECRET } from '../support/service.js';
 
 const SECOND = 1_000;
@@ -169,7 +170,7 @@ for (const provider of PROVIDERS) {
     };
     await lockOut();
     clock.now += SECOND;
-    await database.users.update(id, { unlockedAt: new Date(clock.now) });
+    await unlock(database.users, { id }, new Date(clock.now));
     clock.now += SECOND;
     t.equal((await attempt('succeeded', '192.0.2.3')).reply, 'succeeded');
     t.equal((await attempt('succeeded', '192.0.2.1')).reply, 'succeeded');
@@ -178,7 +179,7 @@ for (const provider of PROVIDERS) {
     t.match((await attempt('wrong_password', '192.0.2.1', 'new@bar.com')).reply, { status: 429 }, 'the address’s stay');
 
     const again = await start(t, provider);
-    await again.database.users.update(again.id, { unlockedAt: new Date(again.clock.now - 1) });
+    await unlock(again.database.users, again, new Date(again.clock.now - 1));
     for (let i = 0; i < 3; i += 1) await again.attempt('wrong_password', '192.0.2.1');
     t.match((await again.attempt('succeeded', '192.0.2.1')).reply, { status: 429 }, 'later failures count');
   });
@@ -189,7 +190,7 @@ for (const provider of PROVIDERS) {
     await attempt('succeeded', '192.0.2.1');
     await throttle.flush();
     for (let i = 0; i < 5; i += 1) await attempt('wrong_password', '192.0.2.1', `${i}@bar.com`);
-    await database.users.update(id, { passwordDigest: 'another digest', peppered: null });
+    await setPassword(database.users, { id }, { passwordDigest: 'another digest', peppered: null });
     clock.now = Date.now() + SECOND;
     const before = verified();
     t.match((await attempt('succeeded', '192.0.2.1')).reply, { status: 429 }, 'the thief’s address is known no more');

@@ -158,7 +158,7 @@ for (const { example, algorithm, languages } of ROTATIONS) {
     while (languages.length > 0 && performance.now() < fetched + FETCHES_AGAIN_AFTER);
     t.same(load.kidsSince(0), [old], 'the added key does not sign');
 
-    t.equal((await keys('promote', '--force', added)).code, 0);
+    t.equal((await keys('promote', '--force', '--', added)).code, 0);
     await reload(one);
     const tokens = await load.sees(old, added);
     t.equal(tokens.length, 2, 'one signs with the new key, the other with the old');
@@ -173,7 +173,7 @@ for (const { example, algorithm, languages } of ROTATIONS) {
     await load.sees(added);
     t.same(load.kidsSince(issued), [added]);
 
-    const remove = () => keys('remove', old, '--published-at', publishedAt);
+    const remove = () => keys('remove', '--published-at', publishedAt, '--', old);
     let removal = await remove();
     t.equal(removal.code, 75, 'a token of the old key has not expired');
     while (removal.code === 75) {

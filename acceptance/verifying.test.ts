@@ -187,13 +187,13 @@ t.test('the programs of docs/verifying.md', async (t) => {
     t.ok(fetches() <= 2 * verifiers.length, 'strange keys do not make it fetch each time');
 
     const newKid = await change(t, 'add');
-    await change(t, 'promote', newKid, '--force');
+    await change(t, 'promote', '--force', '--', newKid);
     const newToken = await logIn(service);
     t.equal(decodeProtectedHeader(newToken).kid, newKid, 'the new key signs');
     await untilAll(t, verifiers, newToken, GOOD_ANSWER, [[oldToken, GOOD_ANSWER]]);
     await refuseAll(t, verifiers, { 'a strange key under the new kid': byKey(strange, newKid, GOOD_HERE) });
 
-    await change(t, 'remove', oldKid, '--force');
+    await change(t, 'remove', '--force', '--', oldKid);
     const before: [string, RegExp][] = [
       [newToken, GOOD_ANSWER],
       [unknownKid, BAD_ANSWER],

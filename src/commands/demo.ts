@@ -3,6 +3,7 @@ import { loadContract, operationNamed } from '../contract/contract.js';
 import { openDatabase } from '../database/database.js';
 import { migrate } from '../database/migrations/migrate.js';
 import { createPasswords } from '../passwords/passwords.js';
+import { setPassword } from '../users/change.js';
 import { serve } from './serve.js';
 
 /** A separate database: the password of the demo user is public. */
@@ -21,7 +22,7 @@ export async function demo(environment: NodeJS.ProcessEnv): Promise<void> {
   const database = await openDatabase(config.databaseUrl);
   const digest = await createPasswords(config.hashing).hash(password);
   const user = await database.users.find({ email });
-  if (user) await database.users.update(user.id, digest);
+  if (user) await setPassword(database.users, user, digest);
   else await database.users.add(email, digest);
   await database.close();
 

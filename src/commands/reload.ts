@@ -60,6 +60,24 @@ export function createReload({ env, running, log, database, rotateKeys }: Reload
   };
 }
 
+/** Reloads at each SIGHUP, once at a time: those that come during a reload are one more. */
+export async function reloadAt(hangups: AsyncIterable<unknown>, reload: () => Promise<void>): Promise<void> {
+  let isWanted = false;
+  let isRunning = false;
+  const run = async () => {
+    isRunning = true;
+    while (isWanted) {
+      isWanted = false;
+      await reload();
+    }
+    isRunning = false;
+  };
+  for await (const _ of hangups) {
+    isWanted = true;
+    if (!isRunning) run();
+  }
+}
+
 function describeError(error: unknown): string {
   if (error instanceof ConfigError) return error.faults.join('; ');
   return error instanceof Error ? error.message : String(error);

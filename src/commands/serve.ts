@@ -1,5 +1,4 @@
 import { on } from 'node:events';
-import { closeSync, openSync } from 'node:fs';
 import closeWithGrace from 'close-with-grace';
 import type { FastifyInstance } from 'fastify';
 import { buildApp } from '../app.js';
@@ -13,9 +12,9 @@ import { listen } from '../http/connections/listen.js';
 import { openServices, throttleSecretOf } from '../services.js';
 import { createLog } from '../telemetry/log.js';
 import { type MetricsServer, serveMetrics } from '../telemetry/metrics-server.js';
-import { type TokenKeys, tokensOf } from '../tokens/tokens.js';
+import type { TokenKeys } from '../tokens/tokens.js';
 import { keepHeapSmall } from './heap.js';
-import { createReload } from './reload.js';
+import { createReload, reloadAt } from './reload.js';
 
 /** Milliseconds for the requests in flight at a stop. */
 const STOP_TIMEOUT = 20_000;
@@ -68,7 +67,7 @@ export async function serve(env: NodeJS.ProcessEnv): Promise<string> {
   const rotateKeys = async (keys: TokenKeys) => {
     // As a restart would: instances that key counters by different secrets would give a guesser a budget each.
     throttle.rotateSecret(await throttleSecretOf(database, keys.secret));
-    tokensOf(app).rotateKeys(keys);
+    await app.tokens.rotateKeys(keys);
   };
   reloadAt(hangups, createReload({ env, running: { config, tokenKeys }, log, database, rotateKeys }));
   try {
@@ -103,28 +102,6 @@ function dieOfSignals(): () => void {
   return () => {
     for (const signal of signals) process.off(signal, die);
   };
-}
-
-async function reloadAt(hangups: AsyncIterable<unknown>, reload: () => Promise<void>): Promise<void> {
-  for await (const _ of hangups) {
-    if (process.stdout.isTTY && !hasTerminal()) dieOfHangup();
-    else await reload();
-  }
-}
-
-/** The terminal has been closed. Without one, Node 20 can't exit by itself: it aborts. */
-function dieOfHangup(): void {
-  process.removeAllListeners('SIGHUP');
-  process.kill(process.pid, 'SIGHUP');
-}
-
-function hasTerminal(): boolean {
-  try {
-    closeSync(openSync('/dev/tty', 'r'));
-    return true;
-  } catch {
-    return false;
-  }
 }
 
 /**

@@ -5,7 +5,7 @@ import { decodeUtf8 } from '../text/utf8.js';
 const SECRETS = ['DATABASE_URL', 'JWT_SECRET', 'JWT_KEYS', 'BCRYPT_PEPPER'] as const;
 
 /** Bytes. More is not a secret: a file that was named by mistake, or one without an end. */
-const MAX_BYTES = 65_536;
+export const MAX_BYTES = 65_536;
 
 /** The variables that are set and name a file. */
 export function secretFileVariables(env: NodeJS.ProcessEnv): string[] {

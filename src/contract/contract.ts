@@ -52,6 +52,8 @@ export type Contract = {
   title: string;
   version: string;
   operations: Operation[];
+  /** By their names in the contract. */
+  schemas: { [name: string]: Schema };
   /** Replies to a request that reaches no operation, by status. */
   repliesOutsideOperations: Map<number, ReplySpec>;
   /** Headers of every reply where CORS is on. */
@@ -89,6 +91,7 @@ export function loadContract(url: URL = new URL('../../openapi.yaml', import.met
     title: resolved.info.title,
     version: resolved.info.version,
     operations,
+    schemas: resolved.components.schemas,
     repliesOutsideOperations: readReplies('x-replies-outside-operations', resolved['x-replies-outside-operations']),
     headersAcrossOrigins: readHeaders(resolved['x-headers-across-origins']),
   };
@@ -118,6 +121,7 @@ type ResolvedDocument = {
   info: { title: string; version: string };
   security: SecurityRequirement[];
   paths: Record<string, ResolvedPathItem>;
+  components: { schemas: Record<string, Schema> };
   'x-replies-outside-operations': Record<string, ResolvedReply>;
   'x-headers-across-origins': ResolvedHeaders;
 };

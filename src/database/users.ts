@@ -17,7 +17,6 @@ export function hasPassword({ passwordDigest }: Pick<StoredDigest, 'passwordDige
 }
 
 export type User = StoredDigest & { id: number; disabled: boolean };
-export type UserChange = StoredDigest | { disabledAt: Date | null } | { unlockedAt: Date };
 export type UserRecord = Omit<User, 'disabled'> & {
   email: string;
   /** By a command; null where it never was. */
@@ -26,6 +25,8 @@ export type UserRecord = Omit<User, 'disabled'> & {
   createdAt: Date;
   updatedAt: Date;
 };
+
+export type UserChange = Partial<Omit<UserRecord, 'id' | 'email'> & { unlockedAt: Date }>;
 
 /** All conditions that are given must hold. */
 export type UserFilter = {
@@ -43,11 +44,8 @@ export type Users = {
   list(page: { after: number; limit: number; filter?: UserFilter }): Promise<UserRecord[]>;
   /** Stores another digest if the user's is still the old one; returns whether it was. */
   replacePasswordDigest(id: number, old: string, digest: StoredDigest): Promise<boolean>;
-  /**
-   * Returns whether there is such a user. A new password unlocks the user, and forgets known addresses. It ends all sessions of
-   * the user, and so does disabling.
-   */
-  update(id: number, change: UserChange): Promise<boolean>;
+  /** Returns whether there is such a user. */
+  update(id: number, change: UserChange, options?: { endsSessions: boolean }): Promise<boolean>;
   /** Ends all sessions of the user too. Returns whether there was such a user. */
   delete(id: number): Promise<boolean>;
 };
@@ -123,13 +121,9 @@ export function createUsers(runQuery: RunQuery, { lifetime, now }: { lifetime: n
       const where = { id, passwordDigest: old };
       return (await run('UPDATE', (model) => model.updateMany({ where, data }))).count > 0;
     },
-    async update(id, change) {
-      const at = new Date(now());
-      const data = 'passwordDigest' in change ? { ...change, passwordChangedAt: at, unlockedAt: at } : change;
+    async update(id, data, { endsSessions } = { endsSessions: false }) {
       const query = { where: { id }, data };
-      if ('passwordDigest' in change || ('disabledAt' in change && change.disabledAt)) {
-        return endingSessions('UPDATE', id, ({ user }) => user.updateMany(query));
-      }
+      if (endsSessions) return endingSessions('UPDATE', id, ({ user }) => user.updateMany(query));
       return (await run('UPDATE', (model) => model.updateMany(query))).count > 0;
     },
     delete: (id) => endingSessions('DELETE', id, ({ user }) => user.deleteMany({ where: { id } })),

@@ -1,5 +1,7 @@
 import { readFile, rm, writeFile } from 'node:fs/promises';
+import { setImmediate } from 'node:timers/promises';
 import t from 'tap';
+import { reloadAt } from '#built/commands/reload.js';
 import { command } from '../support/command.js';
 import { run, start } from '../support/executable.js';
 import { bearer, jwkSet, privateJwks } from '../support/keys.js';
@@ -116,4 +118,29 @@ t.test('other signing keys under steady logins', async (t) => {
   service.kill('SIGHUP');
   await service.written('nothing is changed: JWT_KEYS_FILE: the content keys[0]');
   t.equal(kidOf(await getToken(service.url)), kidOf(after));
+});
+
+t.test('SIGHUPs that come during a reload are one', async (t) => {
+  async function* hangups(count: number) {
+    for (let n = 0; n < count; n += 1) yield 'SIGHUP';
+    await setImmediate();
+    yield 'SIGHUP';
+  }
+  let reloads = 0;
+  let finish = () => {};
+  const reload = () => {
+    reloads += 1;
+    return new Promise<void>((resolve) => {
+      finish = resolve;
+    });
+  };
+  const all = reloadAt(hangups(3_000), reload);
+  await setImmediate();
+  t.equal(reloads, 1);
+  await all;
+  for (const expected of [2, 2]) {
+    finish();
+    await setImmediate();
+    t.equal(reloads, expected);
+  }
 });

@@ -3,6 +3,7 @@ import { readConfig } from '#built/config/config.js';
 import { PROVIDERS } from '#built/database/connection/database-url.js';
 import { openDatabase } from '#built/database/database.js';
 import { migrate } from '#built/database/migrations/migrate.js';
+import { disable } from '#built/users/change.js';
 import { createDatabase } from '../support/service.js';
 import { storedDigest } from '../support/stored-digest.js';
 
@@ -28,7 +29,7 @@ for (const provider of PROVIDERS) {
       const userId = (await database.users.add(`${index}@x`, storedDigest('digest'))) ?? 0;
       const token = { userId, exp: FUTURE + index, jti: index % 2 ? `jti ${index}` : undefined };
       const kind = KINDS[index % KINDS.length] ?? 'good';
-      if (kind === 'disabled') await database.users.update(userId, { disabledAt: new Date() });
+      if (kind === 'disabled') await disable(database.users, { id: userId, disabledAt: null });
       if (kind === 'deleted') await database.users.delete(userId);
       if (kind === 'revoked') await database.revocations.revoke(token);
       if (kind === 'ended') await database.revocations.endSessions(userId);

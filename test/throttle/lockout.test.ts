@@ -7,6 +7,7 @@ import { migrate } from '#built/database/migrations/migrate.js';
 import { createDeadline } from '#built/errors/deadline.js';
 import { sweepCounters } from '#built/throttle/expired-counters.js';
 import { createThrottle } from '#built/throttle/throttle.js';
+import { setPassword, unlock } from '#built/users/change.js';
 import { attempt } from '../support/attempt.js';
 import { createDatabase, SECRET } from '../support/service.js';
 
@@ -124,7 +125,7 @@ for (const provider of PROVIDERS) {
     };
     await lockOut();
     clock.now += SECOND;
-    await database.users.update(id, { unlockedAt: new Date(clock.now) });
+    await unlock(database.users, { id }, new Date(clock.now));
     clock.now += SECOND;
     t.equal(await tryTo('succeeded', '192.0.2.3'), 'succeeded');
     t.equal(await tryTo('succeeded', '192.0.2.1'), 'succeeded');
@@ -133,7 +134,7 @@ for (const provider of PROVIDERS) {
     t.match(await tryTo('wrong_password', '192.0.2.1', 'new@bar.com'), { status: 429 }, 'the address’s stay');
 
     const again = await start(t, provider);
-    await again.database.users.update(again.id, { unlockedAt: new Date(again.clock.now - 1) });
+    await unlock(again.database.users, again, new Date(again.clock.now - 1));
     for (let i = 0; i < 3; i += 1) await again.tryTo('wrong_password', '192.0.2.1');
     t.match(await again.tryTo('succeeded', '192.0.2.1'), { status: 429 }, 'later failures count');
   });
@@ -144,7 +145,7 @@ for (const provider of PROVIDERS) {
     await tryTo('succeeded', '192.0.2.1');
     await throttle.flush();
     for (let i = 0; i < 5; i += 1) await tryTo('wrong_password', '192.0.2.1', `${i}@bar.com`);
-    await database.users.update(id, { passwordDigest: 'another digest', peppered: null });
+    await setPassword(database.users, { id }, { passwordDigest: 'another digest', peppered: null });
     clock.now = Date.now() + SECOND;
     const before = verified();
     t.match(await tryTo('succeeded', '192.0.2.1'), { status: 429 }, 'the thief’s address is known no more');

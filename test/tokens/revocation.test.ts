@@ -5,6 +5,7 @@ import { readConfig } from '#built/config/config.js';
 import { PROVIDERS, type Provider } from '#built/database/connection/database-url.js';
 import { openDatabase } from '#built/database/database.js';
 import { createPasswords } from '#built/passwords/passwords.js';
+import { disable, enable, setPassword } from '#built/users/change.js';
 import { bearer, jwkSet, privateJwks } from '../support/keys.js';
 import { FORM, type Request, send } from '../support/send.js';
 import { createDatabase, execute, type Service, startService, UNTHROTTLED } from '../support/service.js';
@@ -102,12 +103,13 @@ async function startWorld(t: Test, provider: Provider, env: NodeJS.ProcessEnv) {
     async changePassword() {
       password = 1 - password;
       const digest = digests[password];
-      if (digest) await database.users.update(id, digest);
+      if (digest) await setPassword(database.users, { id }, digest);
       revokeAll();
     },
     async disableAndEnable() {
-      await database.users.update(id, { disabledAt: new Date(clock.now) });
-      await database.users.update(id, { disabledAt: null });
+      const disabledAt = new Date(clock.now);
+      await disable(database.users, { id, disabledAt: null }, disabledAt);
+      await enable(database.users, { id, disabledAt });
       revokeAll();
     },
     async deleteAndCreateAnew() {

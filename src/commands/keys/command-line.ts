@@ -7,8 +7,10 @@ tokens live. After each change: SIGHUP to every replica.
 
 To rotate, each step when the one before says so:
   $ sessions-api keys add
-  $ sessions-api keys promote <kid>
-  $ sessions-api keys remove <old kid>`;
+  $ sessions-api keys promote -- <kid>
+  $ sessions-api keys remove -- <old kid>
+
+Options come before --, after which a <kid> may begin with "-".`;
 
 /** Declares `keys` and its verbs. */
 export function declareKeysCommands(program: Command, env: NodeJS.ProcessEnv): void {

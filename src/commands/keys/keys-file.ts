@@ -1,11 +1,12 @@
 import { generateKeyPair, type JsonWebKey, type KeyObject } from 'node:crypto';
 import { realpath, rename, rm, writeFile } from 'node:fs/promises';
 import { promisify } from 'node:util';
-import { readSecret } from '../../config/secret-files.js';
+import { MAX_BYTES, readSecret } from '../../config/secret-files.js';
 import { createPrivateFile } from '../../database/private-file.js';
 import { ConfigError } from '../../errors/config-error.js';
 import { EXIT } from '../../errors/exit-codes.js';
 import { ExpectedError } from '../../errors/expected-error.js';
+import { IoFailure } from '../../errors/io-failure.js';
 import { type Algorithm, jwksIn, parseJwkSet, type SigningKey } from '../../tokens/jwk-set.js';
 
 /** A private JWK, and what the next steps of a rotation depend on: in seconds since the epoch, as RFC 7519 has times. */
@@ -55,12 +56,7 @@ export function keyNamed(keys: StoredKey[], kid: string): StoredKey {
 
 /** @param algorithm - the one that the key is for */
 export async function generateJwk(algorithm: Algorithm, now: number): Promise<StoredJwk> {
-  for (;;) {
-    const jwk = { ...(await generatePrivateKey(algorithm)).export({ format: 'jwk' }), alg: algorithm, added_at: now };
-    const [key] = parseJwkSet(textOf([jwk]));
-    // The command line would take it for an option.
-    if (!key?.kid.startsWith('-')) return jwk;
-  }
+  return { ...(await generatePrivateKey(algorithm)).export({ format: 'jwk' }), alg: algorithm, added_at: now };
 }
 
 async function generatePrivateKey(algorithm: Algorithm): Promise<KeyObject> {
@@ -72,7 +68,7 @@ async function generatePrivateKey(algorithm: Algorithm): Promise<KeyObject> {
 
 /** Creates the file, which must not exist. */
 export async function createKeysFile(file: string, jwks: StoredJwk[]): Promise<void> {
-  if (!(await createPrivateFile(file, file, textOf(jwks))))
+  if (!(await createPrivateFile(file, file, textOf(jwks)).catch(cannotWrite(file))))
     throw new KeysRefused(`${file} exists: keys add adds a key to it`, EXIT.CANTCREAT);
 }
 
@@ -91,17 +87,18 @@ export async function changeKeys(
   const target = await realpath(file);
   // One name, taken before the keys are read: two commands at once would lose the change of one.
   const next = `${target}.next`;
-  if (!(await createPrivateFile(next, target))) {
+  if (!(await createPrivateFile(next, target).catch(cannotWrite(next)))) {
     throw new KeysRefused(
       `${next} exists: another command changes the keys, or was killed; then remove it`,
       EXIT.TEMPFAIL,
     );
   }
   try {
-    const jwks = await change(readKeys(file));
-    await writeFile(next, textOf(jwks), { flush: true });
-    await rename(next, target);
-    return readKeys(file);
+    const text = textOf(await change(readKeys(file)));
+    await writeFile(next, text, { flush: true }).catch(cannotWrite(next));
+    const changed = readKeys(next);
+    await rename(next, target).catch(cannotWrite(target));
+    return changed;
   } catch (error) {
     await rm(next, { force: true });
     throw error;
@@ -109,5 +106,14 @@ export async function changeKeys(
 }
 
 function textOf(keys: StoredJwk[]): string {
-  return `${JSON.stringify({ keys }, undefined, 2)}\n`;
+  const text = `${JSON.stringify({ keys }, undefined, 2)}\n`;
+  if (text.length > MAX_BYTES)
+    throw new KeysRefused(`the file would have more than ${MAX_BYTES} bytes: remove old keys first`);
+  return text;
+}
+
+function cannotWrite(file: string): (error: unknown) => never {
+  return (error) => {
+    throw new IoFailure(`${file} can’t be written`, error, EXIT.CANTCREAT);
+  };
 }

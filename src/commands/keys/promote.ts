@@ -15,5 +15,5 @@ export async function promoteKey(env: NodeJS.ProcessEnv, kid: string, step: Step
   });
   await print(`${kid} (${signing?.algorithm}) signs once the replicas have reloaded (SIGHUP).\n`);
   if (!retired) return;
-  await print(`From ${formatSeconds(removableAt(retired, env))}: sessions-api keys remove ${retired.kid}\n`);
+  await print(`From ${formatSeconds(removableAt(retired, env))}: sessions-api keys remove -- ${retired.kid}\n`);
 }

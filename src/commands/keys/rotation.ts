@@ -1,16 +1,10 @@
 import { readConfig } from '../../config/config.js';
 import { loadContract, operationNamed } from '../../contract/contract.js';
 import { EXIT } from '../../errors/exit-codes.js';
-import { ExpectedError } from '../../errors/expected-error.js';
 import { parseWholeNumber } from '../../text/whole-number.js';
-import type { StoredKey } from './keys-file.js';
+import { KeysRefused, type StoredKey } from './keys-file.js';
 
 // Times are in seconds since the epoch.
-
-/** A step of a rotation would make good tokens fail. */
-class TooEarly extends ExpectedError {
-  override readonly exitCode = EXIT.TEMPFAIL;
-}
 
 export type Step = {
   /** When all replicas had the file; by default when the command before was run. */
@@ -20,25 +14,33 @@ export type Step = {
 };
 
 /** A token must not be signed with a key before verifiers know it: one may have asked just before, another a proxy's cache. */
-export function promotableAt({ jwk }: StoredKey, { publishedAt }: Step = {}): number {
-  const since = publishedAt ? secondsOf(publishedAt) : (jwk.added_at ?? Number.POSITIVE_INFINITY);
-  return since + 2 * jwksMaxAge();
+export function promotableAt({ jwk }: StoredKey, step: Step = {}): number {
+  return publishedAt(jwk.added_at, step) + 2 * jwksMaxAge();
 }
 
 /** A key verifies until the last token that it has signed expires. One that was added, and never retired, has signed none. */
-export function removableAt({ jwk }: StoredKey, env: NodeJS.ProcessEnv, { publishedAt }: Step = {}): number {
-  const signedUntil = publishedAt ? secondsOf(publishedAt) : jwk.retired_at;
-  if (signedUntil === undefined) return jwk.added_at ?? Number.POSITIVE_INFINITY;
-  return signedUntil + readConfig(env, { issuesTokens: false }).tokenTtlSeconds;
+export function removableAt({ jwk }: StoredKey, env: NodeJS.ProcessEnv, step: Step = {}): number {
+  const at = publishedAt(jwk.retired_at ?? jwk.added_at, step);
+  const hasSigned = jwk.retired_at !== undefined || step.publishedAt !== undefined;
+  return hasSigned ? at + readConfig(env, { issuesTokens: false }).tokenTtlSeconds : at;
 }
 
-/** @throws TooEarly with the time */
+/** @param changedAt - when the file of the step before was written */
+function publishedAt(changedAt: number | undefined, step: Step): number {
+  if (!step.publishedAt) return changedAt ?? Number.POSITIVE_INFINITY;
+  const at = Math.ceil(step.publishedAt.getTime() / 1000);
+  if (changedAt === undefined || at >= changedAt) return at;
+  throw new KeysRefused(`--published-at must not be before ${formatSeconds(changedAt)}, the step before`, EXIT.USAGE);
+}
+
+/** @throws KeysRefused with the time: the step would make good tokens fail */
 export function refuseUntil(time: number, what: string, { force }: Step): void {
   if (force || time <= nowInSeconds()) return;
-  throw new TooEarly(
+  throw new KeysRefused(
     Number.isFinite(time)
       ? `${what} at ${formatSeconds(time)} at the earliest; --force does it now, where a key has leaked`
       : `the file does not say when it was published: say it by --published-at, as in 2026-01-31T12:00:00Z`,
+    EXIT.TEMPFAIL,
   );
 }
 
@@ -48,10 +50,6 @@ export function nowInSeconds(): number {
 
 export function formatSeconds(seconds: number): string {
   return new Date(seconds * 1000).toISOString().replace('.000', '');
-}
-
-function secondsOf(date: Date): number {
-  return Math.ceil(date.getTime() / 1000);
 }
 
 /** Seconds for which verifiers keep the public keys. */

@@ -15,15 +15,15 @@ const USER = ['<user>', 'an id or an email'] as const;
 /** The verbs that take <user>, and no option but --json. */
 const USER_VERBS: [name: string, description: string, load: Load<[user: string, Output]>][] = [
   ['show', 'show a user', async () => (await import('./show.js')).showUser],
-  ['set-password', `set a password; ${PASSWORD}`, async () => (await import('./set-password.js')).setPassword],
+  ['set-password', `set a password; ${PASSWORD}`, async () => (await import('./change.js')).setUserPassword],
   [
     'revoke-sessions',
     'end all sessions of a user, who may log in again',
-    async () => (await import('./revoke-sessions.js')).revokeSessions,
+    async () => (await import('./change.js')).revokeSessions,
   ],
-  ['disable', 'disable a user, and end all sessions', async () => (await import('./disable.js')).disableUser],
-  ['unlock', 'forgive the failed logins of a user', async () => (await import('./unlock.js')).unlockUser],
-  ['enable', 'enable a disabled user', async () => (await import('./disable.js')).enableUser],
+  ['disable', 'disable a user, and end all sessions', async () => (await import('./change.js')).disableUser],
+  ['unlock', 'forgive the failed logins of a user', async () => (await import('./change.js')).unlockUser],
+  ['enable', 'enable a disabled user', async () => (await import('./change.js')).enableUser],
 ];
 
 const IMPORT_HELP = `

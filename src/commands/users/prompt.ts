@@ -1,27 +1,13 @@
 import { once } from 'node:events';
 import { setImmediate } from 'node:timers/promises';
 import { read } from 'read';
-import { compileSchema } from '../../contract/validation.js';
-import type { StoredDigest } from '../../database/users.js';
 import { EXIT } from '../../errors/exit-codes.js';
-import { type Passwords, PasswordTooLong } from '../../passwords/passwords.js';
-import { decodeUtf8, isDecoded } from '../../text/utf8.js';
-import { credentialsSchema } from '../../users/credentials.js';
+import { decodeUtf8 } from '../../text/utf8.js';
 import { UserRefused } from './open-users.js';
 
-/**
- * Reads a new password, and hashes it.
- *
- * @throws UserRefused where a login would not accept the email or the password
- */
-export async function readDigest(email: string, passwords: Passwords): Promise<StoredDigest> {
-  const password = process.stdin.isTTY ? await askPassword() : await readLine();
-  if (!isDecoded(email)) throw new UserRefused('email is not valid UTF-8');
-  const errors = compileSchema(credentialsSchema())({ email, password });
-  if (errors.length > 0) throw new UserRefused(errors.map(({ field, message }) => `${field} ${message}`).join('; '));
-  return passwords.hash(password).catch((error) => {
-    throw error instanceof PasswordTooLong ? new UserRefused(`password ${error.message}`) : error;
-  });
+/** Reads a new password: on a terminal hidden and twice, else from one line of standard input. */
+export function readPassword(): Promise<string> {
+  return process.stdin.isTTY ? askPassword() : readLine();
 }
 
 async function askPassword(): Promise<string> {

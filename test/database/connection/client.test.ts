@@ -46,6 +46,7 @@ function writesOf({ users, throttleCounters, ping }: Database): Record<string, (
     add: () => users.add('foo@bar.com', storedDigest('digest')),
     replacePasswordDigest: () => users.replacePasswordDigest(1, 'digest', storedDigest('other')),
     update: () => users.update(1, { disabledAt: new Date() }),
+    updateAndEndSessions: () => users.update(1, { disabledAt: new Date() }, { endsSessions: true }),
     delete: () => users.delete(1),
     countFailure: () => throttleCounters.countFailure([{ ...counter, extends: true, restartsUntil: 0 }]),
     shorten: () => throttleCounters.shorten(counter.key, counter.expiresAt),

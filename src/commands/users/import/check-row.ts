@@ -1,11 +1,9 @@
-import { compileSchema } from '../../../contract/validation.js';
 import { MAX_ID, NO_PASSWORD } from '../../../database/users.js';
 import { type ScryptCost, withScryptParameters } from '../../../passwords/formats/scrypt.js';
 import type { Passwords } from '../../../passwords/passwords.js';
 import { normalizeEmail } from '../../../text/email.js';
-import { isDecoded } from '../../../text/utf8.js';
 import { parseWholeNumber } from '../../../text/whole-number.js';
-import { credentialsSchema } from '../../../users/credentials.js';
+import { createCredentialsCheck } from '../../../users/credentials.js';
 import { DIGEST_COLUMNS } from './read-records.js';
 import type { Rejection, SourceRecord } from './source-record.js';
 
@@ -36,7 +34,7 @@ export function createRowCheck(
   passwords: Passwords,
   { scryptParameters, allowNoPassword = false, emptyEnables = false }: RowOptions = {},
 ): (record: SourceRecord) => Row | Rejection {
-  const checkEmail = compileSchema({ ...credentialsSchema(), required: ['email'] });
+  const checkEmail = createCredentialsCheck(['email']);
 
   return ({ line, values }) => {
     const reject = (reason: string) => ({ line, reason, id: unlessLong(values.id), email: unlessLong(values.email) });
@@ -45,7 +43,6 @@ export function createRowCheck(
 
     const { email } = values;
     if (typeof email !== 'string') return reject('email is missing');
-    if (!isDecoded(email)) return reject('email is not valid UTF-8');
     const [fault] = checkEmail({ email });
     if (fault) return reject(`${fault.field} ${fault.message}`);
 

@@ -115,19 +115,14 @@ function routeSchema({ bodies, parameters, replies }: Operation) {
 }
 
 function inputOf(request: FastifyRequest, { raw }: FastifyReply) {
-  const { body, params, query, caller, clientAddress, socket } = request;
+  const { body, params, query, caller, clientAddress } = request;
   const client: Client = {
     address: clientAddress,
     hasHungUp: () => raw.destroyed,
     // Not Fastify's own signal: that aborts as soon as the body has been read.
     onHangUp(listener) {
       raw.once('close', listener);
-      // Most that end their side have hung up. While nobody works for them yet, the others are not worth the wait.
-      socket.once('end', listener);
-      return () => {
-        raw.off('close', listener);
-        socket.off('end', listener);
-      };
+      return () => raw.off('close', listener);
     },
   };
   return { body, path: params, query, caller, client, origin: () => originOf(request) };

@@ -3,7 +3,7 @@ import type { Config } from './config/config.js';
 import type { Contract } from './contract/contract.js';
 import { handlers } from './generated/handlers.js';
 import { authenticationPlugin } from './http/authentication.js';
-import { bodyPlugin } from './http/body/body.js';
+import { bodyPlugin } from './http/body.js';
 import { clientAddressPlugin } from './http/client-address.js';
 import { docsPlugin } from './http/docs.js';
 import { drainingPlugin } from './http/draining.js';

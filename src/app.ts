@@ -8,11 +8,11 @@ import { clientAddressPlugin } from './http/client-address.js';
 import { docsPlugin } from './http/docs.js';
 import { drainingPlugin } from './http/draining.js';
 import { errorsPlugin } from './http/errors.js';
+import { framingPlugin } from './http/framing.js';
 import { describeRequest, operationPlugin } from './http/operation.js';
 import { responseHeadersPlugin } from './http/response-headers.js';
 import { routesPlugin } from './http/routes.js';
 import { createServer, type ServerOptions } from './http/server.js';
-import { unroutedPlugin } from './http/unrouted.js';
 import type { Services } from './services.js';
 import type { Metrics } from './telemetry/metrics.js';
 import { requestLogPlugin } from './telemetry/request-log.js';
@@ -60,7 +60,7 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
     const { corsPlugin } = await import('./http/cors.js');
     await app.register(corsPlugin, { contract, origins: corsOrigins });
   }
-  await app.register(unroutedPlugin);
+  await app.register(framingPlugin);
   await app.register(tokensPlugin, { keys, ttlSeconds, issuer, audiences, now });
   await app.register(lifetimesPlugin, { lifetimes: database.tokenLifetimes, ttlSeconds, now });
   await app.register(expiredRevocationsPlugin, { revocations: database.revocations, now });

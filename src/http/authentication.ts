@@ -42,5 +42,5 @@ export const authenticationPlugin = fp<AuthenticationOptions>(
       Object.assign(request.logFields, log);
     });
   },
-  { name: 'authentication', dependencies: ['operation', 'errors', 'unrouted'] },
+  { name: 'authentication', dependencies: ['operation', 'errors', 'framing'] },
 );

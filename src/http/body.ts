@@ -57,7 +57,7 @@ export const bodyPlugin = fp(
       if (declared && typeof body === 'object' && body !== null) checkText(body, declared);
     });
   },
-  { name: 'body', dependencies: ['unrouted'] },
+  { name: 'body', dependencies: ['framing'] },
 );
 
 function notUtf8(): HttpError {

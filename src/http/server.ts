@@ -49,7 +49,7 @@ export function createServer(options: ServerOptions): FastifyInstance {
         },
         accept,
       );
-      // All of them, as far as they fit into the bytes for a head: the plugin `unrouted` refuses too many.
+      // All of them, as far as they fit into the bytes for a head: the plugin `framing` refuses too many.
       server.maxHeadersCount = 0;
       // RFC 9110, section 10.1.1: an unknown expectation may be ignored. Node would answer 417.
       server.on('checkExpectation', accept);

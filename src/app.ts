@@ -21,7 +21,7 @@ import type { Tracing } from './telemetry/tracing.js';
 import { expiredCountersPlugin } from './throttle/expired-counters.js';
 import { expiredRevocationsPlugin } from './tokens/expired-revocations.js';
 import { lifetimesPlugin } from './tokens/lifetimes.js';
-import { tokensOf, tokensPlugin } from './tokens/tokens.js';
+import { tokensPlugin } from './tokens/tokens.js';
 import { authenticate } from './users/authenticate.js';
 
 export type AppOptions = Pick<ServerOptions, 'requestTimeout' | 'keepAliveTimeout'> & {
@@ -64,10 +64,10 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
   await app.register(tokensPlugin, { keys, ttlSeconds, issuer, audiences, now });
   await app.register(lifetimesPlugin, { lifetimes: database.tokenLifetimes, ttlSeconds, now });
   await app.register(expiredRevocationsPlugin, { revocations: database.revocations, now });
-  const tokens = tokensOf(app);
+  const { tokens } = app;
   await app.register(authenticationPlugin, {
     contract,
-    authenticators: { userToken: (request) => authenticate(request, { tokens, database, now }) },
+    authenticators: { userToken: (token) => authenticate(token, { tokens, database, now }) },
   });
   await app.register(bodyPlugin);
   await app.register(docsPlugin, { contract });

@@ -12,7 +12,7 @@ import { ExpectedError } from '../errors/expected-error.js';
 import { openServices, throttleSecretOf } from '../services.js';
 import { createLog } from '../telemetry/log.js';
 import { type MetricsServer, serveMetrics } from '../telemetry/metrics-server.js';
-import { type TokenKeys, tokensOf } from '../tokens/tokens.js';
+import type { TokenKeys } from '../tokens/tokens.js';
 import { keepHeapSmall } from './heap.js';
 import { createReload } from './reload.js';
 
@@ -67,7 +67,7 @@ export async function serve(env: NodeJS.ProcessEnv): Promise<string> {
   const rotateKeys = async (keys: TokenKeys) => {
     // As a restart would: instances that key counters by different secrets would give a guesser a budget each.
     throttle.rotateSecret(await throttleSecretOf(database, keys.secret));
-    tokensOf(app).rotateKeys(keys);
+    await app.tokens.rotateKeys(keys);
   };
   reloadAt(hangups, createReload({ env, running: { config, tokenKeys }, log, database, rotateKeys }));
   try {

@@ -11,8 +11,8 @@ declare module 'fastify' {
   }
 }
 
-/** Tells who calls, and what the log has of it. Throws where that is refused. */
-type Authenticate<Caller> = (request: FastifyRequest) => Promise<{ caller: Caller; log: LogFields }>;
+/** Tells who calls by a token, and what the log has of it. Throws where that is refused. */
+type Authenticate<Caller> = (token: string | undefined) => Promise<{ caller: Caller; log: LogFields }>;
 
 /** By security scheme. */
 export type Authenticators = { [Scheme in keyof Callers]: Authenticate<Callers[Scheme]> };
@@ -37,10 +37,15 @@ export const authenticationPlugin = fp<AuthenticationOptions>(
     app.addHook('onRequest', async (request) => {
       const authenticate = byScheme.get(request.operation?.securityScheme ?? '');
       if (!authenticate) return;
-      const { caller, log } = await authenticate(request);
+      const { caller, log } = await authenticate(bearerToken(request));
       request.caller = caller;
       Object.assign(request.logFields, log);
     });
   },
   { name: 'authentication', dependencies: ['operation', 'errors', 'framing'] },
 );
+
+/** RFC 6750, section 2.1. Undefined where there is none. */
+function bearerToken({ headers }: FastifyRequest): string | undefined {
+  return /^Bearer (.*)/i.exec(headers.authorization ?? '')?.[1];
+}

@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto';
-import jwt, { type FastifyJWTOptions, type TokenOrHeader } from '@fastify/jwt';
-import type { FastifyInstance, FastifyRequest } from 'fastify';
+import jwt, { type FastifyJWTOptions, type JWT, type JwtHeader } from '@fastify/jwt';
+import fastify from 'fastify';
 import fp from 'fastify-plugin';
 import { MAX_ID } from '../database/users.js';
-import { ALGORITHMS, type PublicJwk, type SigningKey } from './jwk-set.js';
+import type { Algorithm, PublicJwk, SigningKey } from './jwk-set.js';
 
 declare module 'fastify' {
   interface FastifyInstance {
@@ -22,7 +22,7 @@ export type TokenKeys = {
 /** A token whose signature and expiry are good, or why it is refused. */
 export type Verified =
   | { authentication: 'accepted'; userId: number; exp: number; jti: string | undefined }
-  | { authentication: 'no_token' | 'invalid_token' | 'expired_token' };
+  | { authentication: 'invalid_token' | 'expired_token' };
 
 export type Tokens = {
   /** The lifetime of tokens that are issued here. */
@@ -31,14 +31,14 @@ export type Tokens = {
   nextExp(): number;
   /** Makes the JSON Web Token of a user. */
   issue(userId: number, exp: number): string;
-  /** Verifies the Bearer token of a request (RFC 6750, section 2.1), without the database. */
-  verify(request: FastifyRequest): Promise<Verified>;
+  /** Verifies a token without the database. */
+  verify(token: string): Verified;
   issuer: string | undefined;
   publicKeys(): PublicJwk[];
   /** The algorithms of the tokens that are good now. */
   algorithms(): string[];
   /** Signs and verifies with other keys. */
-  rotateKeys(keys: TokenKeys): void;
+  rotateKeys(keys: TokenKeys): Promise<void>;
 };
 
 /** The claims of a token, in the order in which they are written. */
@@ -70,23 +70,14 @@ const HMAC = 'HS256';
  */
 export const tokensPlugin = fp<TokenOptions>(
   async (app, { keys, ttlSeconds, issuer, audiences, now }) => {
-    let current = keys;
-    const initial = signerOf(keys);
-    let signer = initial;
-
-    await app.register(jwt, {
-      secret: { private: initial.key, public: (_request, token, found) => found(null, keyFor(token, current)) },
-      decode: { complete: true },
-      sign: initial,
-      verify: {
-        algorithms: [HMAC, ...ALGORITHMS],
-        requiredClaims: ['user_id', 'exp'] satisfies (keyof Claims)[],
-        // By the service's own clock, below.
-        ignoreExpiration: true,
-        ...(issuer !== undefined && { allowedIss: issuer }),
-        ...(audiences.length > 0 && { allowedAud: [...audiences] }),
-      },
-    });
+    const verify = {
+      requiredClaims: ['user_id', 'exp'] satisfies (keyof Claims)[],
+      // By the service's own clock, below.
+      ignoreExpiration: true,
+      ...(issuer !== undefined && { allowedIss: issuer }),
+      ...(audiences.length > 0 && { allowedAud: [...audiences] }),
+    };
+    let current = await createKeyring(keys, verify);
 
     const seconds = () => Math.floor(now() / 1000);
 
@@ -104,15 +95,15 @@ export const tokensPlugin = fp<TokenOptions>(
     app.decorate('tokens', {
       ttlSeconds,
       nextExp: () => seconds() + ttlSeconds,
-      // With options of its own, each call makes a signer.
-      issue: (userId, exp) => app.jwt.sign(claimsOf(userId, exp), signer === initial ? undefined : signer),
-      async verify(request) {
-        let claims: Claims;
+      issue: (userId, exp) => current.first.sign(claimsOf(userId, exp)),
+      verify(token) {
+        let claims: Claims | undefined;
         try {
-          claims = await request.jwtVerify<Claims>();
-        } catch (error) {
-          return { authentication: isMissing(error) ? 'no_token' : 'invalid_token' };
+          claims = current.find(token)?.verify<Claims>(token);
+        } catch {
+          // Malformed, forged, or not for this service.
         }
+        if (!claims) return { authentication: 'invalid_token' };
         const { user_id: userId, exp, jti } = claims;
         if (!isId(userId) || !Number.isSafeInteger(exp) || !isTextOrNone(jti))
           return { authentication: 'invalid_token' };
@@ -128,46 +119,51 @@ export const tokensPlugin = fp<TokenOptions>(
           ...(current.secret === undefined ? [] : [HMAC]),
         ]),
       ],
-      rotateKeys(changed) {
-        current = changed;
-        signer = signerOf(changed);
+      async rotateKeys(changed) {
+        current = await createKeyring(changed, verify);
       },
     });
   },
   { name: 'tokens' },
 );
 
-export function tokensOf({ tokens }: FastifyInstance): Tokens {
-  return tokens;
-}
-
-/** The options of @fastify/jwt with which tokens are signed. */
-function signerOf({ signingKeys: [first], secret }: TokenKeys) {
-  if (first) {
-    const { algorithm, kid, privateKey: key } = first;
-    return { algorithm, kid, key, header: { alg: algorithm, typ: undefined } } satisfies FastifyJWTOptions['sign'];
+async function createKeyring({ signingKeys, secret }: TokenKeys, verify: FastifyJWTOptions['verify']) {
+  const byKid = new Map<unknown, JWT>();
+  for (const { kid, algorithm, privateKey, publicKey } of signingKeys) {
+    byKid.set(kid, await createJwt({ private: privateKey, public: publicKey }, { algorithm, kid }, verify));
   }
-  if (secret === undefined) throw new Error('there is no key to sign with');
+  if (secret !== undefined) {
+    byKid.set(undefined, await createJwt(secret, { algorithm: HMAC, noTimestamp: true }, verify));
+  }
+  const [first] = byKid.values();
+  if (!first) throw new Error('there is no key to sign with');
   return {
-    algorithm: HMAC,
-    key: secret,
-    header: { alg: HMAC, typ: undefined },
-    noTimestamp: true,
-  } satisfies FastifyJWTOptions['sign'];
+    signingKeys,
+    secret,
+    first,
+    /** What verifies the tokens of the key that a token names. */
+    find: (token: string) => byKid.get(first.decode<{ header: JwtHeader }>(token)?.header.kid),
+  };
 }
 
 /**
- * The key that a token names, and that is for the token's algorithm: one that is verified by another algorithm may be forged
- * (RFC 8725, section 3.1).
+ * Signs and verifies by one key, and one algorithm: a token that names another may be forged (RFC 8725, section 3.1).
+ *
+ * The plugin builds its signer and verifier once, when it is registered. As keys change later, each has a Fastify of its own.
  */
-function keyFor(token: TokenOrHeader, { signingKeys, secret }: TokenKeys): string | undefined {
-  const { alg, kid } = 'header' in token ? token.header : token;
-  if (kid === undefined) return alg === HMAC ? secret : undefined;
-  return signingKeys.find((key) => key.kid === kid && key.algorithm === alg)?.publicKey;
-}
-
-function isMissing(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && error.code === 'FST_JWT_NO_AUTHORIZATION_IN_HEADER';
+async function createJwt(
+  secret: FastifyJWTOptions['secret'],
+  { algorithm, ...sign }: { algorithm: Algorithm | typeof HMAC; kid?: string; noTimestamp?: true },
+  verify: FastifyJWTOptions['verify'],
+): Promise<JWT> {
+  const app = fastify();
+  await app.register(jwt, {
+    secret,
+    sign: { ...sign, algorithm, header: { alg: algorithm, typ: undefined } },
+    verify: { ...verify, algorithms: [algorithm] },
+    decode: { complete: true },
+  });
+  return app.jwt;
 }
 
 /** RFC 7519, section 4.1.7. PostgreSQL stores no NUL. */

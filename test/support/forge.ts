@@ -1,10 +1,15 @@
 import { createHmac, createPrivateKey, type JsonWebKey, sign } from 'node:crypto';
 
-/** A part of a token. */
-export const encode = (value: object) => Buffer.from(JSON.stringify(value)).toString('base64url');
+/** A part of a token; a text is JSON already. */
+export const encode = (value: object | string) =>
+  Buffer.from(typeof value === 'string' ? value : JSON.stringify(value)).toString('base64url');
 
 /** A token (RFC 7515, section 3.1) with any header, claims and signature. */
-export function withSignature(header: object, claims: object, signature: (input: string) => Buffer | string): string {
+export function withSignature(
+  header: object | string,
+  claims: object | string,
+  signature: (input: string) => Buffer | string,
+): string {
   const input = `${encode(header)}.${encode(claims)}`;
   const made = signature(input);
   return `${input}.${typeof made === 'string' ? made : made.toString('base64url')}`;

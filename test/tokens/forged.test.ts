@@ -8,6 +8,11 @@ import { SECRET, startService } from '../support/service.js';
 import { getToken } from '../support/steady-logins.js';
 
 const [ec = {}, rsa = {}, strange = {}] = privateJwks('ES256', 'RS256', 'ES256');
+/** Stands for a value that nests JSON as deep as a request's head has room for. */
+const NESTED = '…';
+/** An object, as JSON. */
+const nested = (members: object) =>
+  JSON.stringify(members).replace(JSON.stringify(NESTED), () => `${'['.repeat(5_000)}${']'.repeat(5_000)}`);
 const ISSUER = 'https://login.example.com';
 
 for (const provider of PROVIDERS) {
@@ -75,10 +80,19 @@ for (const provider of PROVIDERS) {
       'two parts': `${head}.${payload}`,
       'four parts': `${issued}.${signature}`,
       'another payload': `${head}.${encode({ ...good, user_id: id + 1 })}.${signature}`,
+      'nested JSON without an end': `${head}.${Buffer.from('['.repeat(10_000)).toString('base64url')}.${signature}`,
       '8 KiB': 'x'.repeat(8_192),
       '8 KiB of header': `${'e'.repeat(8_192)}.${payload}.${signature}`,
     };
     for (const [what, token] of Object.entries(forged)) t.equal(await statusOf(token), 401, what);
+    for (const name of ['alg', 'kid', 'crit', 'other']) {
+      const token = withSignature(nested({ ...header, [name]: NESTED }), good, by(ec));
+      t.equal(await statusOf(token), name === 'other' ? 200 : 401, `nested JSON in ${name}`);
+    }
+    for (const name of ['user_id', 'exp', 'jti', 'iss', 'aud', 'nbf', 'other']) {
+      const token = withSignature(header, nested({ ...good, [name]: NESTED }), by(ec));
+      t.equal(await statusOf(token), name === 'other' ? 200 : 401, `nested JSON in ${name}`);
+    }
     t.equal(await statusOf(of({ ...good, aud: ['other', 'api'], iss: ISSUER })), 200, 'one of several auds is ours');
     t.equal(await statusOf(of({ ...good, exp: seconds + 86_400 + 3_540 })), 200, 'within an hour of the lifetime');
   });

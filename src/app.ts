@@ -3,17 +3,17 @@ import type { Config } from './config/config.js';
 import type { Contract } from './contract/contract.js';
 import { handlers } from './generated/handlers.js';
 import { authenticationPlugin } from './http/authentication.js';
-import { bodyPlugin } from './http/body/body.js';
-import { clientAddressPlugin } from './http/connections/client-address.js';
-import { drainingOf, drainingPlugin } from './http/connections/draining.js';
+import { bodyPlugin } from './http/body.js';
+import { clientAddressPlugin } from './http/client-address.js';
 import { docsPlugin } from './http/docs.js';
+import { drainingPlugin } from './http/draining.js';
 import { errorsPlugin } from './http/errors.js';
+import { framingPlugin } from './http/framing.js';
 import { loadSheddingPlugin } from './http/load-shedding.js';
 import { describeRequest, operationPlugin } from './http/operation.js';
 import { responseHeadersPlugin } from './http/response-headers.js';
 import { routesPlugin } from './http/routes.js';
 import { createServer, type ServerOptions } from './http/server.js';
-import { unroutedPlugin } from './http/unrouted.js';
 import type { Services } from './services.js';
 import type { Metrics } from './telemetry/metrics.js';
 import { requestLogPlugin } from './telemetry/request-log.js';
@@ -44,19 +44,14 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
   const { contract, config, services, metrics, tracing, now = Date.now } = options;
   const { trustProxy, corsOrigins, tokenTtlSeconds: ttlSeconds, jwtIssuer: issuer, jwtAudiences: audiences } = config;
   const { database, tokenKeys: keys } = services;
-  const { app, connections, addressOf } = createServer({
-    ...options,
-    trustProxy,
-    onUnreadable: metrics?.requestUnreadable,
-    onHungUp: metrics?.requestEnded,
-  });
+  const app = createServer({ ...options, trustProxy, onUnreadable: metrics?.requestUnreadable });
 
-  await app.register(clientAddressPlugin, { addressOf });
+  await app.register(clientAddressPlugin);
   if (tracing) {
     const { requestSpansPlugin } = await import('./telemetry/request-spans.js');
     await app.register(requestSpansPlugin, { tracing, addressOf: ({ clientAddress }) => clientAddress });
   }
-  await app.register(drainingPlugin, { delay: config.shutdownDelaySeconds * 1_000, connections });
+  await app.register(drainingPlugin, { delay: config.shutdownDelaySeconds * 1_000 });
   await app.register(operationPlugin);
   await app.register(responseHeadersPlugin, { contract });
   await app.register(requestLogPlugin, { describe: describeRequest });
@@ -66,7 +61,7 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
     const { corsPlugin } = await import('./http/cors.js');
     await app.register(corsPlugin, { contract, origins: corsOrigins });
   }
-  await app.register(unroutedPlugin);
+  await app.register(framingPlugin);
   await app.register(tokensPlugin, { keys, ttlSeconds, issuer, audiences, now });
   await app.register(lifetimesPlugin, { lifetimes: database.tokenLifetimes, ttlSeconds, now });
   await app.register(expiredRevocationsPlugin, { revocations: database.revocations, now });
@@ -86,7 +81,7 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
   await app.register(routesPlugin, {
     contract,
     handlers,
-    services: { ...services, draining: drainingOf(app), tokens },
+    services: { ...services, draining: app.draining, tokens },
   });
   return app;
 }

@@ -8,7 +8,6 @@ import { DatabaseReplaced } from '../database/connection/sqlite-file.js';
 import { migrate } from '../database/migrations/migrate.js';
 import { EXIT } from '../errors/exit-codes.js';
 import { ExpectedError } from '../errors/expected-error.js';
-import { listen } from '../http/connections/listen.js';
 import { openServices, throttleSecretOf } from '../services.js';
 import { createLog } from '../telemetry/log.js';
 import { type MetricsServer, serveMetrics } from '../telemetry/metrics-server.js';
@@ -75,7 +74,7 @@ export async function serve(env: NodeJS.ProcessEnv): Promise<string> {
       const listening = serveMetrics(metrics.registry, config.metrics);
       metricsServer = await orCannotListen('METRICS_HOST and METRICS_PORT', listening);
     }
-    const url = await orCannotListen('HOST and PORT', listen(app, config));
+    const url = await orCannotListen('HOST and PORT', app.listen({ host: config.host, port: config.port }));
     if (metricsServer) app.log.info(`metrics at ${metricsServer.url}`);
     return url;
   } catch (error) {

@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url';
 import { cleanEnv, EnvError, makeExactValidator } from 'envalid';
 import type { DatabaseUrl } from '../database/connection/database-url.js';
 import { ConfigError } from '../errors/config-error.js';
-import type { TrustProxy } from '../http/connections/client-address.js';
+import type { TrustProxy } from '../http/client-address.js';
 import type { AdmissionLimits } from '../passwords/admission.js';
 import type { Hashing } from '../passwords/passwords.js';
 import { hashesForPool } from '../passwords/thread-pool.js';

@@ -42,7 +42,7 @@ export const authenticationPlugin = fp<AuthenticationOptions>(
       Object.assign(request.logFields, log);
     });
   },
-  { name: 'authentication', dependencies: ['operation', 'errors', 'unrouted'] },
+  { name: 'authentication', dependencies: ['operation', 'errors', 'framing'] },
 );
 
 /** RFC 6750, section 2.1. Undefined where there is none. */

@@ -24,8 +24,6 @@ export const corsPlugin = fp<CorsOptions>(
         if (!origins.includes(origin)) return done(null, { origin: false });
         const { operationsAtPath: operations = [] } = request.routeOptions.config;
         const preflight = isPreflight(request) && operations.length > 0;
-        // The reply is the preflight's, not the operation's.
-        if (preflight) request.operation = undefined;
         const [methods, allowedHeaders] = [methodsOf(operations), readHeaders(operations)];
         done(null, { origin, exposedHeaders, preflight, methods, allowedHeaders });
       },

@@ -50,7 +50,7 @@ export const loadSheddingPlugin = fp<LoadSheddingOptions>(
       done();
     });
   },
-  { name: 'load-shedding', dependencies: ['operation', 'unrouted'] },
+  { name: 'load-shedding', dependencies: ['operation', 'framing'] },
 );
 
 /** Runs one task in a turn of the event loop, in their order: connections, probes and finished hashes get their turns too. */

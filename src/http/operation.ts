@@ -5,16 +5,14 @@ import type { LogFields } from '../errors/http-error.js';
 
 declare module 'fastify' {
   interface FastifyContextConfig {
-    /** The operation of the contract that the route answers; for a method that its path does not know, the path's first. */
+    /** The operation of the contract that the route answers. */
     operation?: Operation;
     /** All operations at the route's path. */
     operationsAtPath?: readonly Operation[];
-    methodNotAllowed?: boolean;
   }
   interface FastifyRequest {
     /** Undefined where the request reached none. */
     operation: Operation | undefined;
-    methodNotAllowed: boolean;
     /** What the operation, or its failure, adds to the request's line in the log. */
     logFields: LogFields;
   }
@@ -24,12 +22,9 @@ declare module 'fastify' {
 export const operationPlugin = fp(
   async (app) => {
     app.decorateRequest('operation');
-    app.decorateRequest('methodNotAllowed', false);
     app.decorateRequest('logFields');
     app.addHook('onRequest', (request, _reply, done) => {
-      const { operation, methodNotAllowed = false } = request.routeOptions.config;
-      request.operation = operation;
-      request.methodNotAllowed = methodNotAllowed;
+      request.operation = request.routeOptions.config.operation;
       request.logFields = {};
       done();
     });

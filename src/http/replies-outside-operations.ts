@@ -1,7 +1,7 @@
-import { STATUS_CODES } from 'node:http';
+import { type ServerResponse, STATUS_CODES } from 'node:http';
+import type { Socket } from 'node:net';
 import type { FastifyBaseLogger, FastifyReply, FastifyRequest } from 'fastify';
 import { type Contract, findReply } from '../contract/contract.js';
-import type { Connection } from './connections/connection.js';
 import { createRequestId } from './request-id.js';
 import { responseHeaders } from './response-headers.js';
 
@@ -11,35 +11,43 @@ const STATUSES: { [code: string]: number } = {
   HPE_HEADER_OVERFLOW: 431,
 };
 
-/** Answers a request whose URL can't be decoded, for which Fastify runs no hooks. Returns the status. */
-export function answerBadUrl(contract: Contract, request: FastifyRequest, reply: FastifyReply, ip: string): number {
+/** Milliseconds for the client to read the reply: a connection that is closed with unread bytes is reset. */
+const LINGER = 500;
+
+/** Answers a request whose URL can't be decoded with 400. Fastify runs no hooks for it. */
+export function answerBadUrl(contract: Contract, request: FastifyRequest, reply: FastifyReply, ip: string): void {
   const { headers, body } = replyOutsideOperations(contract, 400, request.id);
   for (const [name, value] of headers) reply.header(name, value);
   request.log.info({ status: 400, ip }, 'answered');
   reply.code(400).send(body);
-  return 400;
 }
 
 /**
- * Answers what can't be read as HTTP after the requests before it, and closes the connection. Returns the status, unless the
- * client has hung up or the connection is closing already.
+ * Answers what can't be read as HTTP, and closes the connection. Beside other requests, which may be answered later, only closes
+ * it. Returns the status that was sent.
+ *
+ * @param unanswered - the responses of the connection that are not sent yet
  */
 export function answerClientError(
   contract: Contract,
   log: FastifyBaseLogger,
   { code = '' }: { code?: string },
-  connection: Connection | undefined,
+  socket: Socket,
+  unanswered: readonly ServerResponse[],
 ): number | undefined {
-  if (!connection?.socket.writable || connection.isClosing()) return undefined;
-  // The client has said that there is no next request.
-  if (code === 'HPE_CLOSED_CONNECTION') return void connection.close();
+  // What follows `Connection: close` is ignored.
+  if (!socket.writable || code === 'HPE_CLOSED_CONNECTION') return undefined;
+  // The error is in the body of the only request, or in the next one.
+  const isAlone = unanswered.every(({ req, headersSent }) => !req.complete && !headersSent);
+  if (!isAlone) return void socket.destroy();
   const status = STATUSES[code] ?? 400;
   const requestId = createRequestId(undefined);
   const { headers, body } = replyOutsideOperations(contract, status, requestId);
-  log.info({ requestId, status, code, ip: connection.address }, 'answered');
+  log.info({ requestId, status, code, ip: socket.remoteAddress }, 'answered');
   headers.push(['Content-Length', String(Buffer.byteLength(body))], ['Connection', 'close']);
   const lines = headers.map(([name, value]) => `${name}: ${value}\r\n`).join('');
-  connection.close(`HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n${lines}\r\n${body}`);
+  socket.end(`HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n${lines}\r\n${body}`);
+  setTimeout(() => socket.destroy(), LINGER);
   return status;
 }
 

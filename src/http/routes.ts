@@ -27,9 +27,12 @@ export const routesPlugin = fp<RoutesOptions>(
   async (app, { contract, handlers, services }) => {
     // The compiler has checked each handler; the table of all has no common type.
     const handlerById = new Map(Object.entries(handlers as { [id: string]: AnyHandler }));
+    const methodsWithBody = contract.operations.flatMap(({ method, bodies }) => (bodies.size > 0 ? [method] : []));
     for (const method of METHODS) {
       // CONNECT does not reach the router.
-      if (!app.supportedMethods.includes(method) && method !== 'CONNECT') app.addHttpMethod(method);
+      if (method === 'CONNECT' || methodsWithBody.includes(method)) continue;
+      // What they bring is ignored.
+      app.addHttpMethod(method, { overrideExisting: true });
     }
 
     for (const [path, operations] of operationsByPath(contract)) {
@@ -49,13 +52,14 @@ export const routesPlugin = fp<RoutesOptions>(
           handler: createRouteHandler(operation, handler, services),
         });
       }
-      const [operation] = operations;
       app.route({
         method: app.supportedMethods.filter((method) => !methodsOf(operations).includes(method)),
         url,
         exposeHeadRoute: false,
-        config: { ...(operation && { operation }), operationsAtPath: operations, methodNotAllowed: true },
-        handler: refused,
+        config: { operationsAtPath: operations },
+        async handler() {
+          throw new HttpError(405);
+        },
       });
     }
 
@@ -72,14 +76,9 @@ export const routesPlugin = fp<RoutesOptions>(
   },
   {
     name: 'routes',
-    dependencies: ['client-address', 'operation', 'response-headers', 'errors', 'unrouted', 'authentication', 'body'],
+    dependencies: ['client-address', 'operation', 'response-headers', 'errors', 'framing', 'authentication', 'body'],
   },
 );
-
-/** Not reached: the plugin `unrouted` refuses the method. */
-async function refused(): Promise<never> {
-  throw new HttpError(405);
-}
 
 /** Path and query are text, so their values are coerced. */
 function createValidator(schema: object, httpPart: string | undefined) {
@@ -115,19 +114,14 @@ function routeSchema({ bodies, parameters, replies }: Operation) {
 }
 
 function inputOf(request: FastifyRequest, { raw }: FastifyReply) {
-  const { body, params, query, caller, clientAddress, socket } = request;
+  const { body, params, query, caller, clientAddress } = request;
   const client: Client = {
     address: clientAddress,
     hasHungUp: () => raw.destroyed,
     // Not Fastify's own signal: that aborts as soon as the body has been read.
     onHangUp(listener) {
       raw.once('close', listener);
-      // Most that end their side have hung up. While nobody works for them yet, the others are not worth the wait.
-      socket.once('end', listener);
-      return () => {
-        raw.off('close', listener);
-        socket.off('end', listener);
-      };
+      return () => raw.off('close', listener);
     },
   };
   return { body, path: params, query, caller, client, origin: () => originOf(request) };

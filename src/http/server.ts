@@ -1,9 +1,13 @@
-import type { IncomingMessage } from 'node:http';
+import {
+  createServer as createHttpServer,
+  type IncomingMessage,
+  type RequestListener,
+  type ServerResponse,
+} from 'node:http';
+import { Socket } from 'node:net';
 import fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from 'fastify';
-import type { Contract, Operation } from '../contract/contract.js';
-import { ClientGone } from '../errors/client-gone.js';
-import { createProxies, type TrustProxy } from './connections/client-address.js';
-import { type Connections, createConnections } from './connections/connections.js';
+import type { Contract } from '../contract/contract.js';
+import { clientAddressOf, type TrustProxy, trustOf } from './client-address.js';
 import { answerBadUrl, answerClientError } from './replies-outside-operations.js';
 import { createRequestId } from './request-id.js';
 
@@ -17,47 +21,25 @@ export type ServerOptions = {
   keepAliveTimeout?: number;
   /** Called with the status of replies that reach no hook. */
   onUnreadable?: ((status: number) => void) | undefined;
-  /** Called for requests that reach no hook because the client has hung up. */
-  onHungUp?: ((hungUp: HungUp) => void) | undefined;
 };
 
-/** As the log and the metrics record it. */
-type HungUp = { operationId?: string; status: undefined; milliseconds: number; ip: string; outcome: string };
+/** Requests of a connection that are not answered yet. One more destroys it. */
+const MAX_UNANSWERED = 16;
 
-export type HttpServer = {
-  app: FastifyInstance;
-  connections: Connections;
-  /** The address of the client that has sent a request. */
-  addressOf(request: IncomingMessage): string;
-};
-
-/** Makes the server, without plugins, and the connections that it will have. */
-export function createServer(options: ServerOptions): HttpServer {
-  const { contract, log, trustProxy, requestTimeout = 10_000, keepAliveTimeout = 75_000 } = options;
-  const { onUnreadable, onHungUp } = options;
-  const count = (status: number | undefined) => {
+/** Makes the server, without plugins. */
+export function createServer(options: ServerOptions): FastifyInstance {
+  const { contract, log, trustProxy, requestTimeout = 10_000, keepAliveTimeout = 75_000, onUnreadable } = options;
+  const unanswered = new WeakMap<Socket, Set<ServerResponse>>();
+  const refuse = (error: { code?: string }, socket: Socket) => {
+    const status = answerClientError(contract, log, error, socket, [...(unanswered.get(socket) ?? [])]);
     if (status) onUnreadable?.(status);
   };
-  const proxies = createProxies(trustProxy);
-  const connections = createConnections(({ request, address, milliseconds }) => {
-    const operation = findOperation(contract, request);
-    const ip = proxies.clientAddress(request, address);
-    const hungUp = { ...(operation && { operationId: operation.id }), milliseconds, ip, outcome: ClientGone.outcome };
-    const requestId = createRequestId(request.headers['x-request-id']?.toString());
-    log.info({ requestId, method: request.method, ...hungUp }, 'hung up');
-    onHungUp?.({ ...hungUp, status: undefined });
-  });
-  const addressOf = (request: IncomingMessage) => {
-    const { socket } = request;
-    // Fastify's injected requests have no connection.
-    return proxies.clientAddress(request, connections.of(socket)?.address ?? socket.remoteAddress ?? '');
-  };
-  const app: FastifyInstance = fastify({
+  return fastify({
     loggerInstance: log,
-    // For X-Forwarded-Proto and -Host.
-    trustProxy: trustProxy !== false && proxies.isTrusted,
+    trustProxy: trustOf(trustProxy),
     serverFactory(handle) {
-      const server = connections.serve(
+      const accept = limitUnanswered(handle, unanswered);
+      const server = createHttpServer(
         {
           requestTimeout,
           headersTimeout: requestTimeout,
@@ -65,10 +47,28 @@ export function createServer(options: ServerOptions): HttpServer {
           keepAliveTimeout,
           requireHostHeader: false,
         },
-        handle,
+        accept,
       );
+      // All of them, as far as they fit into the bytes for a head: the plugin `framing` refuses too many.
+      server.maxHeadersCount = 0;
+      // RFC 9110, section 10.1.1: an unknown expectation may be ignored. Node would answer 417.
+      server.on('checkExpectation', accept);
+      server.on('connection', (socket) => {
+        // Node remembers it from now on: a socket that has been reset no longer knows it.
+        if (socket.remoteAddress === undefined) socket.destroy();
+      });
+      server.on('connect', ({ socket }) => {
+        // Node has stopped listening for it.
+        socket.on('error', () => {});
+        refuse({ code: 'CONNECT' }, socket);
+      });
       // Closes a connection whose reply nobody reads.
       return server.setTimeout(2 * keepAliveTimeout);
+    },
+    clientErrorHandler: refuse,
+    frameworkErrors(_error, request, reply) {
+      answerBadUrl(contract, request, reply, clientAddressOf(request));
+      onUnreadable?.(400);
     },
     onProtoPoisoning: 'remove',
     onConstructorPoisoning: 'remove',
@@ -77,17 +77,31 @@ export function createServer(options: ServerOptions): HttpServer {
     genReqId: ({ headers }) => createRequestId(headers['x-request-id']?.toString()),
     // While draining, requests on open connections are answered as before.
     return503OnClosing: false,
-    clientErrorHandler: (error, socket) => count(answerClientError(contract, log, error, connections.of(socket))),
-    frameworkErrors: (_error, request, reply) => count(answerBadUrl(contract, request, reply, addressOf(request.raw))),
   });
-  app.server.on('connect', ({ socket }) => {
-    count(answerClientError(contract, log, { code: 'CONNECT' }, connections.of(socket)));
-  });
-  return { app, connections, addressOf };
 }
 
-/** The operation that a request would have reached. Its path has no parameter, as none has that is worth counting. */
-function findOperation({ operations }: Contract, { method, url = '' }: IncomingMessage): Operation | undefined {
-  const [path] = url.split('?', 1);
-  return operations.find((operation) => operation.method === method && operation.path === path);
+/** One read of a socket can hold thousands of pipelined requests: Node parses all, and Fastify would handle them at once. */
+function limitUnanswered(
+  handle: RequestListener,
+  unanswered: WeakMap<Socket, Set<ServerResponse>>,
+): (request: IncomingMessage, response: ServerResponse) => void {
+  return (request, response) => {
+    const { socket } = request;
+    if (socket.destroyed) return;
+    const responses = unanswered.get(socket) ?? watch(socket, unanswered);
+    if (responses.size === MAX_UNANSWERED) return void socket.destroy();
+    responses.add(response);
+    response.once('close', () => responses.delete(response));
+    handle(request, response);
+  };
+}
+
+function watch(socket: Socket, unanswered: WeakMap<Socket, Set<ServerResponse>>): Set<ServerResponse> {
+  const responses = new Set<ServerResponse>();
+  unanswered.set(socket, responses);
+  socket.once('close', () => {
+    // Node closes only the response that it is sending: those behind it get a socket that is closed.
+    for (const response of responses) if (!response.socket) response.assignSocket(new Socket().destroy());
+  });
+  return responses;
 }

@@ -1,8 +1,8 @@
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import t from 'tap';
-import { FORM } from '../../support/send.js';
-import { startService } from '../../support/service.js';
+import { FORM } from '../support/send.js';
+import { startService } from '../support/service.js';
 
 const login = { method: 'POST', path: '/api/v1/sessions', headers: FORM, body: 'email=foo%40bar.com&password=foobar' };
 const head = `POST ${login.path} HTTP/1.1\r\nHost: x\r\nContent-Type: ${FORM['content-type']}\r\n`;

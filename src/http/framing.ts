@@ -8,22 +8,19 @@ const MAX_FIELDS = 1_000;
 /** RFC 9110, section 7.2: a host of RFC 3986, or none, and a port. */
 const HOST = /^(?:\[[\da-f:.]+\]|[\w.~!$&'()*+,;=%-]*)(?::\d*)?$/i;
 
-/** Refuses requests that reach no operation, before the body is read. */
-export const unroutedPlugin = fp(
+/** Refuses requests that a proxy may have read otherwise. */
+export const framingPlugin = fp(
   async (app) => {
     app.addHook('onRequest', (request, reply, done) => {
       const status = statusOfFault(request.raw);
-      if (status) {
-        request.operation = undefined;
-        // Another recipient may have read another request.
-        if (request.headers['transfer-encoding'] !== undefined) reply.header('connection', 'close');
-        return done(new HttpError(status));
-      }
-      if (!request.operation) return done(new HttpError(404));
-      done(request.methodNotAllowed ? new HttpError(405) : undefined);
+      if (!status) return done();
+      request.operation = undefined;
+      // Another recipient may have read another request.
+      if (request.headers['transfer-encoding'] !== undefined) reply.header('connection', 'close');
+      done(new HttpError(status));
     });
   },
-  { name: 'unrouted', dependencies: ['response-headers', 'errors'] },
+  { name: 'framing', dependencies: ['response-headers', 'errors'] },
 );
 
 /** By RFC 9112. Node accepts these, or its own reply would lack our headers. */

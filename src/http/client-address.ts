@@ -1,0 +1,57 @@
+import { BlockList, isIPv4, isIPv6 } from 'node:net';
+import type { FastifyRequest } from 'fastify';
+import fp from 'fastify-plugin';
+import ipaddr from 'ipaddr.js';
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** IPv4 or IPv6, in its shortest form. */
+    clientAddress: string;
+  }
+}
+
+/** Which addresses are trusted proxies: all, those listed (addresses and subnets), or by the distance in hops. */
+export type TrustProxy = boolean | string[] | ((address: string, hop: number) => boolean);
+
+/** Sets the client's address at the beginning of a request: a login counts under it although the client hangs up. */
+export const clientAddressPlugin = fp(
+  async (app) => {
+    app.decorateRequest('clientAddress', '');
+    app.addHook('onRequest', (request, _reply, done) => {
+      request.clientAddress = clientAddressOf(request);
+      done();
+    });
+  },
+  { name: 'client-address' },
+);
+
+/** The address that trusted proxies name, or the peer's where that can't be read. */
+export function clientAddressOf({ ip, socket: { remoteAddress: peer = '' } }: FastifyRequest): string {
+  return readAddress(ip) ?? readAddress(peer) ?? peer;
+}
+
+/** For Fastify's option `trustProxy`, which does not read a proxy's address with a port. */
+export function trustOf(trustProxy: TrustProxy): Exclude<TrustProxy, string[]> {
+  if (!Array.isArray(trustProxy)) return trustProxy;
+  const proxies = new BlockList();
+  for (const subnet of trustProxy) {
+    const [address = '', bits = isIPv4(address) ? 32 : 128] = subnet.split('/');
+    proxies.addSubnet(address, Number(bits), familyOf(address));
+  }
+  return (text) => {
+    const address = readAddress(text);
+    return address !== undefined && proxies.check(address, familyOf(address));
+  };
+}
+
+function familyOf(address: string): 'ipv4' | 'ipv6' {
+  return isIPv4(address) ? 'ipv4' : 'ipv6';
+}
+
+/** Undefined where it is no address. Proxies may add a port, and brackets around IPv6. */
+function readAddress(text: string): string | undefined {
+  const address = text.trim().replace(/^\[(.+)\](?::\d+)?$|^([\d.]+):\d+$/, '$1$2');
+  if (isIPv4(address)) return address;
+  // A zone is a name of an interface, at which ipaddr.js may throw.
+  return isIPv6(address) && !address.includes('%') ? ipaddr.process(address).toString() : undefined;
+}

@@ -1,5 +1,5 @@
 import { EventEmitter } from 'node:events';
-import { setTimeout } from 'node:timers/promises';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import t from 'tap';
 import { ClientGone } from '#built/errors/client-gone.js';
 import { createDeadline } from '#built/errors/deadline.js';
@@ -36,7 +36,7 @@ function createQueue(limits: Partial<HashQueueLimits> = {}, now?: () => number) 
     },
     async end(name: string) {
       ends.get(name)?.();
-      await setTimeout();
+      await nextTurn();
     },
     hangUp: (name: string) => clients.emit(name),
   };
@@ -128,14 +128,22 @@ t.test('the memory that a digest takes', async (t) => {
 
 t.test('logins of a user with an imported digest of 256 MiB', async (t) => {
   const digest = `$argon2id$v=19$m=262144,t=2,p=1$c29tZXNhbHRzb21lc2FsdA$${'A'.repeat(43)}`;
+  const argon2id = createPasswords({ algorithm: 'argon2id' });
+  let queued = 0;
   let running = 0;
   let most = 0;
+  /** Until so many are queued, none ends. */
+  let expected = 0;
   const passwords: Passwords = {
-    ...createPasswords({ algorithm: 'argon2id' }),
+    ...argon2id,
+    memoryOf(digest) {
+      queued += 1;
+      return argon2id.memoryOf(digest);
+    },
     async verify() {
       running += 1;
       most = Math.max(most, running);
-      await setTimeout(50);
+      while (queued < expected) await nextTurn();
       running -= 1;
       return false;
     },
@@ -145,6 +153,7 @@ t.test('logins of a user with an imported digest of 256 MiB', async (t) => {
   await service.addUser('large@bar.com', 'foobar', digest);
   await service.addUser('small@bar.com', 'foobar');
   const login = async (name: string) => {
+    expected += 1;
     const body = `email=${name}%40bar.com&password=barfoo`;
     t.equal((await service.request({ method: 'POST', path: '/api/v1/sessions', headers: FORM, body })).status, 401);
   };

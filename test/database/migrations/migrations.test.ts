@@ -209,13 +209,13 @@ for (const provider of PROVIDERS) {
       await connection.executeScript('SELECT pg_advisory_lock(72707369)');
       return () => connection.dispose();
     };
+    let ended = false;
     const untilWaiting = async () => {
       // SQLite shows no one who waits, but another database's migration, begun later, would end first.
       if (provider === 'sqlite') return run(['migrate'], { cwd, env: { DATABASE_URL: 'file:other.db' } });
-      while ((await query('SELECT 1 FROM pg_locks WHERE NOT granted')).length === 0);
+      while (!ended && (await query('SELECT 1 FROM pg_locks WHERE NOT granted')).length === 0);
     };
     const unlock = await lock();
-    let ended = false;
     const instance = run(['migrate'], { cwd, env: { DATABASE_URL } }).finally(() => {
       ended = true;
     });

@@ -1,68 +1,116 @@
-/** Whether the time of a login tells which emails are known: 1,000 emails a side, medians of five tries. */
+/** Whether the time of a login tells which emails are known, or why it failed: medians of five tries for each email. */
 import t, { type Test } from 'tap';
 import { openDatabase } from '#built/database/database.js';
 import { migrate } from '#built/database/migrations/migrate.js';
+import { NO_PASSWORD, type StoredDigest } from '#built/database/users.js';
 import { createPasswords } from '#built/passwords/passwords.js';
 import { start } from '../test/support/executable.js';
 import { FORM, send } from '../test/support/send.js';
 import { UNTHROTTLED } from '../test/support/service.js';
+import { storedDigest } from '../test/support/stored-digest.js';
 
-const EMAILS = 1_000;
 const TRIES = 5;
-/** How far the area under the ROC curve may be from a coin's. */
-const TOLERANCE = 0.03;
+/** Emails of a kind, and how far the area under the ROC curve may be from a coin's: over two standard errors, 0.013 and 0.041. */
+const MANY = { emails: 1_000, tolerance: 0.03 };
+const FEW = { emails: 100, tolerance: 0.1 };
 
 t.setTimeout(1_200_000);
 
+const bcrypt = await createPasswords({ algorithm: 'bcrypt', cost: 4 }).hash('foobar');
+/** Takes four times as long. */
+const other = await createPasswords({ algorithm: 'bcrypt', cost: 6 }).hash('foobar');
 const FORMS = {
   'one form': () => bcrypt,
-  'mixed forms': (i: number) => (i % 2 ? argon2id : bcrypt),
+  'mixed forms': (i: number) => (i % 2 ? other : bcrypt),
 };
-const bcrypt = await createPasswords({ algorithm: 'bcrypt', cost: 4 }).hash('foobar');
-const argon2id = await createPasswords({ algorithm: 'argon2id' }).hash('foobar');
+
+type Added = { email: string; digest: StoredDigest; disabledAt?: Date };
+
+const emailsOf = (kind: string, count: number) => Array.from({ length: count }, (_, i) => `${kind}${i}@bar.com`);
+
+/** Starts the service with some users, and returns its URL. */
+async function startWith(t: Test, added: Added[], hashing = 'bcrypt'): Promise<string> {
+  const cwd = t.testdir();
+  const file = `${cwd}/sessions.db`;
+  await migrate({ provider: 'sqlite', file });
+  const { users, close } = await openDatabase({ provider: 'sqlite', file });
+  for (const { email, digest, disabledAt } of added) {
+    const id = await users.add(email, digest);
+    if (disabledAt && id) await users.update(id, { disabledAt });
+  }
+  t.equal(await users.count(), added.length);
+  await close();
+  const env = { DATABASE_URL: `file:${file}`, PASSWORD_HASHING: hashing, BCRYPT_COST: '4', ...UNTHROTTLED };
+  return (await start(t, { cwd, env })).url;
+}
 
 for (const [forms, digestOf] of Object.entries(FORMS)) {
   t.test(`unknown emails cost what known ones cost, with ${forms}`, async (t) => {
-    const file = `${t.testdir()}/sessions.db`;
-    await migrate({ provider: 'sqlite', file });
-    const { users, close } = await openDatabase({ provider: 'sqlite', file });
-    const known = Array.from({ length: EMAILS }, (_, i) => `user${i}@bar.com`);
-    for (const [i, email] of known.entries()) await users.add(email, digestOf(i));
-    await close();
-    const env = { DATABASE_URL: `file:${file}`, PASSWORD_HASHING: 'bcrypt', BCRYPT_COST: '4' };
-    const service = await start(t, { cwd: t.testdir(), env: { ...env, ...UNTHROTTLED } });
+    const known = emailsOf('user', MANY.emails);
+    const url = await startWith(
+      t,
+      known.map((email, i) => ({ email, digest: digestOf(i) })),
+    );
     // The next in the alphabet.
-    const unknown = known.map((email) => `${email}!`);
-    // By chance one measurement in fifty is out of bounds: its standard error is 0.013. Two in a row are not.
-    let medians = await measure(t, service.url, [...known, ...unknown]);
-    if (!isEven(medians)) medians = await measure(t, service.url, [...known, ...unknown]);
-    const [ofKnown, ofUnknown] = medians;
-    t.ok(isEven(medians), `area under the curve: ${areaUnderCurve(ofKnown, ofUnknown).toFixed(3)}`);
-    const leaking = ofUnknown.map((time) => time * 0.9);
-    t.notOk(isEven([ofKnown, leaking]), `with a planted leak: ${areaUnderCurve(ofKnown, leaking).toFixed(3)}`);
+    await compare(t, url, known, { unknown: known.map((email) => `${email}!`) }, MANY.tolerance);
   });
 }
 
-type Medians = [ofKnown: number[], ofUnknown: number[]];
-
-function isEven([ofKnown, ofUnknown]: Medians): boolean {
-  return Math.abs(areaUnderCurve(ofKnown, ofUnknown) - 0.5) <= TOLERANCE;
+for (const hashing of ['bcrypt', 'argon2id']) {
+  t.test(`logins fail alike for each reason, with digests of bcrypt and ${hashing} for new ones`, async (t) => {
+    const of = (kind: string) => emailsOf(kind, FEW.emails);
+    const wrong = of('wrong');
+    const others = { unknown: of('unknown'), disabled: of('disabled'), passwordless: of('none') };
+    const disabledAt = new Date();
+    const url = await startWith(
+      t,
+      [
+        ...wrong.map((email) => ({ email, digest: bcrypt })),
+        ...others.disabled.map((email) => ({ email, digest: bcrypt, disabledAt })),
+        ...others.passwordless.map((email) => ({ email, digest: storedDigest(NO_PASSWORD) })),
+      ],
+      hashing,
+    );
+    await compare(t, url, wrong, others, FEW.tolerance);
+  });
 }
 
-/** @param emails - the known ones first */
-async function measure(t: Test, url: string, emails: string[]): Promise<Medians> {
+/** Compares the time of logins with a wrong password with that of others. */
+async function compare(
+  t: Test,
+  url: string,
+  wrong: string[],
+  others: { [kind: string]: string[] },
+  tolerance: number,
+): Promise<void> {
+  const emails = [wrong, ...Object.values(others)].flat();
+  let medians = await measure(t, url, emails);
+  const timesOf = (kind: string[]) => kind.map((email) => medians.get(email) ?? Number.NaN);
+  const areaOf = (kind: string[]) => areaUnderCurve(timesOf(wrong), timesOf(kind));
+  const isEven = (area: number) => Math.abs(area - 0.5) <= tolerance;
+  // By chance one in fifty is out of bounds. Two in a row are not.
+  if (!Object.values(others).map(areaOf).every(isEven)) medians = await measure(t, url, emails);
+  for (const [kind, of] of Object.entries(others)) t.ok(isEven(areaOf(of)), `${kind}: ${areaOf(of).toFixed(3)}`);
+  const faster = timesOf(wrong).map((time) => time * 0.9);
+  const leak = areaUnderCurve(timesOf(wrong), faster);
+  t.notOk(isEven(leak), `with a planted leak: ${leak.toFixed(3)}`);
+}
+
+/** The median of the milliseconds of each email’s logins, in an order that changes. */
+async function measure(t: Test, url: string, emails: string[]): Promise<Map<string, number>> {
   const times = new Map<string, number[]>(emails.map((email) => [email, []]));
+  const bodies = new Set<string>();
   for (let round = 0; round < TRIES; round += 1) {
     for (const email of shuffled(emails)) {
-      const body = new URLSearchParams({ email, password: 'wrong' }).toString();
+      const form = new URLSearchParams({ email, password: 'wrong' }).toString();
       const began = performance.now();
-      const { status } = await send(url, { method: 'POST', path: '/api/v1/sessions', headers: FORM, body });
+      const { status, body } = await send(url, { method: 'POST', path: '/api/v1/sessions', headers: FORM, body: form });
       times.get(email)?.push(performance.now() - began);
-      if (status !== 401) t.fail(`answered ${status}`);
+      bodies.add(`${status} ${body}`);
     }
   }
-  const medians = emails.map((email) => (times.get(email) ?? []).sort((a, b) => a - b)[Math.floor(TRIES / 2)] ?? 0);
-  return [medians.slice(0, EMAILS), medians.slice(EMAILS)];
+  t.same([...bodies], ['401 {"message":"Invalid credentials"}'], 'the same bytes');
+  return new Map([...times].map(([email, each]) => [email, each.sort((a, b) => a - b)[Math.floor(TRIES / 2)] ?? Number.NaN]));
 }
 
 /** The chance that one of the first is larger than one of the others (Mann and Whitney's U, normalized). */

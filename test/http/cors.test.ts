@@ -90,8 +90,11 @@ t.test('replies that say to come again', async (t) => {
 
   const oneHash = { BCRYPT_COST: '10', HASH_QUEUE_MAX: '0', UV_THREADPOOL_SIZE: '1' };
   const full = await startWithUser(t, { ...UNTHROTTLED, ...oneHash, CORS_ORIGINS });
-  const replies = await Promise.all(Array.from({ length: 8 }, () => full.ask(login, { origin })));
-  const refused = replies.find(({ status }) => status === 503);
+  let refused: Reply | undefined;
+  while (!refused) {
+    const replies = await Promise.all(Array.from({ length: 8 }, () => full.ask(login, { origin })));
+    refused = replies.find(({ status }) => status === 503);
+  }
   t.match(refused, { headers: { 'access-control-allow-origin': origin, 'retry-after': /^\d+$/ } });
 });
 

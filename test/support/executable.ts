@@ -56,7 +56,8 @@ export type Running = {
 export async function start(t: Test, options: Options, args: string[] = []): Promise<Running> {
   const child = spawnMain(args, options);
   t.teardown(() => child.kill('SIGKILL'));
-  const exited = once(child, 'exit').then(([code, signal]) => code ?? signal);
+  // Once all of its output has been read.
+  const exited = once(child, 'close').then(([code, signal]) => code ?? signal);
   const lines: string[] = [];
   const waiting: { part: string; resolve(line: string): void }[] = [];
   for (const stream of [child.stdout, child.stderr]) {

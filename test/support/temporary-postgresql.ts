@@ -65,6 +65,9 @@ function sendSignal(pid: number, signal: NodeJS.Signals): void {
 }
 
 const given = new Set<number>();
+/** Each of tap's jobs, which run at once, has ports of its own. */
+const PORTS_OF_A_JOB = 4_096;
+const FIRST_PORT = 16_384 + PORTS_OF_A_JOB * (Number(process.env.TAP_JOB_ID ?? 0) % 4);
 
 /**
  * A port of 127.0.0.1 that nobody listens at, another one each time. Linux gives those from 32,768 on to whoever asks for any port:
@@ -72,7 +75,7 @@ const given = new Set<number>();
  */
 export async function freePort(): Promise<number> {
   for (;;) {
-    const port = randomInt(16_384, 32_768);
+    const port = randomInt(FIRST_PORT, FIRST_PORT + PORTS_OF_A_JOB);
     if (given.has(port) || !(await isFree(port))) continue;
     given.add(port);
     return port;

@@ -51,8 +51,11 @@ t.test('the log tells what happened, and no secret', async (t) => {
   socket.end(`${PASSWORD}\r\n${PASSWORD}: ${PASSWORD}\r\n\r\n`);
   t.match(await text(socket), /^HTTP\/1.1 400 /);
   for (let failure = 0; failure < 11; failure += 1) await login('guessed@secret.example', PASSWORD);
-  const storm = await Promise.all(Array.from({ length: 40 }, () => login(EMAIL, PASSWORD)));
-  t.ok(storm.some(({ status }) => status === 503));
+  let storms = 0;
+  for (let overloaded = false; !overloaded; storms += 1) {
+    const storm = await Promise.all(Array.from({ length: 40 }, () => login(EMAIL, PASSWORD)));
+    overloaded = storm.some(({ status }) => status === 503);
+  }
   await postgresql.stop();
   t.equal((await login(EMAIL, PASSWORD)).status, 503);
   service.kill('SIGTERM');
@@ -85,18 +88,18 @@ t.test('the log tells what happened, and no secret', async (t) => {
     answered.find(({ outcome }) => outcome === 'throttled'),
     { status: 429, budget: 'email_address' },
   );
-  t.equal(answered.length, 4 + 1 + 4 + 11 + 40 + 1, 'one line for each request');
+  t.equal(answered.length, 4 + 1 + 4 + 11 + 40 * storms + 1, 'one line for each request');
   for (const secret of SECRETS) t.notOk(service.output().includes(secret), `no ${secret}`);
 });
 
 t.test('a readiness probe is logged at debug while its reply is 200', async (t) => {
-  const service = await start(t, { cwd: t.testdir(), env: { LOG_LEVEL: 'debug', SHUTDOWN_DELAY_SECONDS: '3' } });
+  const service = await start(t, { cwd: t.testdir(), env: { LOG_LEVEL: 'debug', SHUTDOWN_DELAY_SECONDS: '300' } });
   for (const method of ['GET', 'HEAD', 'POST']) await send(service.url, { method, path: '/readyz' });
   await send(service.url, { path: '/livez' });
   service.kill('SIGTERM');
   await service.written('stopping');
   await send(service.url, { path: '/readyz' });
-  t.equal(await service.exited, 0);
+  await service.written('"status":503');
   const answered = service
     .output()
     .split('\n')

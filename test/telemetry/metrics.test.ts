@@ -2,7 +2,6 @@ import { once } from 'node:events';
 import { createServer } from 'node:http';
 import { type AddressInfo, connect } from 'node:net';
 import { text } from 'node:stream/consumers';
-import { setTimeout as wait } from 'node:timers/promises';
 import t, { type Test } from 'tap';
 import { loadContract } from '#built/contract/contract.js';
 import { createPasswords } from '#built/passwords/passwords.js';
@@ -74,7 +73,9 @@ t.test('counts what happens, and names nobody', async (t) => {
     return (await send(service.url, { ...LOGIN, headers, body })).status;
   };
 
+  const began = performance.now();
   t.equal(await login(EMAIL), 200);
+  const secondsOfLogin = (performance.now() - began) / 1_000;
   t.equal(await login(EMAIL, 'wrong'), 401);
   t.equal(await login(`disabled-${EMAIL}`), 401);
   // One budget after the other is used up.
@@ -84,14 +85,18 @@ t.test('counts what happens, and names nobody', async (t) => {
   for (const status of [401, 401, 401, 401, 429]) t.equal(await login('c@secret.example'), status);
   t.equal(await login('no email'), 400);
 
-  const storm = await Promise.all(Array.from({ length: 40 }, (_, index) => login(`storm${index}@secret.example`)));
-  const refused = storm.filter((status) => status === 503).length;
-  t.ok(refused > 0, 'more than there are slots');
+  let [stormed, refused] = [0, 0];
+  while (refused === 0) {
+    const storm = await Promise.all(Array.from({ length: 40 }, (_, index) => login(`storm${index}@secret.example`)));
+    stormed += storm.length;
+    refused = storm.filter((status) => status === 503).length;
+  }
   (await beginLogin(service, 10)).destroy();
   await service.written('hung up');
 
   const unlock = lockSqlite(database.file);
-  await wait(600); // A login does not write to the database again within 500 ms of the last write.
+  // The answer to a ping is used again for a while, by logins too.
+  while ((await send(service.url, { path: '/readyz' })).status === 200);
   t.equal(await login('d@secret.example'), 503, 'a failure could not be counted: no hash');
   unlock();
 
@@ -107,7 +112,7 @@ t.test('counts what happens, and names nobody', async (t) => {
   const after = await scrape(metricsUrl);
   t.same(byLabel(after, 'sessions_logins_total'), {
     succeeded: 1,
-    unknown_email: 2 + 3 + 4 + 40 - refused,
+    unknown_email: 2 + 3 + 4 + stormed - refused,
     wrong_password: 1,
     disabled: 1,
     throttled: 3,
@@ -133,16 +138,21 @@ t.test('counts what happens, and names nobody', async (t) => {
   t.equal(requests('createSession', 503), refused + 1);
   t.equal(requests('unknown', 404), paths.length + 1);
   const hashes = count('sessions_hash_duration_seconds_count') ?? 0;
-  t.equal(hashes, 3 + 9 + 40 - refused, 'one hash for each login that was neither refused nor throttled');
+  t.equal(hashes, 3 + 9 + stormed - refused, 'one hash for each login that was neither refused nor throttled');
   t.equal(count('sessions_hash_wait_seconds_count'), hashes);
   const hashed = count('sessions_hash_duration_seconds_sum') ?? 0;
-  t.ok(hashed / hashes > 0.001 && hashed / hashes < 1, 'in seconds');
-  const loggedIn = count('sessions_request_duration_seconds_sum{operation="createSession",status="200"}') ?? 0;
-  t.ok(loggedIn > 0.001 && loggedIn < 2, 'in seconds, too');
+  const logins200 = count('sessions_request_duration_seconds_sum{operation="createSession",status="200"}') ?? 0;
+  t.ok(logins200 > 0 && logins200 < secondsOfLogin, 'in seconds');
+  const ofLogins = [...after.samples].filter(([name]) =>
+    name.includes('duration_seconds_sum{operation="createSession"'),
+  );
+  const inLogins = ofLogins.reduce((sum, [, seconds]) => sum + seconds, 0);
+  t.ok(hashed > 0 && hashed < inLogins, 'in seconds, too');
   t.equal(count('sessions_hash_queue_length'), 0);
   t.equal(count('sessions_hashes_running'), 0);
   t.ok((count('sessions_database_errors_total') ?? 0) >= 1);
-  for (const name of ['process_resident_memory_bytes', 'nodejs_eventloop_lag_p99_seconds']) t.ok(count(name), name);
+  for (const name of ['process_resident_memory_bytes', 'nodejs_eventloop_lag_p99_seconds'])
+    t.ok(after.samples.has(name), name);
 
   const operations = new Set([...after.text.matchAll(/operation="([^"]*)"/g)].map(([, value]) => value));
   const known = loadContract().operations.map(({ id }) => id);
@@ -174,9 +184,7 @@ t.test(
     t.equal(samples.get('sessions_logins_total{outcome="unknown_email"}'), 0);
     inFlight.write(body);
     t.match(await text(inFlight), /^HTTP\/1.1 401 /);
-    const answered = performance.now();
     t.equal(await service.exited, 0);
-    t.ok(performance.now() - answered < 2_000, 'at once');
   },
 );
 

@@ -18,13 +18,14 @@ const ISSUER = 'https://login.example.com';
 for (const provider of PROVIDERS) {
   t.test(`forged tokens on ${provider}`, async (t) => {
     const env = { JWT_KEYS: jwkSet([ec, rsa]), JWT_ISSUER: ISSUER, JWT_AUDIENCE: 'api' };
-    const service = await startService(t, provider, { env });
+    const now = Date.now();
+    const service = await startService(t, provider, { env, now: () => now });
     const id = await service.addUser('foo@bar.com', 'foobar');
     const issued = await getToken(service.request);
     const statusOf = async (token: string) =>
       (await service.request({ path: '/api/v1/session', headers: bearer(token) })).status;
 
-    const seconds = Math.floor(Date.now() / 1000);
+    const seconds = Math.floor(now / 1000);
     const good = { user_id: id, exp: seconds + 3_600 };
     const kid = await calculateJwkThumbprint(ec);
     const rsaKid = await calculateJwkThumbprint(rsa);

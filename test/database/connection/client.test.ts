@@ -86,14 +86,6 @@ t.test('a connection that was opened while the database could only be read is no
   await database.ping();
 });
 
-async function areGone(pids: number[]): Promise<boolean> {
-  for (let tries = 0; tries < 100; tries += 1) {
-    if (!(await connections()).some((pid) => pids.includes(pid))) return true;
-    await wait(20);
-  }
-  return false;
-}
-
 /** Until it fails. */
 async function repeat(write: () => Promise<unknown>): Promise<never> {
   for (;;) await write();
@@ -104,12 +96,13 @@ t.test('a read-only answer discards the connection', async (t) => {
   for (const [name, write] of Object.entries(writesOf(database))) {
     await administer('ALTER SYSTEM RESET default_transaction_read_only', 'SELECT pg_reload_conf()');
     await database.users.count();
-    const before = await connections();
+    // The server may take a moment to end those that have been closed.
+    let [before, ...others] = await connections();
+    while (before === undefined || others.length > 0) [before, ...others] = await connections();
     await administer('ALTER SYSTEM SET default_transaction_read_only = on', 'SELECT pg_reload_conf()');
     // Its process may take a moment to read the setting.
     await t.rejects(repeat(write), READ_ONLY, name);
-    t.equal(before.length, 1);
-    t.ok(await areGone(before), `${name}: it is closed`);
+    while ((await connections()).includes(before));
   }
   await administer('ALTER SYSTEM RESET default_transaction_read_only', 'SELECT pg_reload_conf()');
   await database.ping();

@@ -110,7 +110,9 @@ async function measure(t: Test, url: string, emails: string[]): Promise<Map<stri
     }
   }
   t.same([...bodies], ['401 {"message":"Invalid credentials"}'], 'the same bytes');
-  return new Map([...times].map(([email, each]) => [email, each.sort((a, b) => a - b)[Math.floor(TRIES / 2)] ?? Number.NaN]));
+  return new Map(
+    [...times].map(([email, each]) => [email, each.sort((a, b) => a - b)[Math.floor(TRIES / 2)] ?? Number.NaN]),
+  );
 }
 
 /** The chance that one of the first is larger than one of the others (Mann and Whitney's U, normalized). */

@@ -4,7 +4,7 @@ import {
   type RequestListener,
   type ServerResponse,
 } from 'node:http';
-import { Socket } from 'node:net';
+import type { Socket } from 'node:net';
 import fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from 'fastify';
 import type { Contract } from '../contract/contract.js';
 import { clientAddressOf, type TrustProxy, trustOf } from './client-address.js';
@@ -88,20 +88,11 @@ function limitUnanswered(
   return (request, response) => {
     const { socket } = request;
     if (socket.destroyed) return;
-    const responses = unanswered.get(socket) ?? watch(socket, unanswered);
+    const responses = unanswered.get(socket) ?? new Set();
+    unanswered.set(socket, responses);
     if (responses.size === MAX_UNANSWERED) return void socket.destroy();
     responses.add(response);
     response.once('close', () => responses.delete(response));
     handle(request, response);
   };
-}
-
-function watch(socket: Socket, unanswered: WeakMap<Socket, Set<ServerResponse>>): Set<ServerResponse> {
-  const responses = new Set<ServerResponse>();
-  unanswered.set(socket, responses);
-  socket.once('close', () => {
-    // Node closes only the response that it is sending: those behind it get a socket that is closed.
-    for (const response of responses) if (!response.socket) response.assignSocket(new Socket().destroy());
-  });
-  return responses;
 }

@@ -1,8 +1,7 @@
 import { EventEmitter, once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import t, { type Test } from 'tap';
-import { createHashQueue } from '#built/passwords/hash-queue.js';
-import { createPasswords } from '#built/passwords/passwords.js';
+import { createGatedPasswords } from '../support/gated-passwords.js';
 import { FORM } from '../support/send.js';
 import { startService, UNTHROTTLED } from '../support/service.js';
 
@@ -13,23 +12,7 @@ const HEAD = `POST ${login.path} HTTP/1.1\r\nHost: x\r\nContent-Type: ${FORM['co
 /** A service with two places, whose logins wait until the test lets them hash. */
 async function start(t: Test) {
   const events = new EventEmitter();
-  let isOpen = false;
-  let hashing = 0;
-  const hashQueue = createHashQueue({ slots: 2 });
-  const passwords = createPasswords(
-    { algorithm: 'bcrypt', cost: 4 },
-    {
-      ...hashQueue,
-      async run(task, waiter, memory) {
-        if (waiter && !isOpen) {
-          hashing += 1;
-          events.emit('hashing');
-          await once(events, 'open');
-        }
-        return hashQueue.run(task, waiter, memory);
-      },
-    },
-  );
+  const { passwords, untilBegun, open } = createGatedPasswords(10);
   const lines: { msg: string; outcome?: string }[] = [];
   const logTo = { write: (line: string) => events.emit('line', lines.push(JSON.parse(line))) };
   const env = { ...UNTHROTTLED, UV_THREADPOOL_SIZE: '1', HASH_QUEUE_MAX: '0' };
@@ -38,17 +21,12 @@ async function start(t: Test) {
   const { port } = new URL(service.url);
   return {
     ...service,
-    untilHashing: async (count: number) => {
-      while (hashing < count) await once(events, 'hashing');
-    },
+    untilBegun,
+    open,
     untilLogged: async (message: string, count: number) => {
       while (lines.filter(({ msg }) => msg === message).length < count) await once(events, 'line');
     },
     outcomes: () => lines.map(({ outcome }) => outcome).filter(Boolean),
-    open() {
-      isOpen = true;
-      events.emit('open');
-    },
     async connectAndSend(text: string): Promise<Socket> {
       const socket = connect(Number(port), '127.0.0.1');
       t.teardown(() => socket.destroy());
@@ -66,9 +44,9 @@ async function statusOf(socket: Socket): Promise<string> {
 }
 
 t.test('what can’t be answered in time is refused, whatever its body is', async (t) => {
-  const { request, untilHashing, open, outcomes } = await start(t);
+  const { request, untilBegun, open, outcomes } = await start(t);
   const admitted = [request(login), request(login)];
-  await untilHashing(2);
+  await untilBegun(2);
   const large = { ...login, body: 'x'.repeat(20_000) };
   const empty = { ...login, body: '' };
   for (const refused of [login, empty, large]) {
@@ -89,10 +67,10 @@ t.test('what can’t be answered in time is refused, whatever its body is', asyn
 });
 
 t.test('a body that is not complete holds no place, and is refused where there is none by then', async (t) => {
-  const { request, connectAndSend, untilHashing, open } = await start(t);
+  const { request, connectAndSend, untilBegun, open } = await start(t);
   const slow = await Promise.all(Array.from({ length: 10 }, () => connectAndSend(HEAD + BODY.slice(0, -1))));
   const admitted = [request(login), request(login)];
-  await untilHashing(2);
+  await untilBegun(2);
   const replies = Promise.all(slow.map(statusOf));
   for (const socket of slow) socket.write(BODY.slice(-1));
   t.same(await replies, Array(10).fill('503'));
@@ -104,21 +82,21 @@ t.test('a body that is not complete holds no place, and is refused where there i
 });
 
 t.test('a client that hangs up frees its place', async (t) => {
-  const { request, connectAndSend, untilHashing, untilLogged, open } = await start(t);
+  const { request, connectAndSend, untilBegun, untilLogged, open } = await start(t);
   const sockets = [await connectAndSend(HEAD + BODY), await connectAndSend(HEAD + BODY)];
-  await untilHashing(2);
+  await untilBegun(2);
   for (const socket of sockets) socket.destroy();
   await untilLogged('hung up', 2);
   const next = request(login);
-  await untilHashing(3);
+  await untilBegun(3);
   open();
   t.equal((await next).status, 200);
 });
 
 t.test('so does one that has sent several requests, once they are answered', async (t) => {
-  const { request, connectAndSend, untilHashing, open } = await start(t);
+  const { request, connectAndSend, untilBegun, open } = await start(t);
   const socket = await connectAndSend(HEAD + BODY + HEAD + BODY);
-  await untilHashing(2);
+  await untilBegun(2);
   t.equal((await request(login)).status, 503);
   socket.destroy();
   open();

@@ -2,9 +2,9 @@ import { EventEmitter, once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { text } from 'node:stream/consumers';
 import t, { type Test } from 'tap';
-import { createPasswords } from '#built/passwords/passwords.js';
 import { checkReply } from '../support/check-reply.js';
 import { start } from '../support/executable.js';
+import { createGatedPasswords } from '../support/gated-passwords.js';
 import { parseReplies } from '../support/parse-replies.js';
 import { type Service, startService } from '../support/service.js';
 import { loginRequest } from '../support/steady-logins.js';
@@ -124,15 +124,7 @@ t.test('requests that are sent together', async (t) => {
 for (const end of ['destroy', 'resetAndDestroy'] as const) {
   t.test(`a guess of a client that hangs up by ${end}`, async (t) => {
     const events = new EventEmitter();
-    const bcrypt = createPasswords({ algorithm: 'bcrypt', cost: 4 });
-    const passwords = {
-      ...bcrypt,
-      async verify(...details: Parameters<typeof bcrypt.verify>) {
-        events.emit('verify');
-        await once(events, 'go on');
-        return bcrypt.verify(...details);
-      },
-    };
+    const { passwords, untilBegun, open: openGate } = createGatedPasswords(1);
     const hungUp: object[] = [];
     const logTo = {
       write(text: string) {
@@ -142,14 +134,14 @@ for (const end of ['destroy', 'resetAndDestroy'] as const) {
       },
     };
 
-    const service = await startService(t, 'sqlite', { env: { THROTTLE_ADDRESS: '1' }, passwords, logTo });
+    const env = { THROTTLE_ADDRESS: '1' };
+    const service = await startService(t, 'sqlite', { env, passwords, logTo, loginTimeout: 60_000 });
     const socket = open(t, service);
-    const begun = once(events, 'verify');
     socket.write(login('wrong'));
-    await begun;
+    await untilBegun(1);
     socket[end]();
     while (hungUp.length === 0) await once(events, 'line');
-    events.emit('go on');
+    openGate();
     t.match(hungUp, [{ operationId: 'createSession', ip: '127.0.0.1', outcome: 'client_gone', milliseconds: Number }]);
     // Waits for the failure to be counted: one is in flight at most.
     const reply = await service.request(loginRequest('x', 'other@bar.com'));

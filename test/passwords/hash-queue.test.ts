@@ -5,8 +5,8 @@ import { ClientGone } from '#built/errors/client-gone.js';
 import { createDeadline } from '#built/errors/deadline.js';
 import { Overloaded } from '#built/errors/overloaded.js';
 import { createHashQueue } from '#built/passwords/hash-queue.js';
-import { createPasswords } from '#built/passwords/passwords.js';
 import { hashesForPool } from '#built/passwords/thread-pool.js';
+import { createGatedPasswords } from '../support/gated-passwords.js';
 import { FORM, send } from '../support/send.js';
 import { startService, UNTHROTTLED } from '../support/service.js';
 
@@ -137,28 +137,9 @@ t.test('more logins than can be answered in time', async (t) => {
 });
 
 t.test('a client that hangs up is not hashed for', async (t) => {
-  let verified = 0;
-  let open = false;
-  const gate = new EventEmitter();
   const env = { ...UNTHROTTLED, UV_THREADPOOL_SIZE: '1' };
   const atWork = hashesForPool(env);
-  const hashQueue = createHashQueue({ slots: atWork });
-  const passwords = createPasswords(
-    { algorithm: 'bcrypt', cost: 4 },
-    {
-      ...hashQueue,
-      run: (task, waiter, memory) => {
-        // The service's own hashes have none: they find out how long a hash takes, and upgrade digests.
-        if (!waiter) return hashQueue.run(task, waiter, memory);
-        const whenOpen = async () => {
-          verified += 1;
-          if (!open) await once(gate, 'open');
-          return task();
-        };
-        return hashQueue.run(whenOpen, waiter, memory);
-      },
-    },
-  );
+  const { passwords, begun, open } = createGatedPasswords(atWork);
   const lines: { level: number; msg: string }[] = [];
   const logged = new EventEmitter();
   const stream = { write: (line: string) => logged.emit('line', lines.push(JSON.parse(line))) };
@@ -173,10 +154,9 @@ t.test('a client that hangs up is not hashed for', async (t) => {
   await send(service.url, { path: '/livez' });
   for (const socket of sockets) socket.destroy();
   while (lines.filter(({ msg }) => msg === 'hung up').length < sockets.length) await once(logged, 'line');
-  open = true;
-  gate.emit('open');
+  open();
   t.equal((await service.request(login)).status, 200);
-  t.equal(verified, atWork + 1, 'those that were with the pool already, and the one that did not hang up');
+  t.equal(begun(), atWork + 1, 'those that were with the pool already, and the one that did not hang up');
   t.same(
     lines.filter(({ level }) => level > 30),
     [],

@@ -33,8 +33,8 @@ export type Operation = {
   servedBy: string | undefined;
   /** Replies of the files that this package serves below the path, by status. */
   repliesBelow: Map<number, ReplySpec>;
-  /** The security scheme by which a caller proves who it is; undefined where anybody may call. */
-  securityScheme: string | undefined;
+  /** The security schemes of which a caller needs one. Empty where anybody may call. */
+  securitySchemes: string[];
   parameters: { path: Schema; query: Schema; header: Schema };
   /** By media type, in the contract's order. Empty where the operation takes no body. */
   bodies: Map<string, BodySpec>;
@@ -60,6 +60,7 @@ const METHODS = ['get', 'put', 'post', 'delete', 'options', 'patch', 'trace'] as
 
 /** Statuses that the service answers by itself, so every operation must declare them. */
 const STATUSES_OF_ANY_OPERATION = [405, 500];
+const STATUSES_OF_PARAMETERS = [400];
 const STATUSES_OF_A_BODY = [400, 413, 415];
 const STATUSES_OF_SECURITY = [401];
 
@@ -148,11 +149,12 @@ function readOperation(
   const { operationId: id, requestBody } = operation;
   const parameters = [...pathParameters, ...(operation.parameters ?? [])];
   const replies = readReplies(id, operation.responses);
-  const securityScheme = readSecurity(id, operation.security);
+  const securitySchemes = readSecurity(id, operation.security);
   const required = [
     ...STATUSES_OF_ANY_OPERATION,
+    ...(parameters.some(({ in: location }) => location !== 'header') ? STATUSES_OF_PARAMETERS : []),
     ...(requestBody ? STATUSES_OF_A_BODY : []),
-    ...(securityScheme === undefined ? [] : STATUSES_OF_SECURITY),
+    ...(securitySchemes.length > 0 ? STATUSES_OF_SECURITY : []),
   ];
   for (const status of required) {
     if (!replies.has(status)) throw new Error(`openapi.yaml: operation ${id} must declare status ${status}`);
@@ -166,7 +168,7 @@ function readOperation(
     path,
     servedBy: operation['x-served-by'],
     repliesBelow: readReplies(id, operation['x-replies-below'] ?? {}),
-    securityScheme,
+    securitySchemes,
     parameters: {
       path: parametersSchema(parameters, 'path'),
       query: parametersSchema(parameters, 'query'),
@@ -183,12 +185,15 @@ function readOperation(
   };
 }
 
-/** @throws Error for what is not implemented: alternatives, combinations and scopes */
-function readSecurity(id: string, security: SecurityRequirement[] = []): string | undefined {
-  const [requirement = {}, ...alternatives] = security;
-  const [[scheme, scopes] = [undefined, []], ...more] = Object.entries(requirement);
-  if (alternatives.length + more.length + scopes.length === 0) return scheme;
-  throw new Error(`openapi.yaml: the security of operation ${id} must be one scheme, without scopes`);
+/** @throws Error for what is not implemented: combinations, scopes, and alternatives without a scheme */
+function readSecurity(id: string, alternatives: SecurityRequirement[] = []): string[] {
+  return alternatives.map((requirement) => {
+    const [[scheme, scopes] = [undefined, []], ...more] = Object.entries(requirement);
+    if (scheme !== undefined && more.length + scopes.length === 0) return scheme;
+    throw new Error(
+      `openapi.yaml: each alternative in the security of operation ${id} must be one scheme, without scopes`,
+    );
+  });
 }
 
 function readReplies(owner: string, responses: Record<string, ResolvedReply>): Map<number, ReplySpec> {

@@ -23,6 +23,8 @@ export type ServerOptions = {
   onUnreadable?: ((status: number) => void) | undefined;
 };
 
+/** Node's bytes for a request line and header fields. */
+const MAX_HEAD = 16_384;
 /** Requests of a connection that are not answered yet. One more destroys it. */
 const MAX_UNANSWERED = 16;
 
@@ -70,8 +72,8 @@ export function createServer(options: ServerOptions): FastifyInstance {
       answerBadUrl(contract, request, reply, clientAddressOf(request));
       onUnreadable?.(400);
     },
-    onProtoPoisoning: 'remove',
-    onConstructorPoisoning: 'remove',
+    // The contract's schemas bound them.
+    routerOptions: { maxParamLength: MAX_HEAD },
     logController: new LogController({ disableRequestLogging: true, requestIdLogLabel: 'requestId' }),
     requestIdHeader: false,
     genReqId: ({ headers }) => createRequestId(headers['x-request-id']?.toString()),

@@ -35,8 +35,8 @@ export type Operation = {
   repliesBelow: Map<number, ReplySpec>;
   /** Whether requests compete for the cores: too many at once get 503. */
   hashesPassword: boolean;
-  /** The security scheme by which a caller proves who it is; undefined where anybody may call. */
-  securityScheme: string | undefined;
+  /** The security schemes of which a caller needs one. Empty where anybody may call. */
+  securitySchemes: string[];
   parameters: { path: Schema; query: Schema; header: Schema };
   /** By media type, in the contract's order. Empty where the operation takes no body. */
   bodies: Map<string, BodySpec>;
@@ -64,6 +64,7 @@ const METHODS = ['get', 'put', 'post', 'delete', 'options', 'patch', 'trace'] as
 
 /** Statuses that the service answers by itself, so every operation must declare them. */
 const STATUSES_OF_ANY_OPERATION = [405, 500];
+const STATUSES_OF_PARAMETERS = [400];
 const STATUSES_OF_A_BODY = [400, 413, 415];
 const STATUSES_OF_SECURITY = [401];
 const STATUSES_OF_HASHING = [503];
@@ -156,11 +157,12 @@ function readOperation(
   const { operationId: id, requestBody } = operation;
   const parameters = [...pathParameters, ...(operation.parameters ?? [])];
   const replies = readReplies(id, operation.responses);
-  const securityScheme = readSecurity(id, operation.security);
+  const securitySchemes = readSecurity(id, operation.security);
   const required = [
     ...STATUSES_OF_ANY_OPERATION,
+    ...(parameters.some(({ in: location }) => location !== 'header') ? STATUSES_OF_PARAMETERS : []),
     ...(requestBody ? STATUSES_OF_A_BODY : []),
-    ...(securityScheme === undefined ? [] : STATUSES_OF_SECURITY),
+    ...(securitySchemes.length > 0 ? STATUSES_OF_SECURITY : []),
     ...(operation['x-hashes-password'] ? STATUSES_OF_HASHING : []),
   ];
   for (const status of required) {
@@ -176,7 +178,7 @@ function readOperation(
     servedBy: operation['x-served-by'],
     repliesBelow: readReplies(id, operation['x-replies-below'] ?? {}),
     hashesPassword: operation['x-hashes-password'] ?? false,
-    securityScheme,
+    securitySchemes,
     parameters: {
       path: parametersSchema(parameters, 'path'),
       query: parametersSchema(parameters, 'query'),
@@ -193,12 +195,15 @@ function readOperation(
   };
 }
 
-/** @throws Error for what is not implemented: alternatives, combinations and scopes */
-function readSecurity(id: string, security: SecurityRequirement[] = []): string | undefined {
-  const [requirement = {}, ...alternatives] = security;
-  const [[scheme, scopes] = [undefined, []], ...more] = Object.entries(requirement);
-  if (alternatives.length + more.length + scopes.length === 0) return scheme;
-  throw new Error(`openapi.yaml: the security of operation ${id} must be one scheme, without scopes`);
+/** @throws Error for what is not implemented: combinations, scopes, and alternatives without a scheme */
+function readSecurity(id: string, alternatives: SecurityRequirement[] = []): string[] {
+  return alternatives.map((requirement) => {
+    const [[scheme, scopes] = [undefined, []], ...more] = Object.entries(requirement);
+    if (scheme !== undefined && more.length + scopes.length === 0) return scheme;
+    throw new Error(
+      `openapi.yaml: each alternative in the security of operation ${id} must be one scheme, without scopes`,
+    );
+  });
 }
 
 function readReplies(owner: string, responses: Record<string, ResolvedReply>): Map<number, ReplySpec> {

@@ -11,7 +11,7 @@ type Headers<Message> = Message extends { headers: infer Declared }
   ? { [Name in keyof Declared as string extends Name ? never : Name]?: Declared[Name] }
   : never;
 
-/** What each security scheme of the contract tells of the caller. */
+/** What each security scheme of the contract tells of the caller: its authenticator answers that. */
 export type Callers = {
   userToken: {
     userId: number;
@@ -21,7 +21,7 @@ export type Callers = {
   };
 };
 
-/** Undefined where the contract asks for no scheme. */
+/** By one of the operation's schemes; undefined where the contract asks for none. */
 export type Caller<Id extends OperationId> = Id extends keyof SecuritySchemes
   ? Callers[SecuritySchemes[Id]]
   : undefined;

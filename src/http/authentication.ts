@@ -2,7 +2,7 @@ import type { FastifyRequest } from 'fastify';
 import fp from 'fastify-plugin';
 import type { Contract } from '../contract/contract.js';
 import type { Callers } from '../contract/handler.js';
-import type { LogFields } from '../errors/http-error.js';
+import { HttpError, type LogFields } from '../errors/http-error.js';
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -11,8 +11,11 @@ declare module 'fastify' {
   }
 }
 
-/** Tells who calls by a token, and what the log has of it. Throws where that is refused. */
-type Authenticate<Caller> = (token: string | undefined) => Promise<{ caller: Caller; log: LogFields }>;
+/**
+ * Tells who calls by a token, and what the log has of it; undefined where the token is not of its kind, and another scheme may
+ * decide. Throws where the token is refused.
+ */
+type Authenticate<Caller> = (token: string | undefined) => Promise<{ caller: Caller; log: LogFields } | undefined>;
 
 /** By security scheme. */
 export type Authenticators = { [Scheme in keyof Callers]: Authenticate<Callers[Scheme]> };
@@ -27,19 +30,24 @@ export type AuthenticationOptions = { contract: Contract; authenticators: Authen
 export const authenticationPlugin = fp<AuthenticationOptions>(
   async (app, { contract, authenticators }) => {
     const byScheme = new Map<string, Authenticate<unknown>>(Object.entries(authenticators));
-    for (const { id, securityScheme } of contract.operations) {
-      if (securityScheme !== undefined && !byScheme.has(securityScheme)) {
-        throw new Error(`openapi.yaml: operation ${id} asks for ${securityScheme}, which is not implemented`);
-      }
+    for (const { id, securitySchemes } of contract.operations) {
+      const missing = securitySchemes.find((scheme) => !byScheme.has(scheme));
+      if (missing) throw new Error(`openapi.yaml: operation ${id} asks for ${missing}, which is not implemented`);
     }
 
     app.decorateRequest('caller');
     app.addHook('onRequest', async (request) => {
-      const authenticate = byScheme.get(request.operation?.securityScheme ?? '');
-      if (!authenticate) return;
-      const { caller, log } = await authenticate(bearerToken(request));
-      request.caller = caller;
-      Object.assign(request.logFields, log);
+      const { securitySchemes = [] } = request.operation ?? {};
+      if (securitySchemes.length === 0) return;
+      const token = bearerToken(request);
+      for (const scheme of securitySchemes) {
+        const authenticated = await byScheme.get(scheme)?.(token);
+        if (!authenticated) continue;
+        request.caller = authenticated.caller;
+        Object.assign(request.logFields, authenticated.log);
+        return;
+      }
+      throw new HttpError(401);
     });
   },
   { name: 'authentication', dependencies: ['operation', 'errors', 'framing'] },

@@ -43,8 +43,8 @@ function isPreflight({ method, headers }: FastifyRequest): boolean {
 
 /** The request headers that the operations at a path read. */
 function readHeaders(operations: readonly Operation[]): string[] {
-  const names = operations.flatMap(({ securityScheme, parameters, bodies }) => [
-    ...(securityScheme === undefined ? [] : ['Authorization']),
+  const names = operations.flatMap(({ securitySchemes, parameters, bodies }) => [
+    ...(securitySchemes.length > 0 ? ['Authorization'] : []),
     ...Object.keys(parameters.header.properties ?? {}),
     ...(bodies.size > 0 ? ['Content-Type'] : []),
   ]);

@@ -24,22 +24,14 @@ export const framingPlugin = fp(
 );
 
 /** By RFC 9112. Node accepts these, or its own reply would lack our headers. */
-function statusOfFault({ rawHeaders, headers, httpVersion }: IncomingMessage): number | undefined {
+function statusOfFault({ rawHeaders, headers, headersDistinct, httpVersion }: IncomingMessage): number | undefined {
   if (rawHeaders.length > 2 * MAX_FIELDS) return 431;
-  const { host, 'transfer-encoding': encoding } = headers;
-  // Section 3.2. Of several, Node keeps the first in `headers`.
-  if (host === undefined ? httpVersion === '1.1' : !HOST.test(host) || isRepeated(rawHeaders, 'host')) return 400;
+  const { host: hosts = [] } = headersDistinct;
+  // Section 3.2.
+  if (hosts.length > 1 || (hosts.length === 0 && httpVersion === '1.1')) return 400;
+  if (!hosts.every((host) => HOST.test(host))) return 400;
   // Section 6.1.
+  const encoding = headers['transfer-encoding'];
   if (encoding !== undefined && (httpVersion === '1.0' || encoding.trim().toLowerCase() !== 'chunked')) return 400;
   return undefined;
-}
-
-/** @param rawHeaders - names and values by turns */
-function isRepeated(rawHeaders: string[], name: string): boolean {
-  let count = 0;
-  for (let index = 0; index < rawHeaders.length; index += 2) {
-    const field = rawHeaders[index];
-    if (field?.length === name.length && field.toLowerCase() === name) count += 1;
-  }
-  return count > 1;
 }

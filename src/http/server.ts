@@ -1,9 +1,4 @@
-import {
-  createServer as createHttpServer,
-  type IncomingMessage,
-  type RequestListener,
-  type ServerResponse,
-} from 'node:http';
+import { createServer as createNodeServer, type RequestListener, type Server, type ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from 'fastify';
 import type { Contract } from '../contract/contract.js';
@@ -23,13 +18,17 @@ export type ServerOptions = {
   onUnreadable?: ((status: number) => void) | undefined;
 };
 
+/** Node's bytes for a request line and header fields. */
+const MAX_HEAD = 16_384;
 /** Requests of a connection that are not answered yet. One more destroys it. */
 const MAX_UNANSWERED = 16;
+
+type Unanswered = WeakMap<Socket, Set<ServerResponse>>;
 
 /** Makes the server, without plugins. */
 export function createServer(options: ServerOptions): FastifyInstance {
   const { contract, log, trustProxy, requestTimeout = 10_000, keepAliveTimeout = 75_000, onUnreadable } = options;
-  const unanswered = new WeakMap<Socket, Set<ServerResponse>>();
+  const unanswered: Unanswered = new WeakMap();
   const refuse = (error: { code?: string }, socket: Socket) => {
     const status = answerClientError(contract, log, error, socket, [...(unanswered.get(socket) ?? [])]);
     if (status) onUnreadable?.(status);
@@ -38,30 +37,21 @@ export function createServer(options: ServerOptions): FastifyInstance {
     loggerInstance: log,
     trustProxy: trustOf(trustProxy),
     serverFactory(handle) {
-      const accept = limitUnanswered(handle, unanswered);
-      const server = createHttpServer(
-        {
-          requestTimeout,
-          headersTimeout: requestTimeout,
-          connectionsCheckingInterval: Math.min(1_000, requestTimeout),
-          keepAliveTimeout,
-          requireHostHeader: false,
-        },
-        accept,
-      );
+      const server = createNodeServer({
+        requestTimeout,
+        headersTimeout: requestTimeout,
+        connectionsCheckingInterval: Math.min(1_000, requestTimeout),
+        keepAliveTimeout,
+        requireHostHeader: false,
+      });
       // All of them, as far as they fit into the bytes for a head: the plugin `framing` refuses too many.
       server.maxHeadersCount = 0;
-      // RFC 9110, section 10.1.1: an unknown expectation may be ignored. Node would answer 417.
-      server.on('checkExpectation', accept);
-      server.on('connection', (socket) => {
-        // Node remembers it from now on: a socket that has been reset no longer knows it.
-        if (socket.remoteAddress === undefined) socket.destroy();
-      });
       server.on('connect', ({ socket }) => {
         // Node has stopped listening for it.
         socket.on('error', () => {});
         refuse({ code: 'CONNECT' }, socket);
       });
+      handleBounded(server, handle, unanswered);
       // Closes a connection whose reply nobody reads.
       return server.setTimeout(2 * keepAliveTimeout);
     },
@@ -70,8 +60,8 @@ export function createServer(options: ServerOptions): FastifyInstance {
       answerBadUrl(contract, request, reply, clientAddressOf(request));
       onUnreadable?.(400);
     },
-    onProtoPoisoning: 'remove',
-    onConstructorPoisoning: 'remove',
+    // The contract's schemas bound them.
+    routerOptions: { maxParamLength: MAX_HEAD },
     logController: new LogController({ disableRequestLogging: true, requestIdLogLabel: 'requestId' }),
     requestIdHeader: false,
     genReqId: ({ headers }) => createRequestId(headers['x-request-id']?.toString()),
@@ -80,19 +70,22 @@ export function createServer(options: ServerOptions): FastifyInstance {
   });
 }
 
-/** One read of a socket can hold thousands of pipelined requests: Node parses all, and Fastify would handle them at once. */
-function limitUnanswered(
-  handle: RequestListener,
-  unanswered: WeakMap<Socket, Set<ServerResponse>>,
-): (request: IncomingMessage, response: ServerResponse) => void {
-  return (request, response) => {
-    const { socket } = request;
-    if (socket.destroyed) return;
-    const responses = unanswered.get(socket) ?? new Set();
-    unanswered.set(socket, responses);
-    if (responses.size === MAX_UNANSWERED) return void socket.destroy();
+/** Handles requests at once. One read of a socket can hold thousands that are pipelined, all of which Node parses. */
+function handleBounded(server: Server, handle: RequestListener, unanswered: Unanswered): void {
+  server.on('connection', (socket) => {
+    // Node remembers the address from now on: a socket that has been reset no longer knows it.
+    if (socket.remoteAddress === undefined) return socket.destroy();
+    unanswered.set(socket, new Set());
+  });
+  const accept: RequestListener = (request, response) => {
+    const responses = unanswered.get(request.socket);
+    if (!responses || request.socket.destroyed) return;
+    if (responses.size === MAX_UNANSWERED) return void request.socket.destroy();
     responses.add(response);
     response.once('close', () => responses.delete(response));
     handle(request, response);
   };
+  server.on('request', accept);
+  // RFC 9110, section 10.1.1: an unknown expectation may be ignored. Node would answer 417.
+  server.on('checkExpectation', accept);
 }

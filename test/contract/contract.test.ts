@@ -1,7 +1,7 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { pathToFileURL } from 'node:url';
 import t, { type Test } from 'tap';
-import { loadContract } from '#built/contract/contract.js';
+import { loadContract, operationNamed } from '#built/contract/contract.js';
 
 const source = await readFile(new URL('../../openapi.yaml', import.meta.url), 'utf8');
 
@@ -26,6 +26,20 @@ const refused: [what: string, text: string, replacement: string, said: RegExp][]
     `        "500":\n          $ref: "#/components/responses/InternalServerError"\n\n  /readyz:`,
     /operation getLiveness must declare status 405/,
   ],
+  [
+    'a status of a parameter in the path',
+    '  /livez:\n',
+    `  /livez/{id}:
+    parameters:
+      - { name: id, in: path, required: true, schema: { type: integer } }\n`,
+    /operation getLiveness must declare status 400/,
+  ],
+  [
+    'a status of a parameter in the query',
+    '  /livez:\n',
+    '  /livez:\n    parameters:\n      - { name: most, in: query, schema: { type: integer } }\n',
+    /operation getLiveness must declare status 400/,
+  ],
   ['the length of a body', 'x-max-content-length: 16384', 'x-nothing: 1', /createSession must declare x-max-content/],
   ['a status as a number', '"401":', '"4XX":', /reply 4XX of createSession needs a number/],
   ['a reference that leads somewhere', '/schemas/Credentials', '/schemas/Nobody', /schemas\/Nobody points to nothing/],
@@ -42,3 +56,10 @@ for (const [what, text, replacement, said] of refused) {
     await t.rejects(loadWith(t, text, replacement), { message: said });
   });
 }
+
+t.test('reads alternatives of security, in their order', async (t) => {
+  const contract = await loadWith(t, '        - userToken: []', '        - adminToken: []\n        - userToken: []');
+  t.same(operationNamed(contract, 'getSession').securitySchemes, ['adminToken', 'userToken']);
+  t.same(operationNamed(contract, 'deleteSession').securitySchemes, ['userToken']);
+  t.same(operationNamed(contract, 'createSession').securitySchemes, []);
+});

@@ -34,7 +34,7 @@ function statusOfFault({ rawHeaders, headers, httpVersion }: IncomingMessage): n
   return undefined;
 }
 
-/** @param rawHeaders - names and values by turns */
+/** @param rawHeaders - names and values, alternating */
 function isRepeated(rawHeaders: string[], name: string): boolean {
   let count = 0;
   for (let index = 0; index < rawHeaders.length; index += 2) {

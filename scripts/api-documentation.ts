@@ -76,12 +76,12 @@ function fence(language: string, lines: string[]): string {
   return ['```'.concat(language), ...lines, '```'].join('\n');
 }
 
-/** In the contract's order, and Content-Type where Rails sent it. */
+/** In the contract's order, with Content-Type, if any, where Rails sent it. */
 function headerLines({ headers }: ReplySpec, sent: Exchange['reply']['headers']): string[] {
   return [...headers].flatMap(([name, schema]) => {
     const value = VOLATILE.includes(name) ? firstExample(schema) : sent[name.toLowerCase()];
-    const line = `${name}: ${value}`;
-    return name === 'Referrer-Policy' ? [line, `Content-Type: ${sent['content-type']}`] : [line];
+    const type = name === 'Referrer-Policy' ? sent['content-type'] : undefined;
+    return [`${name}: ${value}`, ...(type === undefined ? [] : [`Content-Type: ${type}`])];
   });
 }
 

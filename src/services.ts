@@ -24,7 +24,7 @@ export type Services = {
   passwordUpgrades: PasswordUpgrades;
   admission: Admission;
   throttle: Throttle;
-  /** Milliseconds within which a login is answered from when its body has come, without its hash. */
+  /** Milliseconds from the end of a login's body to its reply, without the hash. */
   loginTimeout: number;
   /** Finishes deferred writes, and closes the database. */
   close(): Promise<void>;
@@ -36,7 +36,7 @@ type HandlerServices = Omit<Services, 'close' | 'tokenKeys' | 'admission'> & {
   tokens: Tokens;
 };
 
-/** The services of an operation's handler: without 503 in the contract, none that may be unavailable. */
+/** The services of an operation's handler. Without 503 in the contract, it gets none that may be unavailable. */
 export type ServicesOf<Id extends OperationId> =
   MayBeUnavailable<Id> extends true ? HandlerServices : Omit<HandlerServices, 'database' | 'throttle'>;
 
@@ -70,9 +70,9 @@ export type DatabaseOptions = {
   onDatabaseReplaced?: (error: DatabaseReplaced) => void;
 };
 
-/** Milliseconds. Half a second more is left to read and answer hundreds of logins at once, so that each takes at most 3 s. */
+/** Milliseconds: the shortest deadline of a login. */
 const LOGIN_TIMEOUT = 2_500;
-/** Milliseconds that are left for the database after the longest wait for a hash, which may be configured. */
+/** Milliseconds for the database after the longest wait for a hash, which may be configured. */
 const AFTER_WAIT = 500;
 
 type Log = Record<'info' | 'warn' | 'error', (fields: object, message: string) => void>;
@@ -99,7 +99,7 @@ export async function openServices(options: OpenServicesOptions): Promise<Servic
     const secret = await readJwtSecret(options, database, (message) => log.warn({}, message));
     const throttleSecret = await throttleSecretOf(database, secret);
     const services = createServices(database, { ...options, tokenKeys: { signingKeys, secret }, throttleSecret });
-    // The first hash tells the admission how long one takes.
+    // Tells the admission how long a hash takes.
     void services.passwords.hash(randomUUID());
     return services;
   } catch (error) {
@@ -108,7 +108,7 @@ export async function openServices(options: OpenServicesOptions): Promise<Servic
   }
 }
 
-/** Instances of before key the counters by JWT_SECRET. */
+/** What keys the throttle's counters: JWT_SECRET, as in earlier versions, or else a random text in the database. */
 export async function throttleSecretOf(
   { secrets }: Pick<Database, 'secrets'>,
   jwtSecret: string | undefined,

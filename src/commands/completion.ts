@@ -3,7 +3,7 @@ import type { ArgumentHandler } from '@bomb.sh/tab';
 import tab from '@bomb.sh/tab/commander';
 import type { Command } from 'commander';
 
-/** Declares `completion`, which prints a script for a shell, and `complete`, which the scripts call, for all that is declared before. */
+/** Declares `completion`, which prints a shell's script, and `complete`, which the script calls, for the commands declared before. */
 export function declareCompletion(program: Command): void {
   const completion = tab(program, { completionCommandName: 'completion' });
   for (const command of completion.commands.values()) {
@@ -12,7 +12,7 @@ export function declareCompletion(program: Command): void {
   }
 }
 
-/** The scripts complete no names of files by themselves. */
+/** The scripts do not complete file names by themselves. */
 const completeFile: ArgumentHandler = (complete) => {
   const typed = process.argv.at(-1) ?? '';
   const directory = typed.slice(0, typed.lastIndexOf('/') + 1);

@@ -59,12 +59,12 @@ export async function serve(env: NodeJS.ProcessEnv): Promise<string> {
     // Last, so that a scrape sees how the service stops.
     metricsServer?.close();
   };
-  // Before the log says that it listens: then it may be stopped at once.
+  // Before the log says that it listens: a signal may follow at once.
   started();
   const { uninstall } = stopOnSignal(app, close, config.shutdownDelaySeconds * 1_000, replaced.signal);
   const { database, throttle, tokenKeys } = services;
   const rotateKeys = async (keys: TokenKeys) => {
-    // As a restart would: instances that key counters by different secrets would give a guesser a budget each.
+    // As after a restart: instances with different keys of the counters would give a guesser a budget each.
     throttle.rotateSecret(await throttleSecretOf(database, keys.secret));
     await app.tokens.rotateKeys(keys);
   };
@@ -93,7 +93,7 @@ async function orCannotListen<T>(variables: string, listening: Promise<T>): Prom
   }
 }
 
-/** By default process 1, as in a container, ignores signals. Returns a function that ends this. */
+/** Ends process 1, as in a container, at a signal: by default it ignores signals. Returns a function that undoes this. */
 function dieOfSignals(): () => void {
   const die = (_signal: string, number: number) => process.exit(128 + number);
   const signals = process.pid === 1 ? (['SIGTERM', 'SIGINT'] as const) : [];

@@ -19,7 +19,7 @@ export async function print(text: string): Promise<boolean> {
   throw new IoFailure('standard output can’t be written to', failure);
 }
 
-/** Of a file, process.stdout takes a write for whole that a full disk has cut off. */
+/** On a file, process.stdout takes a write that a full disk has cut off for a whole one. */
 function openStandardOutput(): Writable {
   const { stdout } = process;
   const opened = fstatSync(stdout.fd).isFile() ? createWriteStream('', { fd: stdout.fd, autoClose: false }) : stdout;

@@ -23,9 +23,9 @@ export type Config = {
   databaseUrl: DatabaseUrl;
   /** Connections to PostgreSQL at once. */
   databasePoolMax: number;
-  /** Undefined where none is set: on SQLite without keys, one is generated and kept beside the database. */
+  /** Undefined if unset. On SQLite without keys, the service then generates one and keeps it beside the database. */
   jwtSecret: string | undefined;
-  /** The first one signs. Empty where tokens are signed with the secret. */
+  /** The first one signs. If empty, the secret signs. */
   signingKeys: SigningKey[];
   /** The `iss` of tokens. */
   jwtIssuer: string | undefined;
@@ -40,7 +40,7 @@ export type Config = {
   /** Undefined where tracing is off. */
   tracing: TracingOptions | undefined;
   shutdownDelaySeconds: number;
-  /** Where the metrics are served; undefined where they are off. */
+  /** The address of the metrics; undefined where they are off. */
   metrics: { host: string; port: number } | undefined;
   /** Origins whose pages may read the replies, as in `https://app.example.com`. */
   corsOrigins: string[];

@@ -6,7 +6,7 @@ import { parseWholeNumber } from '../text/whole-number.js';
 /**
  * A reporter for envalid that adds errors to a list, by variable.
  *
- * @param labelOf - how a variable is named; undefined leaves the error out
+ * @param labelOf - names a variable; undefined leaves its error out
  */
 export const addTo =
   (faults: string[], labelOf: (name: string) => string | undefined = (name) => name) =>

@@ -60,7 +60,7 @@ function openAndRead(file: string, again: boolean): Buffer {
   const bytes = Buffer.alloc(MAX_BYTES + 1);
   let length = 0;
   try {
-    // Without O_NONBLOCK, to open a pipe waits for its writer.
+    // Without O_NONBLOCK, opening a pipe waits for its writer.
     const fd = openSync(file, again ? constants.O_RDONLY | constants.O_NONBLOCK : constants.O_RDONLY);
     try {
       if (again && !fstatSync(fd).isFile()) throw new Error('only a regular file can be read again');

@@ -11,7 +11,7 @@ type Headers<Message> = Message extends { headers: infer Declared }
   ? { [Name in keyof Declared as string extends Name ? never : Name]?: Declared[Name] }
   : never;
 
-/** What each security scheme of the contract tells of the caller: its authenticator answers that. */
+/** What a handler learns about the caller, by security scheme. */
 export type Callers = {
   userToken: {
     userId: number;

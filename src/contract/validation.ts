@@ -7,8 +7,8 @@ import type { Schema } from './contract.js';
 export type Validate = (value: unknown) => FieldError[];
 
 /**
- * Compiles a schema of the contract. All errors are collected: the length of a request is bounded. The build has checked the
- * schema itself; here that would take longer than the whole start.
+ * Compiles a schema of the contract. Validation collects all errors, since requests are short. The build has checked the
+ * schema itself; checking it here would take longer than the whole start.
  */
 export function compileSchema(schema: Schema, options: Options = {}): Validate {
   const validate = createAjv({ meta: false, validateSchema: false, ...options }).compile(schema);

@@ -22,7 +22,7 @@ export type Revocations = {
   endSessions(userId: number): Promise<void>;
   /** The first time of expiry, from one on, whose token without `jti` is not revoked. */
   firstFreeExp(userId: number, from: number, deadline: Deadline): Promise<number>;
-  /** Removes what is of no use, because the tokens had expired by then, and returns how much. */
+  /** Removes revocations whose tokens had expired by then, and returns how many. */
   removeExpired(before: number): Promise<number>;
 };
 

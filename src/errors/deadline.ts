@@ -17,7 +17,7 @@ export function createDeadline(milliseconds: number): Deadline {
 }
 
 /**
- * Resolves as `work` does. What has begun goes on after the deadline, unheeded.
+ * Resolves as `work` does. After the deadline the work goes on, but its result is ignored.
  *
  * @param tooLate - makes the error that is thrown once the deadline has passed
  */

@@ -1,4 +1,4 @@
-/** Exit codes of the process: those of sysexits.h, and 1 for what it has no code for. */
+/** Exit codes of the process: those of sysexits.h, and 1 for other failures. */
 export const EXIT = {
   FAILED: 1,
   USAGE: 64,
@@ -15,18 +15,18 @@ export const EXIT = {
 } as const;
 
 const MEANINGS: { [Code in (typeof EXIT)[keyof typeof EXIT]]: string } = {
-  [EXIT.FAILED]: 'not alive (health); canceled, or not confirmed (users)',
+  [EXIT.FAILED]: 'a second signal, or a bug (serve); not alive (health); canceled, or not confirmed (users)',
   [EXIT.USAGE]: 'the command line is wrong',
   [EXIT.DATAERR]: 'the input is refused: an email, a password, a key, a file, or some of its rows',
   [EXIT.NOINPUT]: 'the file can’t be read',
   [EXIT.NOUSER]: 'there is no such user',
   [EXIT.UNAVAILABLE]: 'the database does not answer',
   [EXIT.SOFTWARE]: 'a bug in the service',
-  [EXIT.OSERR]: 'the service can’t listen on HOST and PORT',
+  [EXIT.OSERR]: 'the service can’t listen on HOST and PORT, or on METRICS_HOST and METRICS_PORT',
   [EXIT.CANTCREAT]: 'a file can’t be created',
   [EXIT.IOERR]: 'a disk is full, or fails',
   [EXIT.TEMPFAIL]: 'the SQLite file is missing, or has been replaced; too early, or another command is running (keys)',
-  [EXIT.CONFIG]: 'a variable is wrong, or the database is not one to serve',
+  [EXIT.CONFIG]: 'a variable is wrong, or the service can’t use this database',
 };
 
 /** What each means, for `--help`. */

@@ -1,6 +1,6 @@
 import { EXIT } from './exit-codes.js';
 
-/** An expected failure: its message tells the operator all that is needed, so no stack is shown. */
+/** An expected failure: its message is enough for the operator, so no stack is printed. */
 export class ExpectedError extends Error {
   /** Of the process. */
   readonly exitCode: number = EXIT.FAILED;

@@ -11,7 +11,7 @@ export type LogFields = {
   outcome?: string;
   userId?: number | undefined;
   budget?: string;
-  /** What of a user was ended. */
+  /** The sessions that the user has ended. */
   revoked?: string;
   /** The outcome of authentication. */
   authentication?: string;
@@ -39,7 +39,7 @@ export class HttpError extends ExpectedError {
   readonly log: Details['log'];
 
   /**
-   * @param clientMessage - if empty, the contract's own message for the status is sent
+   * @param clientMessage - empty for the contract's own message for the status
    */
   constructor(
     readonly status: number,

@@ -1,6 +1,6 @@
 import { HttpError } from './http-error.js';
 
-/** Too much is queued to be answered in time. */
+/** The service can't answer in time. */
 export class Overloaded extends HttpError {
   constructor(retryAfterSeconds = 1) {
     const message = 'the queue is full, or the wait too long';

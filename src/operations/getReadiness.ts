@@ -4,7 +4,7 @@ import { HttpError } from '../errors/http-error.js';
 
 type Services = { database: Pick<Database, 'ping'>; draining: AbortSignal };
 
-/** A database that does not answer is thrown, and answered with 503, as it is everywhere. */
+/** If the database does not answer, `ping` throws, and the reply is 503. */
 export const getReadiness: Handler<'getReadiness', Services> = async (_input, { database, draining }) => {
   if (draining.aborted) throw new HttpError(503);
   await database.ping();

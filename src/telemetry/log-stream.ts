@@ -11,8 +11,8 @@ const RETRY_AFTER = 10;
 const EXIT_TIMEOUT = 1_000;
 
 /**
- * Writes lines at once. While that is not possible (the disk is full, nobody reads the pipe), keeps the next ones, and drops
- * those for which there is no room: the service must go on. A line is written whole or not at all.
+ * Writes lines at once. If that fails (the disk is full, nobody reads the pipe), it keeps the next lines and drops those that do
+ * not fit, so that the service goes on. It writes a line whole or not at all.
  *
  * @param fd - a file, or a pipe that does not block
  */

@@ -13,7 +13,7 @@ export const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', '
 export async function createLog(level: LogLevel, stream?: LogStream, onDropped?: () => void): Promise<Logger> {
   const options = { level, serializers: { err: describeError } };
   if (stream) return pino(options, stream);
-  // Where it is a pipe, Node opens it as one that does not block.
+  // Node opens a pipe as one that does not block.
   const { isTTY, fd } = process.stdout;
   if (!isTTY) return pino(options, createLogStream(fd, onDropped));
   const { default: pretty } = await import('pino-pretty');

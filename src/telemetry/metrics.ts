@@ -12,7 +12,7 @@ import type { EndedRequest } from './ended-request.js';
 export type Metrics = {
   registry: Registry;
   requestEnded(request: EndedRequest): void;
-  /** Counts a reply that reached no hook. */
+  /** Counts a reply to a request that reached no hook. */
   requestUnreadable(status: number): void;
   databaseFailed(): void;
   logLineDropped(): void;
@@ -27,14 +27,14 @@ const NO_OPERATION = 'unknown';
 /** nginx's status for a client that hung up. */
 const STATUS_CLIENT_GONE = 499;
 
-/** Seconds. A login is answered within 3 s; a hash takes from 1 ms (bcrypt, cost 4) to some seconds. */
+/** Seconds. A hash takes from 1 ms (bcrypt, cost 4) to some seconds. */
 const REQUEST_BUCKETS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
 const HASH_BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5];
 const WAIT_BUCKETS = [0.001, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5];
 
 /**
- * The service's metrics for Prometheus. No label has a value that a client chooses. Known label values start at 0, so that
- * the first event shows in a rate.
+ * The service's metrics for Prometheus. Clients can't choose the value of a label. Known label values start at 0, so that the
+ * first event shows in a rate.
  */
 export function createMetrics({ operations }: Pick<Contract, 'operations'>): Metrics {
   const registry = new Registry();
@@ -43,7 +43,7 @@ export function createMetrics({ operations }: Pick<Contract, 'operations'>): Met
 
   const requests = new Histogram({
     name: 'sessions_request_duration_seconds',
-    help: 'Duration of requests, by operation ("unknown": none) and status (499: the client hung up).',
+    help: 'Duration of requests, by operation ("unknown" for other paths) and status (499 if the client hung up).',
     labelNames: ['operation', 'status'],
     buckets: REQUEST_BUCKETS,
     registers,
@@ -62,7 +62,7 @@ export function createMetrics({ operations }: Pick<Contract, 'operations'>): Met
 
   const authentications = new Counter({
     name: 'sessions_authentications_total',
-    help: 'Requests that need a token, by what came of it.',
+    help: 'Requests that need a token, by outcome.',
     labelNames: ['outcome'],
     registers,
   });
@@ -100,7 +100,7 @@ export function createMetrics({ operations }: Pick<Contract, 'operations'>): Met
 
   const droppedLogLines = new Counter({
     name: 'sessions_log_dropped_lines_total',
-    help: 'Lines of the log that could not be written: its disk is full, or nobody reads its pipe.',
+    help: 'Log lines that could not be written: the disk is full, or nobody reads the pipe.',
     registers,
   });
 
@@ -112,7 +112,7 @@ export function createMetrics({ operations }: Pick<Contract, 'operations'>): Met
   });
   const hashWaits = new Histogram({
     name: 'sessions_hash_wait_seconds',
-    help: 'Time that passwords were queued before they were hashed. Refused logins are not counted.',
+    help: 'Time that passwords waited for their hash. Refused logins are not counted.',
     buckets: WAIT_BUCKETS,
     registers,
   });

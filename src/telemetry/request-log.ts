@@ -5,7 +5,7 @@ import { type DescribeRequest, onceEnded } from './ended-request.js';
 /** W3C Trace Context, of any version: later ones may have more after the flags. */
 const TRACEPARENT = /^(?!ff)[\da-f]{2}-(?!0{32})([\da-f]{32})-(?!0{16})[\da-f]{16}-[\da-f]{2}(?:-|$)/;
 
-/** Writes a line for each request, also if the client has hung up. Without the URL, which may hold secrets. */
+/** Writes a line for each request, also if the client has hung up. It leaves out the URL, which may hold secrets. */
 export const requestLogPlugin = fp<{ describe: DescribeRequest }>(
   async (app, { describe }) => {
     app.addHook('onRequest', (request, reply, done) => {

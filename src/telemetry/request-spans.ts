@@ -22,8 +22,8 @@ declare module 'fastify' {
 }
 
 /**
- * Makes a span of each request, by OpenTelemetry's conventions for HTTP servers. As in the log, nothing that the caller
- * chooses is in it: no path without a route, no query, Host or User-Agent.
+ * Makes a span of each request, by OpenTelemetry's conventions for HTTP servers. Like the log, it holds nothing that the caller
+ * chooses: no path without a route, no query, Host or User-Agent.
  */
 export const requestSpansPlugin = fp<{ tracing: Tracing; addressOf: (request: FastifyRequest) => string }>(
   async (app, { tracing, addressOf }) => {

@@ -1,5 +1,5 @@
 /**
- * As Prisma writes it into SQLite; PostgreSQL, whose column has no zone, takes the UTC that is before it.
+ * The form that Prisma writes into SQLite. PostgreSQL's column has no zone, and ignores the offset.
  *
  * @param time - milliseconds since the epoch
  */

@@ -9,7 +9,7 @@ export function decodeUtf8(bytes: Uint8Array): string | undefined {
   }
 }
 
-/** Whether text has no character that stands for bytes, or for half of a surrogate pair, that could not be decoded. */
+/** Whether text has neither a replacement character nor a lone surrogate: all of it was decoded. */
 export function isDecoded(text: string): boolean {
   return text.isWellFormed() && !text.includes('\ufffd');
 }

@@ -44,7 +44,7 @@ export function parseJwkSet(text: string): SigningKey[] {
   });
   for (const [index, { kid }] of keys.entries()) {
     const first = keys.findIndex((key) => key.kid === kid);
-    if (first < index) throw new Error(`keys[${index}] must not be keys[${first}] once more`);
+    if (first < index) throw new Error(`keys[${index}] must not repeat keys[${first}]`);
   }
   return keys;
 }

@@ -13,8 +13,8 @@ export type LifetimesOptions = {
 const EVERY = 60 * 60 * 1_000;
 
 /**
- * Records the lifetime of the tokens that are issued, at the start and every hour: a token that lives longer than any was
- * forged, and a shorter lifetime, once configured, must not end those of before.
+ * Records the lifetime of the tokens that are issued, at the start and every hour: a token that outlives all of them was forged,
+ * and a shorter lifetime, once configured, must not end earlier tokens.
  */
 export const lifetimesPlugin = fp<LifetimesOptions>(
   async (app, { lifetimes, ttlSeconds, now }) => {

@@ -15,7 +15,7 @@ declare module 'fastify' {
 export type TokenKeys = {
   /** The first one signs, all verify. Where there are none, the secret signs. */
   signingKeys: readonly SigningKey[];
-  /** Of HS256. Where there are keys, it verifies the tokens of before. */
+  /** Of HS256. Beside keys, it verifies earlier tokens. */
   secret: string | undefined;
 };
 

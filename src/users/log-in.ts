@@ -22,11 +22,11 @@ export type LogInServices = {
   throttle: Pick<Throttle, 'begin'>;
   passwords: Pick<Passwords, 'verify'>;
   passwordUpgrades: Pick<PasswordUpgrades, 'add'>;
-  /** Milliseconds within which a login is answered from when its body has come, without its hash. */
+  /** Milliseconds from the end of the body to the reply, without the hash. */
   loginTimeout: number;
 };
 
-/** Seconds by which a token's expiry steps over those that have ended. The other half is left for clocks that differ. */
+/** Seconds that a token may expire later, to step over ended tokens. The other half is for clocks that differ. */
 const MAX_STEPS = MAX_EXCESS / 2;
 
 export const LOGIN_OUTCOMES = ['succeeded', 'unknown_email', 'wrong_password', 'disabled'] as const;
@@ -35,7 +35,7 @@ type LoggedIn =
   | {
       outcome: 'succeeded';
       userId: number;
-      /** When the token has to expire, in seconds since the epoch. */
+      /** When the token must expire, in seconds since the epoch. */
       exp: number;
     }
   | { outcome: Exclude<(typeof LOGIN_OUTCOMES)[number], 'succeeded'>; userId: number | undefined };
@@ -55,7 +55,7 @@ export async function logIn(
   const email = normalizeEmail(given);
   const attempt = throttle.begin(email, client.address);
   try {
-    // Before the hash: sessions that are ended during the hash are those up to a later time.
+    // Before the hash: whatever ends all sessions during the hash then ends this one too.
     const exp = tokens.nextExp();
     const [found] = await Promise.all([
       database.findForLogin({ email, counterKeys: attempt.counterKeys, exp }, deadline),
@@ -84,12 +84,12 @@ type Outcome =
 
 function outcomeOf(user: User | undefined, matches: boolean): Outcome {
   if (!user) return { outcome: 'unknown_email', user };
-  // Who has no password is verified against a stand-in's digest, which may match.
+  // For a user without a password, it is the digest of a stand-in that matches.
   if (!matches || !hasPassword(user)) return { outcome: 'wrong_password', user };
   return { outcome: user.disabled ? 'disabled' : 'succeeded', user };
 }
 
-/** When the token has to expire: later than those of the user that have ended. */
+/** When the token must expire: later than the user's ended tokens. */
 async function freeExp(
   userId: number,
   exp: number,
@@ -100,7 +100,7 @@ async function freeExp(
   const afterAllEnded = Math.max(exp, watermark + 1);
   if (!isRevoked && afterAllEnded === exp) return exp;
   const free = await database.revocations.firstFreeExp(userId, afterAllEnded, deadline);
-  // With more log-outs than seconds, tokens would soon outlive those that are accepted: the next login has to wait.
+  // After more log-outs than seconds, the token would live too long to be accepted: the login must wait.
   const { ttlSeconds } = tokens;
   const issued = { ttlSeconds, now: 1_000 * (exp - ttlSeconds), lifetimes: database.tokenLifetimes };
   if (await outlives(free, MAX_STEPS, issued, deadline)) throw new Overloaded();

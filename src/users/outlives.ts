@@ -5,8 +5,8 @@ import type { Deadline } from '../errors/deadline.js';
 export const MAX_EXCESS = 3_600;
 
 /**
- * Whether a token lives for longer than any that is issued, and by more than `excess`. Where tokens were issued for longer, here
- * or by another instance, the database knows.
+ * Whether a token outlives, by more than `excess`, all that this service issues. The database knows the longest lifetime that
+ * any instance has issued.
  *
  * @param exp - the token's, in seconds since the epoch
  * @param excess - seconds

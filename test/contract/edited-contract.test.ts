@@ -6,7 +6,7 @@ import { FORM, send } from '../support/send.js';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
 
-const PROBE_PARAMETERS = `Answers while the process does, whatever the state of the database.
+const PROBE_PARAMETERS = `Replies 200 while the process runs, also if the database does not answer.
       parameters:
 `;
 

@@ -91,8 +91,7 @@ t.test('a lock of earlier versions that the user can’t write to', async (t) =>
   await chmod(lock, 0o644);
   t.match(await run(['migrate'], { cwd, env, user: USER }), {
     code: 0,
-    stderr:
-      'warning: sessions.db-migration-lock is of no use, for it can’t be written to: give it the owner of sessions.db\n',
+    stderr: 'warning: sessions.db-migration-lock is not writable: give it the owner of sessions.db\n',
   });
   await chmod(lock, 0o600);
   t.match(await run(['migrate'], { cwd, env, user: USER }), { code: 78, stderr: `${lock}: unable to open` });

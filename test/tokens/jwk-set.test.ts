@@ -48,7 +48,7 @@ t.test('what is no set of private keys is refused, by name, and not quoted', asy
       if (d !== undefined) t.notOk(message.includes(d), 'quotes nothing');
     }
   }
-  t.throws(() => parseJwkSet(jwkSet([ec, ed, ec])), { message: 'keys[2] must not be keys[0] once more' });
+  t.throws(() => parseJwkSet(jwkSet([ec, ed, ec])), { message: 'keys[2] must not repeat keys[0]' });
 });
 
 t.test('keys in the order of the file, each for one algorithm', async (t) => {

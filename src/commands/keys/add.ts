@@ -11,6 +11,6 @@ export async function addKey(env: NodeJS.ProcessEnv, { algorithm }: { algorithm:
   ]);
   const added = keys.at(-1);
   if (!added) return;
-  await print(`${added.kid} (${algorithm}) is published once the replicas have reloaded (SIGHUP).\n`);
+  await print(`${added.kid} (${algorithm}) is published once all instances have reloaded (SIGHUP).\n`);
   await print(`From ${formatSeconds(promotableAt(added))}: sessions-api keys promote -- ${added.kid}\n`);
 }

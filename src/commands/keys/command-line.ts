@@ -3,9 +3,9 @@ import { ALGORITHMS } from '../../tokens/jwk-set.js';
 
 const HELP = `
 Run with the service's variables: JWT_KEYS_FILE names the file, TOKEN_TTL_SECONDS says how long
-tokens live. After each change: SIGHUP to every replica.
+tokens live. After each change send SIGHUP to every instance.
 
-To rotate, each step when the one before says so:
+To rotate, run each step at the time that the one before prints:
   $ sessions-api keys add
   $ sessions-api keys promote -- <kid>
   $ sessions-api keys remove -- <old kid>
@@ -21,8 +21,8 @@ export function declareKeysCommands(program: Command, env: NodeJS.ProcessEnv): v
       .command(name)
       .description(description)
       .argument('<kid>', 'as keys list prints it')
-      .option('--published-at <time>', 'when all replicas had the file of the step before', time)
-      .option('--force', 'now, where a key has leaked: tokens that are good may be refused');
+      .option('--published-at <time>', 'when all instances had the file of the last step', time)
+      .option('--force', 'now, after a leak: the service may refuse good tokens');
 
   keys
     .command('generate')
@@ -36,13 +36,13 @@ export function declareKeysCommands(program: Command, env: NodeJS.ProcessEnv): v
     .action(async (options) => (await import('./list.js')).listKeys(env, options));
   keys
     .command('add')
-    .description('add a key, which verifiers learn, and which does not sign yet')
+    .description('add a key that verifiers learn, and that does not sign yet')
     .addOption(algorithm())
     .action(async (options) => (await import('./add.js')).addKey(env, options));
   step('promote', 'let a key sign').action(async (kid, options) =>
     (await import('./promote.js')).promoteKey(env, kid, options),
   );
-  step('remove', 'remove a key, whose tokens are refused from then on').action(async (kid, options) =>
+  step('remove', 'remove a key; the service then refuses its tokens').action(async (kid, options) =>
     (await import('./remove.js')).removeKey(env, kid, options),
   );
 }

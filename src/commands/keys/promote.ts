@@ -13,7 +13,7 @@ export async function promoteKey(env: NodeJS.ProcessEnv, kid: string, step: Step
     const [signing, ...others] = keys.filter((key) => key !== promoted).map((key) => key.jwk);
     return signing ? [jwk, { ...signing, retired_at: nowInSeconds() }, ...others] : [jwk];
   });
-  await print(`${kid} (${signing?.algorithm}) signs once the replicas have reloaded (SIGHUP).\n`);
+  await print(`${kid} (${signing?.algorithm}) signs once all instances have reloaded (SIGHUP).\n`);
   if (!retired) return;
   await print(`From ${formatSeconds(removableAt(retired, env))}: sessions-api keys remove -- ${retired.kid}\n`);
 }

@@ -10,5 +10,5 @@ export async function removeKey(env: NodeJS.ProcessEnv, kid: string, step: Step)
     refuseUntil(removableAt(removed, env, step), `the last token of ${kid} expires`, step);
     return keys.filter((key) => key !== removed).map(({ jwk }) => jwk);
   });
-  await print(`${kid} verifies no more once the replicas have reloaded (SIGHUP).\n`);
+  await print(`The instances refuse tokens of ${kid} once they have reloaded (SIGHUP).\n`);
 }

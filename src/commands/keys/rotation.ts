@@ -7,18 +7,18 @@ import { KeysRefused, type StoredKey } from './keys-file.js';
 // Times are in seconds since the epoch.
 
 export type Step = {
-  /** When all replicas had the file; by default when the command before was run. */
+  /** When all instances had the file; by default when the last command ran. */
   publishedAt?: Date;
-  /** Whether the step is taken at any time: the key has leaked. */
+  /** Takes the step at any time, after a leak. */
   force?: true;
 };
 
-/** A token must not be signed with a key before verifiers know it: one may have asked just before, another a proxy's cache. */
+/** A key must not sign before verifiers know it. One may have just fetched the keys, from a cache that is as old. */
 export function promotableAt({ jwk }: StoredKey, step: Step = {}): number {
   return publishedAt(jwk.added_at, step) + 2 * jwksMaxAge();
 }
 
-/** A key verifies until the last token that it has signed expires. One that was added, and never retired, has signed none. */
+/** A key verifies until the last token that it has signed expires. A key that was never retired has signed none. */
 export function removableAt({ jwk }: StoredKey, env: NodeJS.ProcessEnv, step: Step = {}): number {
   const at = publishedAt(jwk.retired_at ?? jwk.added_at, step);
   const hasSigned = jwk.retired_at !== undefined || step.publishedAt !== undefined;
@@ -38,8 +38,8 @@ export function refuseUntil(time: number, what: string, { force }: Step): void {
   if (force || time <= nowInSeconds()) return;
   throw new KeysRefused(
     Number.isFinite(time)
-      ? `${what} at ${formatSeconds(time)} at the earliest; --force does it now, where a key has leaked`
-      : `the file does not say when it was published: say it by --published-at, as in 2026-01-31T12:00:00Z`,
+      ? `${what} at ${formatSeconds(time)} at the earliest; after a leak, --force does it now`
+      : `the file does not say when it was published: pass the time, as in --published-at 2026-01-31T12:00:00Z`,
     EXIT.TEMPFAIL,
   );
 }

@@ -18,7 +18,7 @@ const USER_VERBS: [name: string, description: string, load: Load<[user: string, 
   ['set-password', `set a password; ${PASSWORD}`, async () => (await import('./change.js')).setUserPassword],
   [
     'revoke-sessions',
-    'end all sessions of a user, who may log in again',
+    'end all sessions of a user; the user may log in again',
     async () => (await import('./change.js')).revokeSessions,
   ],
   ['disable', 'disable a user, and end all sessions', async () => (await import('./change.js')).disableUser],
@@ -28,20 +28,20 @@ const USER_VERBS: [name: string, description: string, load: Load<[user: string, 
 
 const IMPORT_HELP = `
 Columns:
-  id               kept, so that tokens keep their user_id; a new one where it is empty
+  id               kept, so that tokens keep their user_id; if empty, the user gets a new one
   email            matched without regard to case and surrounding space
   password_digest  stored unchanged, but see --scrypt-parameters; also encrypted_password (Devise) or password (Django)
-  peppered         optional; whether bcrypt's digest has BCRYPT_PEPPER; where empty, it has it if that is set
-  disabled_at      optional; with a time here, the user can't log in
+  peppered         optional; whether bcrypt read BCRYPT_PEPPER too; if empty, it did if that is set
+  disabled_at      optional; a time disables the user
   created_at       optional
 
 Tab-separated is the text of MySQL's INTO OUTFILE and PostgreSQL's COPY: backslashes escape, \\N is
-an empty cell. An empty cell changes nothing that is stored; a null of JSON clears it, but no digest.
+an empty cell. An empty cell changes nothing that is stored; null in JSON clears it, but no digest.
 
-Rejected rows are written to <file>.rejected.jsonl with line and reason, or stdin.rejected.jsonl
-where <file> is a pipe; the exit code is ${EXIT.DATAERR}.
-With --on-conflict update the file wins: over another email of the same id, another id of the
-same email, and another digest of the same user. A second run changes nothing.`;
+The import writes rejected rows to <file>.rejected.jsonl with line and reason, or to
+stdin.rejected.jsonl if <file> is a pipe; the exit code is then ${EXIT.DATAERR}.
+--on-conflict update replaces the email of an id, the id of an email, and the digest of a user. A
+second run changes nothing.`;
 
 const SCRYPT_PARAMETERS = "of Node's scrypt, for digests that are SALT:KEY (default: better-auth's, N=16384,r=16,p=1)";
 

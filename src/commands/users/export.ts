@@ -3,8 +3,8 @@ import { print } from '../standard-output.js';
 import { readPages, withUsers } from './open-users.js';
 
 /**
- * Prints all users as JSON Lines, in the columns that `users import` reads, and `password_changed_at`: it tells a changed
- * password, which the app of before does not know, from a digest that a login has upgraded.
+ * Prints all users as JSON Lines, in the columns that `users import` reads, and `password_changed_at`. It tells a changed
+ * password, which the old app does not know, from a digest that a login has upgraded.
  */
 export async function exportUsers(env: NodeJS.ProcessEnv): Promise<void> {
   await withUsers(env, async ({ users }) => {

@@ -30,7 +30,7 @@ const PAGE = 1000;
 /**
  * Applies the migrations, and opens the database for `work`.
  *
- * @param mayCreate - whether an SQLite file that is missing is created: by default it is taken for a mistake
+ * @param mayCreate - whether to create a missing SQLite file; by default it is an error
  * @throws ConfigError, DatabaseUnavailable
  */
 export async function withUsers(

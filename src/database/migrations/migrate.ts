@@ -72,8 +72,7 @@ async function migrateSqlite(
     accessSync(file, constants.W_OK);
     await warnIfReadable(file, 'the digests', warn);
     // Before a write-ahead log of this file may be left.
-    if (!isWritable(lockFile))
-      warn(`${lockFile} is of no use, for it can’t be written to: give it the owner of ${file}`);
+    if (!isWritable(lockFile)) warn(`${lockFile} is not writable: give it the owner of ${file}`);
     else if (rememberFile(file, lock)) lock.exec('BEGIN EXCLUSIVE');
     const opened = new Sqlite(file, { timeout: SQLITE_MIGRATION_TIMEOUT });
     database = opened;

@@ -76,6 +76,8 @@ t.test('nodes that die', { skip: noPatroni() }, async (t) => {
   const logins = keepLoggingIn(service.url, { clients: 2, pause: 20 });
   const guesses = keepLoggingIn(service.url, { clients: 2, pause: 20, password: 'wrong' });
   const changes = keepChangingPasswords(service, options);
+  // Where the test fails, they would go on until the timeout.
+  t.teardown(() => Promise.all([changes.stop(), logins.stop(), guesses.stop()]));
   const nextLogin = (after: number) =>
     until('a login passes', async () => logins.replies.find(({ status, at }) => status === 200 && at > after));
   const seconds = (from: number, to: number) => `${((to - from) / 1_000).toFixed(1)} s`;

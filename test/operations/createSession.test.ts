@@ -121,7 +121,7 @@ for (const provider of PROVIDERS) {
   t.test(`answers 1000 logins at once on ${provider}`, async (t) => {
     const env = { ...UNTHROTTLED, HASH_WAIT_MAX_MS: '60000', PASSWORD_HASHING: 'bcrypt', BCRYPT_COST: '4' };
     // The clients are on the service's own event loop, and hold it up.
-    const service = await startService(t, provider, { env, loginTimeout: 30_000 });
+    const service = await startService(t, provider, { env, loginTimeout: 30_000, requestTimeout: 60_000 });
     await service.addUser('foo@bar.com', 'foobar');
     const replies = await Promise.all(
       Array.from({ length: 1000 }, (_, index) => service.request(index % 2 ? correct : incorrect)),

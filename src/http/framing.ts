@@ -24,14 +24,13 @@ export const framingPlugin = fp(
 );
 
 /** By RFC 9112. Node accepts these, or its own reply would lack our headers. */
-function statusOfFault({ rawHeaders, headers, headersDistinct, httpVersion }: IncomingMessage): number | undefined {
+function statusOfFault({ rawHeaders, headers, httpVersion }: IncomingMessage): number | undefined {
   if (rawHeaders.length > 2 * MAX_FIELDS) return 431;
-  const { host: hosts = [] } = headersDistinct;
-  // Section 3.2.
-  if (hosts.length > 1 || (hosts.length === 0 && httpVersion === '1.1')) return 400;
-  if (!hosts.every((host) => HOST.test(host))) return 400;
+  const { host, 'transfer-encoding': encoding } = headers;
+  // Section 3.2. Of several, Node keeps the first in `headers`.
+  const hosts = rawHeaders.filter((name, index) => index % 2 === 0 && name.toLowerCase() === 'host');
+  if (hosts.length > 1 || (host === undefined ? httpVersion === '1.1' : !HOST.test(host))) return 400;
   // Section 6.1.
-  const encoding = headers['transfer-encoding'];
   if (encoding !== undefined && (httpVersion === '1.0' || encoding.trim().toLowerCase() !== 'chunked')) return 400;
   return undefined;
 }

@@ -22,27 +22,25 @@ export const loadSheddingPlugin = fp<LoadSheddingOptions>(
     const inItsTurn = createTurns();
     app.decorateRequest('freePlace');
 
-    function refuseOr(goOn: () => void, done: (refusal: Error) => void): void {
-      const refusal = admission.refusal();
-      if (refusal) setTimeout(done, DELAY.least + Math.random() * (DELAY.most - DELAY.least), refusal);
-      else goOn();
-    }
-
-    app.addHook('onRequest', ({ operation }, _reply, done) => {
-      if (!operation?.hashesPassword) return done();
-      inItsTurn(() => refuseOr(done, done));
+    app.addHook('onRequest', ({ operation, raw }, _reply, done) => {
+      const refusal = operation?.hashesPassword && admission.refusal();
+      if (!refusal) return done();
+      // The body is not kept meanwhile.
+      raw.resume();
+      refuse(refusal, done);
     });
 
     app.addHook('preValidation', (request, reply, done) => {
       if (!request.operation?.hashesPassword) return done();
-      const takePlace = () => {
+      inItsTurn(() => {
+        const refusal = admission.refusal();
+        if (refusal) return refuse(refusal, done);
         request.freePlace = admission.take();
         // Node does not tell of a pipelined request whose client has hung up: those are answered all the same.
         if (reply.raw.destroyed) request.freePlace();
         else reply.raw.once('close', request.freePlace);
         done();
-      };
-      refuseOr(takePlace, done);
+      });
     });
 
     app.addHook('onSend', (request, _reply, _payload, done) => {
@@ -52,6 +50,10 @@ export const loadSheddingPlugin = fp<LoadSheddingOptions>(
   },
   { name: 'load-shedding', dependencies: ['operation', 'framing'] },
 );
+
+function refuse(refusal: Error, done: (refusal: Error) => void): void {
+  setTimeout(done, DELAY.least + Math.random() * (DELAY.most - DELAY.least), refusal);
+}
 
 /** Runs one task in a turn of the event loop, in their order: connections, probes and finished hashes get their turns too. */
 function createTurns(): (task: () => void) => void {

@@ -87,7 +87,8 @@ t.test('counts what happens, and names nobody', async (t) => {
 
   let [stormed, refused] = [0, 0];
   while (refused === 0) {
-    const storm = await Promise.all(Array.from({ length: 40 }, (_, index) => login(`storm${index}@secret.example`)));
+    const emails = Array.from({ length: 40 }, (_, index) => `storm${stormed + index}@secret.example`);
+    const storm = await Promise.all(emails.map((email) => login(email)));
     stormed += storm.length;
     refused = storm.filter((status) => status === 503).length;
   }

@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { cp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { basename } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import t, { type Test } from 'tap';
@@ -11,7 +12,9 @@ const SOURCES = ['src', 'scripts', 'prisma', 'openapi.yaml', 'package.json', 'ts
 /** Builds a copy of the sources, changed, and returns what the build says. */
 async function build(t: Test, change: (directory: string) => Promise<void>): Promise<{ code: number; output: string }> {
   const directory = t.testdir();
-  for (const name of SOURCES) await cp(`${root}${name}`, `${directory}/${name}`, { recursive: true });
+  // Without the packages that some scripts have installed for themselves.
+  const filter = (source: string) => basename(source) !== 'node_modules';
+  for (const name of SOURCES) await cp(`${root}${name}`, `${directory}/${name}`, { recursive: true, filter });
   await symlink(`${root}node_modules`, `${directory}/node_modules`);
   await change(directory);
   const child = spawn('npm', ['run', 'build'], { cwd: directory });

@@ -267,10 +267,11 @@ t.test('a kill during the migration of a file that replaces another', async (t) 
   writer.exec("DELETE FROM _prisma_migrations WHERE migration_name LIKE '%_create_throttle_counters'");
   writer.exec('DROP TABLE throttle_counters; PRAGMA wal_checkpoint(TRUNCATE); BEGIN IMMEDIATE');
   writer.exec("INSERT INTO users (email, password_digest) VALUES ('logged@bar.com', 'x')");
-  const { mtimeMs } = await stat(`${file}-migration-lock`);
+  const lock = `${file}-migration-lock`;
+  const { mtimeMs } = await stat(lock);
   const killed = spawn(process.execPath, [MAIN, 'migrate'], { cwd, env });
-  // It has remembered the file, and waits for the writer.
-  while ((await stat(`${file}-migration-lock`)).mtimeMs === mtimeMs);
+  // Until it has committed which file it migrates. Then it waits for the writer.
+  while ((await stat(lock)).mtimeMs === mtimeMs || existsSync(`${lock}-journal`));
   killed.kill('SIGKILL');
   await once(killed, 'exit');
   writer.exec('COMMIT');

@@ -24,6 +24,18 @@ const refused: [what: string, file: string, line: string, rule: string][] = [
     "import type { Config } from '../config/config.js';",
     RESTRICTED,
   ],
+  [
+    'of the handlers by anything but app',
+    'services.ts',
+    "import { handlers } from './generated/handlers.js';",
+    RESTRICTED,
+  ],
+  [
+    'by the leaf that has no leaf but text below it',
+    'files/private-file.ts',
+    "import '../errors/exit-codes.js';",
+    RESTRICTED,
+  ],
   ['by a leaf', 'text/utf8.ts', "import { HttpError } from '../errors/http-error.js';", RESTRICTED],
   ['from a folder in a folder', 'passwords/formats/scrypt.ts', "import '../../http/routes.js';", RESTRICTED],
   [

@@ -19,10 +19,11 @@ import type { Metrics } from './telemetry/metrics.js';
 import { requestLogPlugin } from './telemetry/request-log.js';
 import { requestMetricsPlugin } from './telemetry/request-metrics.js';
 import type { Tracing } from './telemetry/tracing.js';
-import { expiredCountersPlugin } from './throttle/expired-counters.js';
-import { expiredRevocationsPlugin } from './tokens/expired-revocations.js';
-import { lifetimesPlugin } from './tokens/lifetimes.js';
+import { expiredCountersTask } from './throttle/expired-counters.js';
+import { expiredRevocationsTask } from './tokens/expired-revocations.js';
+import { lifetimesTask } from './tokens/lifetimes.js';
 import { tokensPlugin } from './tokens/tokens.js';
+import { upkeepPlugin } from './upkeep/upkeep.js';
 import { authenticate } from './users/authenticate.js';
 
 export type AppOptions = Pick<ServerOptions, 'requestTimeout' | 'keepAliveTimeout'> & {
@@ -63,8 +64,6 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
   }
   await app.register(framingPlugin);
   await app.register(tokensPlugin, { keys, ttlSeconds, issuer, audiences, now });
-  await app.register(lifetimesPlugin, { lifetimes: database.tokenLifetimes, ttlSeconds, now });
-  await app.register(expiredRevocationsPlugin, { revocations: database.revocations, now });
   const { tokens } = app;
   await app.register(authenticationPlugin, {
     contract,
@@ -73,10 +72,12 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
   await app.register(loadSheddingPlugin, services);
   await app.register(bodyPlugin);
   await app.register(docsPlugin, { contract });
-  await app.register(expiredCountersPlugin, {
-    counters: database.throttleCounters,
-    budgets: config.budgets,
-    now,
+  await app.register(upkeepPlugin, {
+    tasks: [
+      lifetimesTask(database.tokenLifetimes, ttlSeconds, now),
+      expiredRevocationsTask(database.revocations, now),
+      expiredCountersTask(database.throttleCounters, config.budgets, now),
+    ],
   });
   await app.register(routesPlugin, {
     contract,

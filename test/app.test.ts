@@ -43,6 +43,7 @@ const broken: Database = {
   findCaller: unused,
   secrets: { read: unused, hasSecretBeside: unused, rememberSecretBeside: unused },
   tokenLifetimes: { record: () => Promise.resolve(), longest: unused },
+  userImport: { store: unused, rehearse: unused },
   revocations: { revoke: unused, endSessions: unused, firstFreeExp: unused, removeExpired: () => Promise.resolve(0) },
   ping: () => Promise.resolve(),
   reconnect: async () => {},

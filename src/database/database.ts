@@ -7,6 +7,7 @@ import { createRunQuery, type RunQuery, type RunQueryOptions } from './connectio
 import { createFileCheck } from './connection/sqlite-file.js';
 import { createFindCaller, type FindCaller } from './find-caller.js';
 import { createFindForLogin, type FindForLogin } from './find-for-login.js';
+import { createUserImport, type UserImport } from './import/user-import.js';
 import { createRevocations, type Revocations } from './revocations.js';
 import { createSecrets, type Secrets } from './secrets.js';
 import { createThrottleCounters, type ThrottleCounters } from './throttle-counters.js';
@@ -20,6 +21,7 @@ export type Database = {
   tokenLifetimes: TokenLifetimes;
   revocations: Revocations;
   users: Users;
+  userImport: UserImport;
   throttleCounters: ThrottleCounters;
   /** Throws DatabaseUnavailable where the database does not answer, lacks a table, or can't be written to. */
   ping(deadline?: Deadline): Promise<void>;
@@ -41,7 +43,7 @@ const PING_TIMEOUT = 1_400;
 const PING_LIFETIME = 500;
 
 export type DatabaseOptions = Partial<RunQueryOptions> &
-  Pick<ClientOptions, 'poolMax' | 'writable'> & {
+  Pick<ClientOptions, 'poolMax' | 'writable' | 'bulk'> & {
     /** The lifetime of tokens where none is recorded: where no service has run since that is. */
     tokenTtlSeconds?: number;
     /** Milliseconds since the epoch. */
@@ -61,6 +63,7 @@ export async function openDatabase(
     timeout = COMMAND_TIMEOUT,
     poolMax,
     writable,
+    bulk,
     tokenTtlSeconds = 0,
     now = Date.now,
     ...options
@@ -84,7 +87,7 @@ export async function openDatabase(
 
   async function connect(to: DatabaseUrl): Promise<Connection> {
     const checkFile = to.provider === 'sqlite' ? createFileCheck(to.file) : () => {};
-    const opened = { url: to, client: await createClient(to, { timeout, poolMax, writable }), checkFile };
+    const opened = { url: to, client: await createClient(to, { timeout, poolMax, writable, bulk }), checkFile };
     try {
       const deadline = createDeadline(Math.max(timeout, CONNECT_TIMEOUT));
       await probe(
@@ -105,6 +108,7 @@ export async function openDatabase(
     tokenLifetimes: createTokenLifetimes(run),
     revocations: createRevocations(run, tokens),
     users: createUsers(run, tokens),
+    userImport: createUserImport(run, url.provider, tokens),
     throttleCounters,
     ping: (deadline) => {
       const tooLate = () => new DatabaseUnavailable(connection.url, NO_ANSWER);

@@ -1,15 +1,7 @@
-import fp from 'fastify-plugin';
 import type { ThrottleCounters } from '../database/throttle-counters.js';
-import { repeat } from '../database/upkeep.js';
 import { type Budgets, rulesOf } from './rules.js';
 
-export type ExpiredCountersOptions = {
-  counters: ThrottleCounters;
-  budgets: Budgets;
-  /** Milliseconds since the epoch. */
-  now: () => number;
-};
-
+/** Milliseconds. */
 const EVERY = 10 * 60 * 1_000;
 
 /**
@@ -18,18 +10,18 @@ const EVERY = 10 * 60 * 1_000;
  */
 const MOST_COUNTERS = 1_000_000;
 
-/** Removes expired counters, and those beyond the cap, at the start and every ten minutes. */
-export const expiredCountersPlugin = fp<ExpiredCountersOptions>(
-  async (app, { counters, budgets, now }) => {
-    const sweep = repeat(app, EVERY, 'expired counters are still there', (signal) =>
-      sweepCounters(counters, budgets, now(), { signal }),
-    );
-    app.addHook('onReady', async () => sweep());
-  },
-  { name: 'expired-counters' },
-);
+/** Sweeps the counters every ten minutes. */
+export function expiredCountersTask(counters: ThrottleCounters, budgets: Budgets, now: () => number) {
+  return {
+    every: EVERY,
+    failure: 'expired counters are still there',
+    run: (signal: AbortSignal) => sweepCounters(counters, budgets, now(), { signal }),
+  };
+}
 
 /**
+ * Removes expired counters, and those beyond the cap.
+ *
  * @param options.most - counters of a budget
  * @param options.signal - ends it early
  */

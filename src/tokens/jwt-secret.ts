@@ -3,11 +3,11 @@ import { existsSync } from 'node:fs';
 import { link, readFile, rm } from 'node:fs/promises';
 import type { DatabaseUrl } from '../database/connection/database-url.js';
 import type { Database } from '../database/database.js';
-import { createPrivateFile, warnIfReadable } from '../database/private-file.js';
 import type { Users } from '../database/users.js';
 import { EXIT } from '../errors/exit-codes.js';
 import { ExpectedError } from '../errors/expected-error.js';
 import { IoFailure } from '../errors/io-failure.js';
+import { createPrivateFile, warnIfReadable } from '../files/private-file.js';
 import { decodeUtf8 } from '../text/utf8.js';
 import type { SigningKey } from './jwk-set.js';
 

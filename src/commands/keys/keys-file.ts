@@ -2,11 +2,11 @@ import { generateKeyPair, type JsonWebKey, type KeyObject } from 'node:crypto';
 import { realpath, rename, rm, writeFile } from 'node:fs/promises';
 import { promisify } from 'node:util';
 import { MAX_BYTES, readSecret } from '../../config/secret-files.js';
-import { createPrivateFile } from '../../database/private-file.js';
 import { ConfigError } from '../../errors/config-error.js';
 import { EXIT } from '../../errors/exit-codes.js';
 import { ExpectedError } from '../../errors/expected-error.js';
 import { IoFailure } from '../../errors/io-failure.js';
+import { createPrivateFile } from '../../files/private-file.js';
 import { type Algorithm, jwksIn, parseJwkSet, type SigningKey } from '../../tokens/jwk-set.js';
 
 /** A private JWK, and what the next steps of a rotation depend on: in seconds since the epoch, as RFC 7519 has times. */

@@ -4,10 +4,10 @@ import type Sqlite from 'better-sqlite3';
 import { ConfigError } from '../../errors/config-error.js';
 import { EXIT } from '../../errors/exit-codes.js';
 import { ExpectedError } from '../../errors/expected-error.js';
+import { createPrivateDirectory, createPrivateFile, warnIfReadable } from '../../files/private-file.js';
 import { DatabaseUnavailable } from '../connection/database-unavailable.js';
 import type { DatabaseUrl } from '../connection/database-url.js';
 import { lastingIdentityOf } from '../connection/sqlite-file.js';
-import { createPrivateDirectory, createPrivateFile, warnIfReadable } from '../private-file.js';
 import { applyMigrations, type Row } from './migrations.js';
 
 /** Milliseconds for a connection to PostgreSQL. */

@@ -3,12 +3,12 @@ import { readFile, rename, stat, writeFile } from 'node:fs/promises';
 import { Readable } from 'node:stream';
 import t, { type Test } from 'tap';
 import { readTime } from '#built/commands/users/import/check-row.js';
-import { connect } from '#built/commands/users/import/connection.js';
 import { type ImportOptions, importUsers } from '#built/commands/users/import/import-users.js';
 import { readRecords } from '#built/commands/users/import/read-records.js';
 import { type Config, readConfig } from '#built/config/config.js';
 import { PROVIDERS, type Provider } from '#built/database/connection/database-url.js';
 import { type Database, openDatabase } from '#built/database/database.js';
+import type { ImportedUser } from '#built/database/import/plan.js';
 import { migrate } from '#built/database/migrations/migrate.js';
 import { createPasswords } from '#built/passwords/passwords.js';
 import { run } from '../../support/executable.js';
@@ -19,6 +19,15 @@ import { startTemporaryPostgresql } from '../../support/temporary-postgresql.js'
 const BCRYPT = '$2a$04$abcdefghijklmnopqrstuu9log0hrAUiurK9/TETFbcPOPd.iIULC';
 const DJANGO = 'pbkdf2_sha256$1000$PD4NAtQFa09Efec3o7rQQd$alM1DMKgxu3f3A3IOVjDawH50A4skSn4Nt+JxN+S57w=';
 const PLAIN = 'a password in the clear';
+
+const ROW: ImportedUser = {
+  id: undefined,
+  email: 'a@b',
+  passwordDigest: BCRYPT,
+  peppered: undefined,
+  disabledAt: undefined,
+  createdAt: undefined,
+};
 
 type Setup = {
   config: Config;
@@ -281,19 +290,21 @@ for (const provider of PROVIDERS) {
   t.test(`a failure of ${provider} is one line, and no other error is taken for it`, async (t) => {
     const cwd = t.testdir({ 'users.csv': `email,password_digest\na@b,${BCRYPT}\n` });
     const { config } = await setUp(t, provider, cwd);
-    const connection = await connect(config.databaseUrl);
+    const database = await openDatabase(config.databaseUrl);
+    t.teardown(() => database.close());
+    const { rehearse, store } = database.userImport;
     const ours = new Error('ours');
     await t.rejects(
-      connection.transaction(() => Promise.reject(ours)),
+      rehearse(() => Promise.reject(ours)),
       ours,
     );
     await execute(config.databaseUrl, 'DROP TABLE users');
+    const unavailable = { status: 503, message: /^the database at .+ does not answer: ./ };
+    await t.rejects(store([ROW], 'reject'), unavailable);
     await t.rejects(
-      connection.transaction((statements) => statements.query('SELECT 1 FROM users')),
-      { status: 503, message: /^the database at .+ does not answer: ./ },
+      rehearse(() => Promise.resolve()),
+      unavailable,
     );
-    t.same(await connection.transaction((statements) => statements.query('SELECT 1')), [[1]], 'it can be used again');
-    await connection.close();
     for (const args of [[], ['--dry-run']]) {
       const env = { DATABASE_URL: urlOf(config) };
       const { code, stdout, stderr } = await run(['users', 'import', 'users.csv', ...args], { cwd, env });
@@ -304,37 +315,31 @@ for (const provider of PROVIDERS) {
 }
 
 t.test('PostgreSQL that ends the connection of an import', async (t) => {
-  const { config } = await setUp(t, 'postgresql');
-  const connection = await connect(config.databaseUrl);
-  await execute(
-    config.databaseUrl,
-    'SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()',
-  );
-  await t.rejects(
-    connection.transaction((statements) => statements.execute('SELECT 1')),
-    { status: 503, message: /^the database at .+ does not answer: ./ },
-  );
-  await connection.close();
+  const { config, database } = await setUp(t, 'postgresql');
+  const rehearsal = database.userImport.rehearse(async (store) => {
+    await execute(
+      config.databaseUrl,
+      'SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()',
+    );
+    await store([ROW], 'reject');
+  });
+  await t.rejects(rehearsal, { status: 503, message: /^the database at .+ does not answer: ./ });
+  t.same(await database.userImport.store([ROW], 'reject'), ['added'], 'it can be used again');
 });
 
 t.test('the file of SQLite is removed during an import', async (t) => {
   const { config } = await setUp(t, 'sqlite');
   if (config.databaseUrl.provider !== 'sqlite') return;
   const { file } = config.databaseUrl;
-  const connection = await connect(config.databaseUrl);
-  const add = (email: string) =>
-    connection.transaction(async (statements) => {
-      await statements.execute("INSERT INTO users (email, password_digest) VALUES (?, 'x')", email);
-      await statements.query('SELECT 1');
-    });
-  await add('a@b');
+  const database = await openDatabase(config.databaseUrl, { bulk: true });
+  await database.userImport.store([ROW], 'update');
   await rename(file, `${file}.away`);
   // The answer to a check of the file is used again for a while.
-  const addUntilNoticed = async () => {
-    for (let number = 0; ; number += 1) await add(`${number}@b`);
+  const storeUntilNoticed = async () => {
+    while (true) await database.userImport.store([ROW], 'update');
   };
-  await t.rejects(addUntilNoticed(), { message: /the file has been removed/ });
-  await connection.close();
+  await t.rejects(storeUntilNoticed(), { message: /the file has been removed/ });
+  await database.close();
   t.equal((await stat(`${file}-wal`)).size, 0, 'no write-ahead log is left that another file would get');
 });
 

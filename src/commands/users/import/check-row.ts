@@ -1,3 +1,4 @@
+import type { ImportedUser } from '../../../database/import/plan.js';
 import { MAX_ID, NO_PASSWORD } from '../../../database/users.js';
 import { type ScryptCost, withScryptParameters } from '../../../passwords/formats/scrypt.js';
 import type { Passwords } from '../../../passwords/passwords.js';
@@ -7,18 +8,8 @@ import { createCredentialsCheck } from '../../../users/credentials.js';
 import { DIGEST_COLUMNS } from './read-records.js';
 import type { Rejection, SourceRecord } from './source-record.js';
 
-/** A row to store. An undefined value keeps what is stored, or is the default for a new user, who then has no password. */
-export type Row = {
-  line: number;
-  id: number | undefined;
-  email: string;
-  passwordDigest: string | undefined;
-  /** Null where the digest has the pepper that is configured, if any. */
-  peppered: boolean | null | undefined;
-  /** Milliseconds since the epoch; null where the user is not disabled. */
-  disabledAt: number | null | undefined;
-  createdAt: number | undefined;
-};
+/** A row to store. */
+export type Row = ImportedUser & { line: number };
 
 export type RowOptions = {
   /** Of digests that are `SALT:KEY`; better-auth's unless given. */
@@ -100,7 +91,7 @@ const FALSE: unknown[] = [false, 'false', 'f', 0, '0'];
  *
  * @returns null if it is not a boolean
  */
-export function readBoolean(value: unknown): boolean | null {
+function readBoolean(value: unknown): boolean | null {
   return TRUE.includes(value) || (FALSE.includes(value) ? false : null);
 }
 

@@ -1,5 +1,8 @@
 import { open } from 'node:fs/promises';
 import type { Config } from '../../../config/config.js';
+import { openDatabase } from '../../../database/database.js';
+import type { OnConflict } from '../../../database/import/plan.js';
+import type { StoreUsers } from '../../../database/import/user-import.js';
 import { migrate } from '../../../database/migrations/migrate.js';
 import { EXIT } from '../../../errors/exit-codes.js';
 import { ExpectedError } from '../../../errors/expected-error.js';
@@ -9,10 +12,8 @@ import { keepHeapSmall } from '../../heap.js';
 import { startProgress } from '../../progress.js';
 import { reportCreated } from '../print.js';
 import { createRowCheck, type Row, type RowOptions } from './check-row.js';
-import { connect, connectForRehearsal } from './connection.js';
 import { type FileFormat, readRecords } from './read-records.js';
 import { RejectedFile } from './rejected-file.js';
-import { type OnConflict, writeBatch } from './write-batch.js';
 
 export type ImportOptions = RowOptions & FileFormat & { dryRun?: boolean; onConflict: OnConflict };
 
@@ -30,6 +31,8 @@ export type ImportSummary = {
 
 /** Rows of one transaction: emails are in no order, so each writes most pages of an index. Others wait some 0.1 s for it. */
 const BATCH = 4_000;
+/** Milliseconds: another instance's migration may hold the lock. */
+const BATCH_TIMEOUT = 60_000;
 
 /**
  * Imports users in batches from a file, or from standard input for `-`. A row that can't be stored is rejected, and the
@@ -45,7 +48,7 @@ export async function importUsers(
   keepHeapSmall();
   const { stream, size, name } = await openSource(file);
   await migrate(databaseUrl, { onCreated: reportCreated });
-  const connection = await (dryRun ? connectForRehearsal : connect)(databaseUrl);
+  const database = await openDatabase(databaseUrl, { tokenTtlSeconds, timeout: BATCH_TIMEOUT, bulk: true });
   const rejected = new RejectedFile(`${name}.rejected.jsonl`);
   const check = createRowCheck(createPasswords(hashing), options);
   const progress = startProgress();
@@ -53,30 +56,32 @@ export async function importUsers(
   let rows: Row[] = [];
   let seen = 0;
 
-  async function store(): Promise<void> {
-    const outcomes = rows.length > 0 ? await writeBatch(connection, rows, { onConflict, tokenTtlSeconds }) : [];
-    for (const [i, outcome] of outcomes.entries()) {
-      if (typeof outcome !== 'string') {
-        rejected.add(outcome);
-        continue;
-      }
-      counts[outcome] += 1;
-      if (rows[i]?.passwordDigest === undefined) counts.without_password += 1;
+  async function storeRows(store: StoreUsers): Promise<void> {
+    const outcomes = rows.length > 0 ? await store(rows, onConflict) : [];
+    for (const [i, { line, id, email, passwordDigest }] of rows.entries()) {
+      const outcome = outcomes[i];
+      if (typeof outcome === 'object') rejected.add({ line, reason: outcome.refusal, id, email });
+      else if (outcome) counts[outcome] += 1;
+      if (typeof outcome === 'string' && passwordDigest === undefined) counts.without_password += 1;
     }
     rows = [];
     await rejected.flush();
     progress.report(seen, size && stream.bytesRead / size);
   }
 
-  try {
+  async function readAll(store: StoreUsers): Promise<void> {
     for await (const record of readRecords(stream, options)) {
       const row = 'reason' in record ? record : check(record);
       if ('reason' in row) rejected.add(row);
       else rows.push(row);
       seen += 1;
-      if (seen % BATCH === 0) await store();
+      if (seen % BATCH === 0) await storeRows(store);
     }
-    await store();
+    await storeRows(store);
+  }
+
+  try {
+    await (dryRun ? database.userImport.rehearse(readAll) : readAll(database.userImport.store));
   } catch (error) {
     if (error instanceof ExpectedError || !(error instanceof Error && 'syscall' in error)) throw error;
     throw new IoFailure(`${file} can’t be read`, error);
@@ -84,7 +89,7 @@ export async function importUsers(
     progress.stop();
     // Standard input that is not read to its end would keep the process alive.
     stream.destroy();
-    await connection.close();
+    await database.close();
   }
   return { ...counts, rejected: rejected.count, rejected_file: await rejected.close(), dry_run: dryRun };
 }

@@ -5,13 +5,14 @@ import { dirname, resolve } from 'node:path';
 type Owner = { uid: number; gid: number };
 
 /**
- * Creates a file that only its owner may read, unless it exists. Made by root, it is owned like the database, or else like
- * its directory: the service may run as another user.
+ * Creates a file that only its owner may read, whole or not at all, unless it exists. Made by root, it is owned like another
+ * file, or else like its directory: the service may run as another user.
  *
+ * @param like - the other file
  * @returns whether it was created
  */
-export async function createPrivateFile(file: string, database: string, content = ''): Promise<boolean> {
-  const owner = await ownerOf(database).catch(() => ownerOf(dirname(file)));
+export async function createPrivateFile(file: string, like: string, content = ''): Promise<boolean> {
+  const owner = await ownerOf(like).catch(() => ownerOf(dirname(file)));
   const handle = await openNew(file);
   if (!handle) return false;
   try {
@@ -38,7 +39,7 @@ async function openNew(file: string): Promise<FileHandle | undefined> {
   }
 }
 
-/** Creates the directory of a database where it is missing. Made by root, it is owned like the one above it. */
+/** Creates a directory where it is missing. Made by root, it is owned like the one above it. */
 export async function createPrivateDirectory(directory: string): Promise<void> {
   const first = await mkdir(resolve(directory), { recursive: true, mode: 0o700 });
   if (first === undefined || process.getuid?.() !== 0) return;

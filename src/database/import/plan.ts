@@ -1,0 +1,158 @@
+import { isDeepStrictEqual } from 'node:util';
+import { MAX_ID, NO_PASSWORD, type StoredDigest } from '../users.js';
+
+/** A user of a file. An undefined value keeps what is stored, or is the default for a new user, who then has no password. */
+export type ImportedUser = {
+  id: number | undefined;
+  email: string;
+  passwordDigest: string | undefined;
+  /** Null where the digest has the pepper that is configured, if any. */
+  peppered: boolean | null | undefined;
+  /** Milliseconds since the epoch; null where the user is not disabled. */
+  disabledAt: number | null | undefined;
+  createdAt: number | undefined;
+};
+
+export type OnConflict = 'reject' | 'update';
+
+/** What becomes of a row. */
+export type Outcome = 'added' | 'updated' | 'unchanged' | { refusal: string };
+
+/** Of a new user who has not got one yet. */
+const NEW = 0;
+
+/** A user as stored, or as a row leaves it. */
+export type Entry = Readonly<
+  StoredDigest & { id: number; email: string; disabledAt: number | null; createdAt: number }
+>;
+
+/** What a batch does, in this order. */
+export type Plan = {
+  /** In the order of the rows: a later one may take the email that an earlier one gives up. */
+  rekeys: { oldId: number; id: number; email: string }[];
+  updates: Entry[];
+  inserts: Entry[];
+  /** Ids of users whose sessions end: their digest or disabled_at changes, or their id. */
+  ended: number[];
+  /** Of the rows. */
+  outcomes: Outcome[];
+};
+
+/** A row replaces `next`. */
+type User = { readonly stored: Entry | undefined; next: Entry };
+
+/**
+ * Decides what becomes of each row, given the users as the rows before it leave them.
+ *
+ * @param found - the stored users with an id or an email of the rows
+ * @param options.lastId - the largest id ever assigned
+ * @param options.now - milliseconds since the epoch
+ */
+export function planImport(
+  found: Entry[],
+  rows: ImportedUser[],
+  { onConflict, lastId, now }: { onConflict: OnConflict; lastId: number; now: number },
+): Plan {
+  const users = indexUsers(found);
+  const rekeys: Plan['rekeys'] = [];
+
+  function plan(row: ImportedUser): Outcome {
+    const byId = users.byId.get(row.id ?? NEW);
+    const user = users.byEmail.get(row.email) ?? byId;
+    if (byId && user !== byId) return { refusal: 'id and email belong to different users' };
+    const entry = user?.next;
+    const next = entryAfter(row, entry, now);
+    if (!user || !entry) {
+      users.add({ stored: undefined, next });
+      return 'added';
+    }
+    const isSame = entry.id === next.id && entry.email === next.email;
+    if (onConflict === 'reject') return isSame ? 'unchanged' : { refusal: conflictOf(row, entry) };
+    if (isDeepStrictEqual(next, entry)) return 'unchanged';
+    users.replace(user, next);
+    if (user.stored && !isSame) rekeys.push({ oldId: entry.id, id: next.id, email: next.email });
+    return 'updated';
+  }
+
+  const planned = rows.map((row) => ({ row, outcome: plan(row) }));
+  assignIds(users.all, lastId);
+  const isLeftOut = ({ email }: ImportedUser) => users.byEmail.get(email)?.next.id === NEW;
+  const added = users.all.filter(({ stored, next }) => !stored && next.id !== NEW);
+  const changed = users.all.filter(({ stored, next }) => stored && next !== stored);
+  return {
+    rekeys,
+    updates: changed.map(({ next }) => next),
+    inserts: added.map(({ next }) => next),
+    ended: changed.flatMap(endedIds),
+    outcomes: planned.map(({ row, outcome }) => (isLeftOut(row) ? NO_ID_LEFT : outcome)),
+  };
+}
+
+/** The users as the rows so far leave them. */
+function indexUsers(found: Entry[]) {
+  const all: User[] = [];
+  const byId = new Map<number, User>();
+  const byEmail = new Map<string, User>();
+
+  function index(user: User): void {
+    if (user.next.id !== NEW) byId.set(user.next.id, user);
+    byEmail.set(user.next.email, user);
+  }
+
+  function add(user: User): void {
+    all.push(user);
+    index(user);
+  }
+
+  function replace(user: User, next: Entry): void {
+    byId.delete(user.next.id);
+    byEmail.delete(user.next.email);
+    user.next = next;
+    index(user);
+  }
+
+  for (const stored of found) add({ stored, next: stored });
+  return { all, byId, byEmail, add, replace };
+}
+
+/** Not by the database, whose sequence would skip the ids of an import that fails. Without one where none is left. */
+function assignIds(users: User[], lastId: number): void {
+  let last = Math.max(lastId, ...users.map(({ next }) => next.id));
+  for (const user of users) {
+    if (user.next.id !== NEW || last >= MAX_ID) continue;
+    last += 1;
+    user.next = { ...user.next, id: last };
+  }
+}
+
+const NO_ID_LEFT = { refusal: `no id is left: the largest is ${MAX_ID}` };
+
+function entryAfter(row: ImportedUser, entry: Entry | undefined, now: number): Entry {
+  return {
+    id: row.id ?? entry?.id ?? NEW,
+    email: row.email,
+    ...digestAfter(row, entry),
+    disabledAt: row.disabledAt === undefined ? (entry?.disabledAt ?? null) : row.disabledAt,
+    createdAt: row.createdAt ?? entry?.createdAt ?? now,
+  };
+}
+
+function digestAfter({ passwordDigest, peppered }: ImportedUser, entry: Entry | undefined): StoredDigest {
+  if (passwordDigest === undefined) {
+    return { passwordDigest: entry?.passwordDigest ?? NO_PASSWORD, peppered: entry?.peppered ?? null };
+  }
+  if (peppered !== undefined) return { passwordDigest, peppered };
+  // Not of another digest: what is stored may be the service's own, without a pepper.
+  return { passwordDigest, peppered: entry?.passwordDigest === passwordDigest ? entry.peppered : null };
+}
+
+function endedIds({ stored, next }: User): number[] {
+  if (!stored) return [];
+  if (stored.id !== next.id) return [stored.id, next.id];
+  return stored.passwordDigest === next.passwordDigest && stored.disabledAt === next.disabledAt ? [] : [next.id];
+}
+
+function conflictOf(row: ImportedUser, { id, email }: Entry): string {
+  if (email !== row.email) return `id ${row.id} belongs to a user with another email`;
+  return id === NEW ? 'email belongs to an earlier row' : `email belongs to the user with id ${id}`;
+}

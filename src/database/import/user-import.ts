@@ -1,0 +1,111 @@
+import { createDeadline } from '../../errors/deadline.js';
+import { formatTimestamp } from '../../text/timestamp.js';
+import type { Client, Transaction } from '../connection/client.js';
+import type { Provider } from '../connection/database-url.js';
+import type { RunQuery } from '../connection/run-query.js';
+import { endSessionsQuery } from '../revocations.js';
+import { type Entry, type ImportedUser, type OnConflict, type Outcome, planImport } from './plan.js';
+import { BATCH_SQL } from './statements.js';
+
+/** Stores a batch in the order of its rows, and tells what became of each. Throws DatabaseUnavailable. */
+export type StoreUsers = (rows: ImportedUser[], onConflict: OnConflict) => Promise<Outcome[]>;
+
+export type UserImport = {
+  /** In one transaction. Other writers wait: concurrent imports, and the upgrade of a digest at login. */
+  store: StoreUsers;
+  /**
+   * Runs `work` in one transaction on temporary tables that shadow what it writes: nothing is stored, and its locks block no
+   * other connection.
+   */
+  rehearse(work: (store: StoreUsers) => Promise<void>): Promise<void>;
+};
+
+type FoundRow = {
+  id: number;
+  email: string;
+  password_digest: string;
+  peppered: boolean | number | null;
+  disabled_at: Date | string | null;
+  created_at: Date | string;
+};
+
+const NAME = { operation: 'INSERT', table: 'users' };
+/** Milliseconds; a timer takes no more. The deadline of a query ends a batch. */
+const UNLIMITED = 2 ** 31 - 1;
+
+const SHADOW = [
+  'CREATE TEMPORARY TABLE users AS SELECT * FROM users',
+  'CREATE UNIQUE INDEX rehearsal_id ON users (id)',
+  'CREATE UNIQUE INDEX rehearsal_email ON users (email)',
+  'CREATE TEMPORARY TABLE session_watermarks (user_id integer PRIMARY KEY, exp bigint)',
+];
+
+/** Lifetime and clock: see endSessionsQuery. */
+export function createUserImport(
+  run: RunQuery,
+  provider: Provider,
+  { lifetime, now }: { lifetime: number; now: () => number },
+): UserImport {
+  const sql = BATCH_SQL[provider];
+
+  async function write(transaction: Transaction, rows: ImportedUser[], onConflict: OnConflict): Promise<Outcome[]> {
+    await transaction.$executeRaw(sql.lock);
+    const ids = rows.flatMap(({ id }) => id ?? []);
+    const emails = rows.map(({ email }) => email);
+    const found = await transaction.$queryRaw<FoundRow[]>(sql.find(JSON.stringify(ids), JSON.stringify(emails)));
+    const [last] = await transaction.$queryRaw<{ id: number | bigint }[]>(sql.lastId);
+    const at = now();
+    const plan = planImport(found.map(entryOf), rows, { onConflict, lastId: Number(last?.id), now: at });
+    for (const rekey of plan.rekeys) await transaction.$executeRaw(sql.rekey(rekey));
+    if (plan.updates.length > 0) await transaction.$executeRaw(sql.update(toJson(plan.updates, at)));
+    if (plan.inserts.length > 0) await transaction.$executeRaw(sql.insert(toJson(plan.inserts, at)));
+    const assigned = [...plan.inserts, ...plan.rekeys].map(({ id }) => id);
+    if (assigned.length > 0 && sql.followId) await transaction.$executeRaw(sql.followId(Math.max(...assigned)));
+    if (plan.ended.length > 0) await transaction.$executeRaw(endSessionsQuery(plan.ended, lifetime, at));
+    return plan.outcomes;
+  }
+
+  return {
+    store: (rows, onConflict) =>
+      run(NAME, (client) =>
+        client.$transaction((transaction) => write(transaction, rows, onConflict), { timeout: UNLIMITED }),
+      ),
+    async rehearse(work) {
+      const rollback = new Error('rolled back');
+      let failure: unknown;
+      const rehearse = async (transaction: Transaction) => {
+        for (const statement of SHADOW) await transaction.$executeRawUnsafe(statement);
+        await work((rows, onConflict) => run(NAME, () => write(transaction, rows, onConflict))).catch((error) => {
+          failure = error;
+        });
+        throw rollback;
+      };
+      const rehearsed = (client: Client) =>
+        client.$transaction(rehearse, { timeout: UNLIMITED }).catch((error) => {
+          if (error !== rollback) throw error;
+        });
+      await run(NAME, rehearsed, createDeadline(UNLIMITED));
+      // Not from within: then the database would be to blame.
+      if (failure) throw failure;
+    },
+  };
+}
+
+function entryOf(row: FoundRow): Entry {
+  return {
+    id: Number(row.id),
+    email: row.email,
+    passwordDigest: row.password_digest,
+    peppered: row.peppered === null ? null : Boolean(row.peppered),
+    disabledAt: row.disabled_at === null ? null : new Date(row.disabled_at).getTime(),
+    createdAt: new Date(row.created_at).getTime(),
+  };
+}
+
+function toJson(entries: Entry[], now: number): string {
+  const rows = entries.map(({ id, email, passwordDigest, peppered, disabledAt, createdAt }) => {
+    const disabled = disabledAt === null ? null : formatTimestamp(disabledAt);
+    return [id, email, passwordDigest, peppered, disabled, formatTimestamp(createdAt), formatTimestamp(now)];
+  });
+  return JSON.stringify(rows);
+}

@@ -139,7 +139,11 @@ t.test('counts what happens, and names nobody', async (t) => {
   t.equal(requests('createSession', 503), refused + 1);
   t.equal(requests('unknown', 404), paths.length + 1);
   const hashes = count('sessions_hash_duration_seconds_count') ?? 0;
-  t.equal(hashes, 1 + 3 + 9 + stormed - refused, 'at the start, and for each login that was neither refused nor throttled');
+  t.equal(
+    hashes,
+    1 + 3 + 9 + stormed - refused,
+    'at the start, and for each login that was neither refused nor throttled',
+  );
   t.equal(count('sessions_hash_wait_seconds_count'), hashes);
   const hashed = count('sessions_hash_duration_seconds_sum') ?? 0;
   const logins200 = count('sessions_request_duration_seconds_sum{operation="createSession",status="200"}') ?? 0;

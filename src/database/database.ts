@@ -1,13 +1,13 @@
-import { randomUUID } from 'node:crypto';
 import { createDeadline, type Deadline, within } from '../errors/deadline.js';
 import { type Client, type ClientOptions, createClient } from './connection/client.js';
 import { DatabaseUnavailable, NO_ANSWER } from './connection/database-unavailable.js';
 import type { DatabaseUrl } from './connection/database-url.js';
-import { createRunQuery, type RunQuery, type RunQueryOptions } from './connection/run-query.js';
+import { createRunQuery, type RunQueryOptions } from './connection/run-query.js';
 import { createFileCheck } from './connection/sqlite-file.js';
 import { createFindCaller, type FindCaller } from './find-caller.js';
 import { createFindForLogin, type FindForLogin } from './find-for-login.js';
 import { createUserImport, type UserImport } from './import/user-import.js';
+import { createPing, readTables } from './ping.js';
 import { createRevocations, type Revocations } from './revocations.js';
 import { createSecrets, type Secrets } from './secrets.js';
 import { createThrottleCounters, type ThrottleCounters } from './throttle-counters.js';
@@ -37,10 +37,6 @@ export type Database = {
 const COMMAND_TIMEOUT = 30_000;
 /** Milliseconds for the first query, which loads Prisma's query compiler too. */
 const CONNECT_TIMEOUT = 10_000;
-/** Milliseconds for a ping. */
-const PING_TIMEOUT = 1_400;
-/** Milliseconds for which the answer to a ping is used again. */
-const PING_LIFETIME = 500;
 
 export type DatabaseOptions = Partial<RunQueryOptions> &
   Pick<ClientOptions, 'poolMax' | 'writable' | 'bulk'> & {
@@ -50,7 +46,8 @@ export type DatabaseOptions = Partial<RunQueryOptions> &
     now?: (() => number) | undefined;
   };
 
-type Connection = { url: DatabaseUrl; client: Client; checkFile: () => void };
+type Opened = { url: DatabaseUrl; client: Client; checkFile: () => void };
+type Connection = Opened & { ping(): Promise<void> };
 
 /**
  * Opens a database whose migrations have been applied.
@@ -69,36 +66,24 @@ export async function openDatabase(
     ...options
   }: DatabaseOptions = {},
 ): Promise<Database> {
-  const runOn = (current: () => Connection) => createRunQuery(current, { timeout, ...options });
+  const runOn = (current: () => Opened) => createRunQuery(current, { timeout, ...options });
   let connection = await connect(url);
   const run = runOn(() => connection);
   const tokens = { lifetime: tokenTtlSeconds, now };
-  const throttleCounters = createThrottleCounters(run);
   const secrets = createSecrets(run);
   const retired = new Map<Connection, NodeJS.Timeout>();
-  // A row for each instance: those that write the same row would wait for each other.
-  const pingRow = [{ key: `ping:${randomUUID()}`, expiresAt: Date.now() }];
-  const newPing = () =>
-    createPing(async () => {
-      const deadline = createDeadline(Math.min(timeout, PING_TIMEOUT));
-      await Promise.all([probe(run, deadline), throttleCounters.reset(pingRow, deadline)]);
-    });
-  let ping = newPing();
 
   async function connect(to: DatabaseUrl): Promise<Connection> {
     const checkFile = to.provider === 'sqlite' ? createFileCheck(to.file) : () => {};
     const opened = { url: to, client: await createClient(to, { timeout, poolMax, writable, bulk }), checkFile };
+    const runHere = runOn(() => opened);
     try {
-      const deadline = createDeadline(Math.max(timeout, CONNECT_TIMEOUT));
-      await probe(
-        runOn(() => opened),
-        deadline,
-      );
-      return opened;
+      await readTables(runHere, createDeadline(Math.max(timeout, CONNECT_TIMEOUT)));
     } catch (error) {
       await disconnect(opened);
       throw error;
     }
+    return { ...opened, ping: createPing(runHere, timeout) };
   }
 
   return {
@@ -109,15 +94,15 @@ export async function openDatabase(
     revocations: createRevocations(run, tokens),
     users: createUsers(run, tokens),
     userImport: createUserImport(run, url.provider, tokens),
-    throttleCounters,
+    throttleCounters: createThrottleCounters(run),
     ping: (deadline) => {
       const tooLate = () => new DatabaseUnavailable(connection.url, NO_ANSWER);
-      return deadline ? within(deadline, ping, tooLate) : ping();
+      return deadline ? within(deadline, connection.ping, tooLate) : connection.ping();
     },
     async reconnect(next) {
       const opened = await connect(next);
       try {
-        await createThrottleCounters(runOn(() => opened)).reset(pingRow);
+        await opened.ping();
       } catch (error) {
         await disconnect(opened);
         throw error;
@@ -127,8 +112,6 @@ export async function openDatabase(
       // By then all queries on it have ended.
       retired.set(old, setTimeout(retire, 2 * timeout).unref());
       connection = opened;
-      // Drops the old connection's answer.
-      ping = newPing();
     },
     async close() {
       for (const timer of retired.values()) clearTimeout(timer);
@@ -137,31 +120,8 @@ export async function openDatabase(
   };
 }
 
-/** Fails where a table is missing. */
-async function probe(run: RunQuery, deadline?: Deadline): Promise<void> {
-  const users = { operation: 'SELECT', table: 'users' };
-  await run(users, ({ user }) => user.findFirst({ select: { id: true } }), deadline);
-  const counters = { operation: 'SELECT', table: 'throttle_counters' };
-  await run(counters, ({ throttleCounter }) => throttleCounter.findFirst({ select: { key: true } }), deadline);
-}
-
-async function disconnect({ url, client }: Connection): Promise<void> {
+async function disconnect({ url, client }: Opened): Promise<void> {
   // SQLite leaves the write-ahead log of a file that is gone: empty, it can't be applied to the file that replaces it.
   if (url.provider === 'sqlite') await client.$queryRaw`PRAGMA wal_checkpoint(TRUNCATE)`.catch(() => {});
   await client.$disconnect().catch(() => {});
-}
-
-/** Writes at most once per PING_LIFETIME: each login pings, and anybody may ask for readiness. */
-function createPing(write: () => Promise<void>): () => Promise<void> {
-  let last: { at: number; answer: Promise<void> } | undefined;
-  return () => {
-    if (last && performance.now() - last.at <= PING_LIFETIME) return last.answer;
-    const ping = { at: performance.now(), answer: write() };
-    last = ping;
-    // After a failure the next caller tries again.
-    ping.answer.catch(() => {
-      if (last === ping) last = undefined;
-    });
-    return ping.answer;
-  };
 }

@@ -18,7 +18,10 @@ export type Client = {
     PrismaClient['user'],
     'count' | 'create' | 'deleteMany' | 'findFirst' | 'findMany' | 'findUnique' | 'updateMany'
   >;
-  throttleCounter: Pick<PrismaClient['throttleCounter'], 'count' | 'deleteMany' | 'findFirst' | 'updateMany'>;
+  throttleCounter: Pick<
+    PrismaClient['throttleCounter'],
+    'count' | 'deleteMany' | 'findFirst' | 'updateMany' | 'upsert'
+  >;
   secret: Pick<PrismaClient['secret'], 'findUnique' | 'findUniqueOrThrow' | 'upsert'>;
   revokedToken: Pick<PrismaClient['revokedToken'], 'deleteMany' | 'findMany' | 'upsert'>;
   sessionWatermark: Pick<PrismaClient['sessionWatermark'], 'deleteMany'>;

@@ -1,6 +1,14 @@
 import { EventEmitter, once } from 'node:events';
 import { connect, type Socket } from 'node:net';
+import fastify from 'fastify';
 import t, { type Test } from 'tap';
+import { loadContract, operationNamed } from '#built/contract/contract.js';
+import { clientAddressPlugin } from '#built/http/client-address.js';
+import { errorsPlugin } from '#built/http/errors.js';
+import { framingPlugin } from '#built/http/framing.js';
+import { loadSheddingPlugin } from '#built/http/load-shedding.js';
+import { operationPlugin } from '#built/http/operation.js';
+import { responseHeadersPlugin } from '#built/http/response-headers.js';
 import { createGatedPasswords } from '../support/gated-passwords.js';
 import { FORM } from '../support/send.js';
 import { startService, UNTHROTTLED } from '../support/service.js';
@@ -103,4 +111,23 @@ t.test('so does one that has sent several requests, once they are answered', asy
   let status = 503;
   while (status === 503) ({ status } = await request(login));
   t.equal(status, 200);
+});
+
+t.test('a place is freed with the reply, not when the client has got it', async (t) => {
+  const events: string[] = [];
+  const admission = { refusal: () => undefined, take: () => () => events.push('freed') };
+  const operation = operationNamed(loadContract(), 'createSession');
+  const app = fastify();
+  await app.register(clientAddressPlugin);
+  await app.register(operationPlugin);
+  await app.register(responseHeadersPlugin, { contract: loadContract() });
+  await app.register(errorsPlugin, { contract: loadContract() });
+  await app.register(framingPlugin);
+  await app.register(loadSheddingPlugin, { admission });
+  app.addHook('onSend', async () => {
+    events.push('sent');
+  });
+  app.get('/', { config: { operation } }, async () => '');
+  await app.inject('/');
+  t.equal(events[0], 'freed');
 });

@@ -36,7 +36,7 @@ export const loadSheddingPlugin = fp<LoadSheddingOptions>(
         const refusal = admission.refusal();
         if (refusal) return refuse(refusal, done);
         request.freePlace = admission.take();
-        // Node does not tell of a pipelined request whose client has hung up: those are answered all the same.
+        // The client may have hung up before its turn.
         if (reply.raw.destroyed) request.freePlace();
         else reply.raw.once('close', request.freePlace);
         done();

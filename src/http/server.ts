@@ -1,5 +1,5 @@
 import { createServer as createNodeServer, type RequestListener, type Server, type ServerResponse } from 'node:http';
-import type { Socket } from 'node:net';
+import { Socket } from 'node:net';
 import fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from 'fastify';
 import type { Contract } from '../contract/contract.js';
 import { clientAddressOf, type TrustProxy, trustOf } from './client-address.js';
@@ -75,7 +75,13 @@ function handleBounded(server: Server, handle: RequestListener, unanswered: Unan
   server.on('connection', (socket) => {
     // Node remembers the address from now on: a socket that has been reset no longer knows it.
     if (socket.remoteAddress === undefined) return socket.destroy();
-    unanswered.set(socket, new Set());
+    const responses = new Set<ServerResponse>();
+    unanswered.set(socket, responses);
+    socket.once('close', () => {
+      // Node closes only the response that it is sending. Those behind it get a socket that is closed: else the files that
+      // they send would stay open.
+      for (const response of responses) if (!response.socket) response.assignSocket(new Socket().destroy());
+    });
   });
   const accept: RequestListener = (request, response) => {
     const responses = unanswered.get(request.socket);

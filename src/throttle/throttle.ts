@@ -106,7 +106,9 @@ export function createThrottle(
       restartsUntil: restartsUntil(rule, unlockedAt, at),
     }));
     const counted = counts.length > 0 ? await counters.countFailure(counts, deadline) : new Map();
-    for (const { key, tally } of keys) tally.counter = newerOf(tally.counter, counted.get(key));
+    for (const { rule, key, tally } of keys) {
+      tally.counter = largerOf(tally.counter, counted.get(key), restartsUntil(rule, unlockedAt, at));
+    }
   }
 
   function begin(email: string, address: string): Attempt {
@@ -186,16 +188,15 @@ export function createThrottle(
 function counterOf({ rule, key, tally, before }: CounterKey, found: Found, now: number): Counter | undefined {
   const read = found.counters.get(key);
   const since = tally.counter === before ? undefined : tally.counter;
-  const latest = newerOf(read, since);
-  return latest && latest.expiresAt > restartsUntil(rule, found.unlockedAt, now) ? latest : undefined;
+  return largerOf(read, since, restartsUntil(rule, found.unlockedAt, now));
 }
 
-/** Replies of the database may overtake each other. */
-function newerOf(one: Counter | undefined, other: Counter | undefined): Counter | undefined {
-  if (!one || !other) return one ?? other;
-  const isNewer =
-    other.expiresAt > one.expiresAt || (other.expiresAt === one.expiresAt && other.failures > one.failures);
-  return isNewer ? other : one;
+/** Of the counters that expire after a time, the one with more failures: replies of the database may overtake each other. */
+function largerOf(one: Counter | undefined, other: Counter | undefined, time: number): Counter | undefined {
+  const [least, most] = [one, other]
+    .filter((counter) => counter !== undefined && counter.expiresAt > time)
+    .sort((a, b) => (a?.failures ?? 0) - (b?.failures ?? 0));
+  return most ?? least;
 }
 
 /** What everybody gets over a budget. That of a known address comes last: it would tell that the address is known. */

@@ -226,6 +226,21 @@ t.test('an attempt that has waited is judged by what has failed since its counte
   t.match(guesses.slice(2), Array(2).fill({ status: 'rejected', reason: { status: 429 } }));
 });
 
+t.test('replies of the database that overtake each other', async (t) => {
+  const replies = [
+    { failures: 2, expiresAt: 1_000 },
+    { failures: 1, expiresAt: 1_001 },
+  ];
+  const counting = {
+    ...throttleCounters,
+    countFailure: async ([count]: Count[]) =>
+      new Map([[count?.key ?? '', replies.shift() ?? { failures: 3, expiresAt: 1_000 }]]),
+  };
+  const throttle = createThrottle(counting, { emailAddress: 0, address: 0, email: 2 }, SECRET, () => 0);
+  const guesses = await Promise.allSettled(Array.from({ length: 4 }, () => attempt(throttle, who(), find, fail)));
+  t.equal(guesses.filter(({ status }) => status === 'fulfilled').length, 2, 'the one with more failures counts');
+});
+
 t.test('a failure that could not be counted is not risked', async (t) => {
   const service = await start(t, 'sqlite');
   await service.addUser('foo@bar.com', 'foobar');

@@ -8,7 +8,7 @@ import { PROVIDERS } from '#built/database/connection/database-url.js';
 import { MAIN, run } from '../test/support/executable.js';
 import { createDatabase, query } from '../test/support/service.js';
 
-const KILLS = 20;
+const KILLS = 50;
 /** Rows of an import: some batches. */
 const ROWS = 20_000;
 const DIGEST = '$2b$04$abcdefghijklmnopqrstuu9log0hrAUiurK9/TETFbcPOPd.iIULC';
@@ -34,7 +34,7 @@ for (const provider of PROVIDERS) {
         // The first one is left to end, to know how long it takes.
         const begun = performance.now();
         const killed = spawn(process.execPath, [MAIN, ...command], { cwd, env, stdio: 'ignore' });
-        if (kill > 0) setTimeout(() => killed.kill('SIGKILL'), takes * (0.2 + (0.8 * kill) / KILLS));
+        if (kill > 0) setTimeout(() => killed.kill('SIGKILL'), takes * (0.2 + 0.8 * Math.random()));
         await once(killed, 'exit');
         takes ||= performance.now() - begun;
 

@@ -16,7 +16,7 @@ export async function metricsDocumentation(contract: Contract): Promise<string> 
       }
       // Of the statuses of requests only some are known before they come.
       const described = [...labels].map(([label, known]) =>
-        [`\`${label}\``, ...(type === 'counter' ? [[...known].join(', ')] : [])].join(': '),
+        [`\`${label}\``, ...(String(type) === 'counter' ? [[...known].join(', ')] : [])].join(': '),
       );
       return `| \`${name}\` | ${type} | ${described.join(', ')} | ${help} |`;
     });

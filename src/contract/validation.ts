@@ -6,6 +6,9 @@ import type { Schema } from './contract.js';
 /** Returns the errors of a value, at most one a field. */
 export type Validate = (value: unknown) => FieldError[];
 
+/** The message for a field that is missing. */
+export const IS_REQUIRED = 'is required';
+
 /**
  * Compiles a schema of the contract. Validation collects all errors, since requests are short. The build has checked the
  * schema itself; checking it here would take longer than the whole start.
@@ -44,7 +47,7 @@ function fieldOf({ instancePath, keyword, params }: ErrorObject): string {
 function messageOf({ keyword, params, message, schemaPath }: ErrorObject, schema: Schema): string {
   switch (keyword) {
     case 'required':
-      return 'is required';
+      return IS_REQUIRED;
     case 'type':
       return `must be one ${params.type}`;
     case 'minLength':

@@ -3,6 +3,7 @@ import formbody from '@fastify/formbody';
 import type { FastifyRequest } from 'fastify';
 import fp from 'fastify-plugin';
 import type { BodySpec } from '../contract/contract.js';
+import { IS_REQUIRED } from '../contract/validation.js';
 import { HttpError } from '../errors/http-error.js';
 import { decodeForm, MALFORMED } from '../text/percent-encoding.js';
 import { decodeUtf8, isDecoded } from '../text/utf8.js';
@@ -68,7 +69,7 @@ function notUtf8(): HttpError {
 function absent({ schema }: BodySpec): HttpError {
   const required = [schema.required ?? []].flat();
   return new HttpError(400, '', {
-    errors: required.map((field) => ({ field: String(field), message: 'is required' })),
+    errors: required.map((field) => ({ field: String(field), message: IS_REQUIRED })),
   });
 }
 

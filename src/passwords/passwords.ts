@@ -85,7 +85,7 @@ export function createPasswords(hashing: Hashing, hashQueue: HashQueue = queueFo
       if (Buffer.byteLength(password) > BCRYPT_MAX_BYTES) throw new PasswordTooLong();
       // The pepper may reach past the 72 bytes, as it does in Devise.
       const hash = () => hashBcrypt(password + options.bcryptPepper, hashing.cost);
-      return { passwordDigest: await hashQueue.run(hash), peppered: options.bcryptPepper !== '' };
+      return { passwordDigest: await hashQueue.run(hash, undefined, memory), peppered: options.bcryptPepper !== '' };
     },
     async verify(password, digest, waiter) {
       const known = (digest && readStored(digest, options)) ?? unmatchable;

@@ -15,23 +15,21 @@ import { responseHeadersPlugin } from './http/response-headers.js';
 import { routesPlugin } from './http/routes.js';
 import { createServer, type ServerOptions } from './http/server.js';
 import type { Services } from './services.js';
+import { authenticate } from './sessions/authenticate.js';
+import { expiredSessionsTask } from './sessions/expired-sessions.js';
+import { createSessions, type SessionLifetimes } from './sessions/sessions.js';
 import type { Metrics } from './telemetry/metrics.js';
 import { requestLogPlugin } from './telemetry/request-log.js';
 import { requestMetricsPlugin } from './telemetry/request-metrics.js';
 import type { Tracing } from './telemetry/tracing.js';
 import { expiredCountersTask } from './throttle/expired-counters.js';
-import { expiredRevocationsTask } from './tokens/expired-revocations.js';
-import { lifetimesTask } from './tokens/lifetimes.js';
 import { tokensPlugin } from './tokens/tokens.js';
 import { upkeepPlugin } from './upkeep/upkeep.js';
-import { authenticate } from './users/authenticate.js';
 
 export type AppOptions = Pick<ServerOptions, 'requestTimeout' | 'keepAliveTimeout'> & {
   contract: Contract;
-  config: Pick<
-    Config,
-    'trustProxy' | 'shutdownDelaySeconds' | 'corsOrigins' | 'tokenTtlSeconds' | 'jwtIssuer' | 'jwtAudiences' | 'budgets'
-  >;
+  config: SessionLifetimes &
+    Pick<Config, 'trustProxy' | 'shutdownDelaySeconds' | 'corsOrigins' | 'jwtIssuer' | 'jwtAudiences' | 'budgets'>;
   services: Services;
   log: FastifyBaseLogger;
   metrics?: Metrics | undefined;
@@ -43,7 +41,7 @@ export type AppOptions = Pick<ServerOptions, 'requestTimeout' | 'keepAliveTimeou
 /** Builds the service, not yet listening. Closing it does not close `services`. */
 export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
   const { contract, config, services, metrics, tracing, now = Date.now } = options;
-  const { trustProxy, corsOrigins, tokenTtlSeconds: ttlSeconds, jwtIssuer: issuer, jwtAudiences: audiences } = config;
+  const { trustProxy, corsOrigins, jwtIssuer: issuer, jwtAudiences: audiences } = config;
   const { database, tokenKeys: keys } = services;
   const app = createServer({ ...options, trustProxy, onUnreadable: metrics?.requestUnreadable });
 
@@ -63,26 +61,26 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
     await app.register(corsPlugin, { contract, origins: corsOrigins });
   }
   await app.register(framingPlugin);
-  await app.register(tokensPlugin, { keys, ttlSeconds, issuer, audiences, now });
+  await app.register(tokensPlugin, { keys, issuer, audiences, now });
   const { tokens } = app;
   await app.register(authenticationPlugin, {
     contract,
-    authenticators: { userToken: (token) => authenticate(token, { tokens, database, now }) },
+    authenticators: { userToken: (token) => authenticate(token, { tokens, database }) },
   });
   await app.register(loadSheddingPlugin, services);
   await app.register(bodyPlugin);
   await app.register(docsPlugin, { contract });
   await app.register(upkeepPlugin, {
     tasks: [
-      lifetimesTask(database.tokenLifetimes, ttlSeconds, now),
-      expiredRevocationsTask(database.revocations, now),
+      expiredSessionsTask(database.sessions, now),
       expiredCountersTask(database.throttleCounters, config.budgets, now),
     ],
   });
+  const sessions = createSessions({ store: database.sessions, tokens, lifetimes: config, now });
   await app.register(routesPlugin, {
     contract,
     handlers,
-    services: { ...services, draining: app.draining, tokens },
+    services: { ...services, draining: app.draining, tokens, sessions },
   });
   return app;
 }

@@ -8,6 +8,7 @@ import { type Admission, type AdmissionLimits, createAdmission } from './passwor
 import { createHashQueue } from './passwords/hash-queue.js';
 import { createPasswordUpgrades, type PasswordUpgrades } from './passwords/password-upgrades.js';
 import { createPasswords, type Hashing, hashMemoryFor, type Passwords } from './passwords/passwords.js';
+import type { Sessions } from './sessions/sessions.js';
 import type { Metrics } from './telemetry/metrics.js';
 import type { Tracing } from './telemetry/tracing.js';
 import type { Budgets } from './throttle/rules.js';
@@ -34,11 +35,12 @@ type HandlerServices = Omit<Services, 'close' | 'tokenKeys' | 'admission'> & {
   /** Aborts when the service is told to stop. */
   draining: AbortSignal;
   tokens: Tokens;
+  sessions: Sessions;
 };
 
 /** The services of an operation's handler. Without 503 in the contract, it gets none that may be unavailable. */
 export type ServicesOf<Id extends OperationId> =
-  MayBeUnavailable<Id> extends true ? HandlerServices : Omit<HandlerServices, 'database' | 'throttle'>;
+  MayBeUnavailable<Id> extends true ? HandlerServices : Omit<HandlerServices, 'database' | 'throttle' | 'sessions'>;
 
 export type ServicesOptions = {
   contract: Contract;
@@ -66,7 +68,6 @@ export type OpenServicesOptions = Omit<ServicesOptions, 'tokenKeys' | 'throttleS
 export type DatabaseOptions = {
   databaseUrl: DatabaseUrl;
   databasePoolMax: number;
-  tokenTtlSeconds: number;
   onDatabaseReplaced?: (error: DatabaseReplaced) => void;
 };
 
@@ -83,14 +84,11 @@ type Log = Record<'info' | 'warn' | 'error', (fields: object, message: string) =
  * @throws DatabaseUnavailable, and another ExpectedError where there is no secret of tokens
  */
 export async function openServices(options: OpenServicesOptions): Promise<Services> {
-  const { databaseUrl, databasePoolMax, tokenTtlSeconds, onDatabaseReplaced, signingKeys, log, metrics, tracing } =
-    options;
+  const { databaseUrl, databasePoolMax, onDatabaseReplaced, signingKeys, log, metrics, tracing } = options;
   const database = await openDatabase(databaseUrl, {
     timeout: loginTimeoutOf(options),
     poolMax: databasePoolMax,
     writable: true,
-    tokenTtlSeconds,
-    now: options.now,
     onFailure: metrics?.databaseFailed,
     onReplaced: onDatabaseReplaced,
     observe: tracing && ((query, run) => tracing.inDatabaseSpan({ system: databaseUrl.provider, ...query }, run)),

@@ -9,6 +9,7 @@ import { migrate } from '../database/migrations/migrate.js';
 import { EXIT } from '../errors/exit-codes.js';
 import { ExpectedError } from '../errors/expected-error.js';
 import { openServices, throttleSecretOf } from '../services.js';
+import type { SessionLifetimes } from '../sessions/sessions.js';
 import { createLog } from '../telemetry/log.js';
 import { type MetricsServer, serveMetrics } from '../telemetry/metrics-server.js';
 import type { TokenKeys } from '../tokens/tokens.js';
@@ -17,6 +18,8 @@ import { createReload, reloadAt } from './reload.js';
 
 /** Milliseconds for the requests in flight at a stop. */
 const STOP_TIMEOUT = 20_000;
+/** Longer tokens need no renewal. */
+const LONG_TOKEN_TTL_SECONDS = 3_600;
 /** Milliseconds in which two SIGINT under npm are one: the terminal sends it to node, and npm forwards it. */
 const SAME_SIGINT = 250;
 
@@ -49,6 +52,7 @@ export async function serve(env: NodeJS.ProcessEnv): Promise<string> {
   const replaced = new AbortController();
   const onDatabaseReplaced = (error: DatabaseReplaced) => replaced.abort(error);
   const observed = { contract, log, metrics, tracing };
+  warnOfLongTokens(config, warn);
   const services = await openServices({ ...config, ...observed, onDatabaseReplaced });
   const app = await buildApp({ ...observed, config, services });
   let metricsServer: MetricsServer | undefined;
@@ -82,6 +86,15 @@ export async function serve(env: NodeJS.ProcessEnv): Promise<string> {
     await close();
     throw error;
   }
+}
+
+/** Renewal is what lets tokens be short: until they expire, other services accept those of ended sessions. */
+function warnOfLongTokens(
+  { tokenTtlSeconds, refreshTokenTtlSeconds }: SessionLifetimes,
+  warn: (message: string) => void,
+): void {
+  if (refreshTokenTtlSeconds === undefined || tokenTtlSeconds <= LONG_TOKEN_TTL_SECONDS) return;
+  warn(`TOKEN_TTL_SECONDS is ${tokenTtlSeconds}: since sessions are renewed, set it to an hour or less`);
 }
 
 async function orCannotListen<T>(variables: string, listening: Promise<T>): Promise<T> {

@@ -32,6 +32,9 @@ export type Config = {
   /** The `aud` of tokens. */
   jwtAudiences: string[];
   tokenTtlSeconds: number;
+  /** Undefined where sessions are not renewed. */
+  refreshTokenTtlSeconds: number | undefined;
+  sessionTtlSeconds: number;
   hashing: Hashing;
   admission: AdmissionLimits;
   budgets: Budgets;
@@ -85,6 +88,8 @@ export function readConfig(
       JWT_ISSUER: jwtIssuer({ default: undefined }),
       JWT_AUDIENCE: jwtAudience({ default: [] }),
       TOKEN_TTL_SECONDS: integer(1, TOKEN_TTL_MAX_SECONDS)({ default: 86_400 }),
+      REFRESH_TOKEN_TTL_SECONDS: integer(1, TOKEN_TTL_MAX_SECONDS)({ default: undefined }),
+      SESSION_TTL_SECONDS: integer(1, TOKEN_TTL_MAX_SECONDS)({ default: 7_776_000 }),
       PASSWORD_HASHING: oneOf(HASHINGS)({ default: 'argon2id' }),
       BCRYPT_COST: integer(4, 31)({ default: 12 }),
       BCRYPT_PEPPER: text({ default: '' }),
@@ -112,6 +117,7 @@ export function readConfig(
   // 0 is any free port. Invalid values can't be compared.
   if (faults.length === 0 && values.METRICS_PORT && values.METRICS_PORT === values.PORT)
     faults.push('METRICS_PORT must differ from PORT');
+  if (faults.length === 0) faults.push(...lifetimeFaults(values));
   if (faults.length > 0) throw new ConfigError(faults);
   return {
     host: values.HOST,
@@ -123,6 +129,8 @@ export function readConfig(
     jwtIssuer: values.JWT_ISSUER,
     jwtAudiences: values.JWT_AUDIENCE,
     tokenTtlSeconds: values.TOKEN_TTL_SECONDS,
+    refreshTokenTtlSeconds: values.REFRESH_TOKEN_TTL_SECONDS,
+    sessionTtlSeconds: values.SESSION_TTL_SECONDS,
     hashing: {
       ...(values.PASSWORD_HASHING === 'bcrypt'
         ? { algorithm: 'bcrypt', cost: values.BCRYPT_COST }
@@ -145,6 +153,20 @@ export function readConfig(
         : { host: values.METRICS_HOST ?? values.HOST, port: values.METRICS_PORT },
     corsOrigins: values.CORS_ORIGINS,
   };
+}
+
+/** Each session outlives its refresh tokens, and those the tokens. */
+function lifetimeFaults(values: {
+  TOKEN_TTL_SECONDS: number;
+  REFRESH_TOKEN_TTL_SECONDS: number | undefined;
+  SESSION_TTL_SECONDS: number;
+}): string[] {
+  const { TOKEN_TTL_SECONDS: token, REFRESH_TOKEN_TTL_SECONDS: refresh, SESSION_TTL_SECONDS: session } = values;
+  if (refresh === undefined) return [];
+  return [
+    ...(token > refresh ? ['TOKEN_TTL_SECONDS must not be more than REFRESH_TOKEN_TTL_SECONDS'] : []),
+    ...(refresh > session ? ['REFRESH_TOKEN_TTL_SECONDS must not be more than SESSION_TTL_SECONDS'] : []),
+  ];
 }
 
 const jwtSecret = makeExactValidator((value) => {

@@ -18,8 +18,9 @@ export type ReplySpec = {
   mediaType: string | undefined;
   schema: Schema;
   headers: Map<string, Schema>;
-  /** The example's message, for errors whose schema does not fix it. */
+  /** The example's message and code, for errors whose schema does not fix them. */
   message: string | undefined;
+  code: string | undefined;
 };
 
 export type BodySpec = { schema: Schema; examples: { summary: string; value: Record<string, string> }[] };
@@ -58,6 +59,8 @@ export type Contract = {
   repliesOutsideOperations: Map<number, ReplySpec>;
   /** Headers of every reply where CORS is on. */
   headersAcrossOrigins: Map<string, Schema>;
+  /** The request headers that pages of other origins may send. */
+  requestHeadersAcrossOrigins: string[];
 };
 
 const METHODS = ['get', 'put', 'post', 'delete', 'options', 'patch', 'trace'] as const;
@@ -95,6 +98,7 @@ export function loadContract(url: URL = new URL('../../openapi.yaml', import.met
     schemas: resolved.components.schemas,
     repliesOutsideOperations: readReplies('x-replies-outside-operations', resolved['x-replies-outside-operations']),
     headersAcrossOrigins: readHeaders(resolved['x-headers-across-origins']),
+    requestHeadersAcrossOrigins: resolved['x-request-headers-across-origins'],
   };
 }
 
@@ -125,6 +129,7 @@ type ResolvedDocument = {
   components: { schemas: Record<string, Schema> };
   'x-replies-outside-operations': Record<string, ResolvedReply>;
   'x-headers-across-origins': ResolvedHeaders;
+  'x-request-headers-across-origins': string[];
 };
 type ResolvedPathItem = { parameters?: ResolvedParameter[] } & Partial<
   Record<(typeof METHODS)[number], ResolvedOperation>
@@ -145,7 +150,7 @@ type ResolvedParameter = { name: string; in: string; required?: boolean; schema:
 type ResolvedHeaders = Record<string, { schema: Schema }>;
 type ResolvedReply = {
   headers?: ResolvedHeaders;
-  content?: Record<string, { schema?: Schema; example?: { message?: string } }>;
+  content?: Record<string, { schema?: Schema; example?: { message?: string; code?: string } }>;
 };
 
 function readOperation(
@@ -217,7 +222,8 @@ function readReplies(owner: string, responses: Record<string, ResolvedReply>): M
         );
       }
       const [[mediaType, { schema = {}, example }] = [undefined, {}]] = media;
-      return [status, { status, mediaType, schema, headers: readHeaders(headers), message: example?.message }];
+      const { message, code: errorCode } = example ?? {};
+      return [status, { status, mediaType, schema, headers: readHeaders(headers), message, code: errorCode }];
     }),
   );
 }

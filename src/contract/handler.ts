@@ -17,7 +17,8 @@ export type Callers = {
     userId: number;
     /** When the token expires, in seconds since the epoch. */
     exp: number;
-    jti: string | undefined;
+    /** The session's id; undefined for a token of the Rails API, or of an earlier version. */
+    sid: string | undefined;
   };
 };
 
@@ -30,6 +31,8 @@ export type Caller<Id extends OperationId> = Id extends keyof SecuritySchemes
 export type Client = {
   /** IPv4 or IPv6. */
   address: string;
+  /** The first 255 characters. */
+  userAgent: string | undefined;
   hasHungUp(): boolean;
   /**
    * Calls back when the client hangs up, once.

@@ -49,7 +49,7 @@ function messageOf({ keyword, params, message, schemaPath }: ErrorObject, schema
     case 'required':
       return IS_REQUIRED;
     case 'type':
-      return `must be one ${params.type}`;
+      return params.type === 'boolean' ? 'must be true or false' : `must be one ${params.type}`;
     case 'minLength':
       return params.limit === 1 ? 'must not be empty' : `must have at least ${params.limit} characters`;
     case 'maxLength':

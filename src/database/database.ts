@@ -8,18 +8,16 @@ import { createFindCaller, type FindCaller } from './find-caller.js';
 import { createFindForLogin, type FindForLogin } from './find-for-login.js';
 import { createUserImport, type UserImport } from './import/user-import.js';
 import { createPing, readTables } from './ping.js';
-import { createRevocations, type Revocations } from './revocations.js';
 import { createSecrets, type Secrets } from './secrets.js';
+import { createSessions, type Sessions } from './sessions.js';
 import { createThrottleCounters, type ThrottleCounters } from './throttle-counters.js';
-import { createTokenLifetimes, type TokenLifetimes } from './token-lifetimes.js';
 import { createUsers, type Users } from './users.js';
 
 export type Database = {
   findForLogin: FindForLogin;
   findCaller: FindCaller;
   secrets: Secrets;
-  tokenLifetimes: TokenLifetimes;
-  revocations: Revocations;
+  sessions: Sessions;
   users: Users;
   userImport: UserImport;
   throttleCounters: ThrottleCounters;
@@ -38,13 +36,7 @@ const COMMAND_TIMEOUT = 30_000;
 /** Milliseconds for the first query, which loads Prisma's query compiler too. */
 const CONNECT_TIMEOUT = 10_000;
 
-export type DatabaseOptions = Partial<RunQueryOptions> &
-  Pick<ClientOptions, 'poolMax' | 'writable' | 'bulk'> & {
-    /** The lifetime of tokens where none is recorded: where no service has run since that is. */
-    tokenTtlSeconds?: number;
-    /** Milliseconds since the epoch. */
-    now?: (() => number) | undefined;
-  };
+export type DatabaseOptions = Partial<RunQueryOptions> & Pick<ClientOptions, 'poolMax' | 'writable' | 'bulk'>;
 
 type Opened = { url: DatabaseUrl; client: Client; checkFile: () => void };
 type Connection = Opened & { ping(): Promise<void> };
@@ -56,20 +48,11 @@ type Connection = Opened & { ping(): Promise<void> };
  */
 export async function openDatabase(
   url: DatabaseUrl,
-  {
-    timeout = COMMAND_TIMEOUT,
-    poolMax,
-    writable,
-    bulk,
-    tokenTtlSeconds = 0,
-    now = Date.now,
-    ...options
-  }: DatabaseOptions = {},
+  { timeout = COMMAND_TIMEOUT, poolMax, writable, bulk, ...options }: DatabaseOptions = {},
 ): Promise<Database> {
   const runOn = (current: () => Opened) => createRunQuery(current, { timeout, ...options });
   let connection = await connect(url);
   const run = runOn(() => connection);
-  const tokens = { lifetime: tokenTtlSeconds, now };
   const secrets = createSecrets(run);
   const retired = new Map<Connection, NodeJS.Timeout>();
 
@@ -90,10 +73,9 @@ export async function openDatabase(
     findForLogin: createFindForLogin(run, secrets),
     findCaller: createFindCaller(run),
     secrets,
-    tokenLifetimes: createTokenLifetimes(run),
-    revocations: createRevocations(run, tokens),
-    users: createUsers(run, tokens),
-    userImport: createUserImport(run, url.provider, tokens),
+    sessions: createSessions(run, url.provider),
+    users: createUsers(run),
+    userImport: createUserImport(run, url.provider),
     throttleCounters: createThrottleCounters(run),
     ping: (deadline) => {
       const tooLate = () => new DatabaseUnavailable(connection.url, NO_ANSWER);

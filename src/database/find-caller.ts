@@ -1,14 +1,19 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import sql, { join, raw } from 'sql-template-tag';
 import type { RunQuery } from './connection/run-query.js';
-import { keyOf, type TokenId } from './revocations.js';
+
+/** What a token says about its caller. */
+export type TokenSubject = {
+  userId: number;
+  /** The session's id; tokens of the Rails API, and of earlier versions, have none. */
+  sid: string | undefined;
+};
 
 export type FoundCaller = {
   /** Undefined where there is no such user. */
   user: { disabled: boolean } | undefined;
-  isRevoked: boolean;
-  /** All sessions of the user whose tokens expire then or before have ended; 0 where they never have. */
-  watermark: number;
+  /** Whether the session goes on; without `sid`, whether the user's sessions have never been ended. */
+  isSessionGood: boolean;
 };
 
 /**
@@ -17,24 +22,27 @@ export type FoundCaller = {
  *
  * @throws DatabaseUnavailable
  */
-export type FindCaller = (token: TokenId) => Promise<FoundCaller>;
+export type FindCaller = (token: TokenSubject) => Promise<FoundCaller>;
+
+/** The epoch of users whose sessions have never been ended: see the models. */
+export const INITIAL_EPOCH = '';
 
 type Row = {
   /** Of the token in its query. */
   place: number | bigint;
   id: number | bigint | null;
   disabled_at: unknown;
-  revoked: string | null;
-  watermark: number | bigint | null;
+  sessions_epoch: string | null;
+  epoch: string | null;
 };
 
 /** Tokens that share a query. PostgreSQL prepares each number of them once. */
 const MAX_TOKENS = 16;
 
 export function createFindCaller(run: RunQuery): FindCaller {
-  let batch: { tokens: TokenId[]; rows: Promise<Map<number, Row>> } | undefined;
+  let batch: { tokens: TokenSubject[]; rows: Promise<Map<number, Row>> } | undefined;
 
-  async function findAll(tokens: TokenId[]): Promise<Map<number, Row>> {
+  async function findAll(tokens: TokenSubject[]): Promise<Map<number, Row>> {
     await nextTurn();
     batch = undefined;
     const query = select(tokens);
@@ -44,28 +52,25 @@ export function createFindCaller(run: RunQuery): FindCaller {
 
   return async (token) => {
     if (!batch || batch.tokens.length === MAX_TOKENS) {
-      const tokens: TokenId[] = [];
+      const tokens: TokenSubject[] = [];
       batch = { tokens, rows: findAll(tokens) };
     }
     const { tokens, rows } = batch;
     const place = tokens.push(token) - 1;
     const row = (await rows).get(place);
-    return {
-      user: row && row.id !== null ? { disabled: row.disabled_at !== null } : undefined,
-      isRevoked: row !== undefined && row.revoked !== null,
-      watermark: Number(row?.watermark ?? 0),
-    };
+    if (!row || row.id === null) return { user: undefined, isSessionGood: false };
+    const epoch = token.sid === undefined ? INITIAL_EPOCH : row.epoch;
+    return { user: { disabled: row.disabled_at !== null }, isSessionGood: row.sessions_epoch === epoch };
   };
 }
 
-function select(tokens: TokenId[]) {
+function select(tokens: TokenSubject[]) {
   const asked = tokens.map(
-    (token, place) => sql`(${raw(String(place))}, CAST(${token.userId} AS INTEGER), CAST(${keyOf(token)} AS TEXT))`,
+    ({ userId, sid }, place) => sql`(${raw(String(place))}, CAST(${userId} AS INTEGER), CAST(${sid ?? null} AS TEXT))`,
   );
   // The columns of VALUES have these names on both databases.
-  return sql`SELECT asked.column1 AS place, known.id, known.disabled_at, revoked.key AS revoked, watermarks.exp AS watermark
+  return sql`SELECT asked.column1 AS place, known.id, known.disabled_at, known.sessions_epoch, sessions.epoch
     FROM (VALUES ${join(asked)}) AS asked
     LEFT JOIN users AS known ON known.id = asked.column2
-    LEFT JOIN revoked_tokens AS revoked ON revoked.key = asked.column3
-    LEFT JOIN session_watermarks AS watermarks ON watermarks.user_id = asked.column2`;
+    LEFT JOIN sessions ON sessions.id = asked.column3 AND sessions.user_id = asked.column2`;
 }

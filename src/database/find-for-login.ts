@@ -2,7 +2,6 @@ import { createHmac } from 'node:crypto';
 import sql, { empty, join, raw, type Sql } from 'sql-template-tag';
 import type { Deadline } from '../errors/deadline.js';
 import type { RunQuery } from './connection/run-query.js';
-import { keyIn } from './revocations.js';
 import type { Secrets } from './secrets.js';
 import { type Counter, type CounterRow, countersIn } from './throttle-counters.js';
 import { hasPassword, NO_PASSWORD, type StoredDigest, type User } from './users.js';
@@ -16,10 +15,6 @@ export type FoundForLogin = {
   /** Milliseconds since the epoch; 0 where it never was, or there is no such user. */
   unlockedAt: number;
   passwordChangedAt: number;
-  /** Tokens of the user must expire later: all before have been ended; 0 where they never have. */
-  watermark: number;
-  /** Whether the token that would be issued is the bytes of one whose user has logged out. */
-  isRevoked: boolean;
 };
 
 /**
@@ -36,8 +31,6 @@ type Login = {
   email: string;
   /** At least one. */
   counterKeys: string[];
-  /** When the token that would be issued expires, in seconds since the epoch. */
-  exp: number;
 };
 
 type Time = Date | string | null;
@@ -54,8 +47,7 @@ type Row = {
   password_changed_at: Time;
   stand_in: string | null;
   stand_in_peppered: Flag;
-  watermark: number | bigint | null;
-  revoked: string | null;
+  sessions_epoch: string | null;
 } & (CounterRow | { key: null });
 
 export function createFindForLogin(run: RunQuery, secrets: Pick<Secrets, 'read'>): FindForLogin {
@@ -79,8 +71,6 @@ export function createFindForLogin(run: RunQuery, secrets: Pick<Secrets, 'read'>
       counters: countersIn(rows.filter(hasCounter)),
       unlockedAt: timeOf(row?.unlocked_at),
       passwordChangedAt: timeOf(row?.password_changed_at),
-      watermark: Number(row?.watermark ?? 0),
-      isRevoked: row !== undefined && row.revoked !== null,
     };
   };
 }
@@ -93,7 +83,7 @@ const HAS_PASSWORD = raw(`password_digest <> '${NO_PASSWORD}'`);
  * The stand-in is the user with the next place after the draw, or with the first one: a user who is added or removed changes
  * the stand-in of few emails. With `key IN`, or a condition on the time, PostgreSQL may read the whole table of counters.
  */
-function select({ email, counterKeys, exp }: Login, draw: number) {
+function select({ email, counterKeys }: Login, draw: number) {
   const byKey = counterKeys.map(
     (key) => sql`SELECT key, failures, expires_at FROM throttle_counters WHERE key = ${key}`,
   );
@@ -102,19 +92,18 @@ function select({ email, counterKeys, exp }: Login, draw: number) {
   const drawn = sql`coalesce(${first(sql`AND ${PLACE} >= ${draw}`)}, ${first(empty)})`;
   // SQLite prepares this for each login; it prepares joins of tables faster than subqueries.
   return sql`SELECT known.id, known.password_digest, known.peppered, known.disabled_at, known.unlocked_at,
-      known.password_changed_at, drawn.password_digest AS stand_in, drawn.peppered AS stand_in_peppered,
-      watermarks.exp AS watermark, revoked.key AS revoked, counters.key, counters.failures, counters.expires_at
+      known.password_changed_at, known.sessions_epoch, drawn.password_digest AS stand_in,
+      drawn.peppered AS stand_in_peppered, counters.key, counters.failures, counters.expires_at
     FROM (SELECT 1) AS one_row
     LEFT JOIN users AS known ON known.email = ${email}
     LEFT JOIN users AS drawn ON drawn.id = ${drawn}
-    LEFT JOIN session_watermarks AS watermarks ON watermarks.user_id = known.id
-    LEFT JOIN revoked_tokens AS revoked ON revoked.key = ${keyIn(sql`known.id`, exp)}
     LEFT JOIN (${join(byKey, ' UNION ALL ')}) AS counters ON true`;
 }
 
-function userIn({ id, password_digest, peppered, disabled_at }: Row): User | undefined {
+function userIn({ id, password_digest, peppered, disabled_at, sessions_epoch }: Row): User | undefined {
   const digest = digestOf(password_digest, peppered);
-  return id === null || !digest ? undefined : { id: Number(id), ...digest, disabled: disabled_at !== null };
+  if (id === null || sessions_epoch === null || !digest) return undefined;
+  return { id: Number(id), ...digest, disabled: disabled_at !== null, sessionsEpoch: sessions_epoch };
 }
 
 function digestOf(passwordDigest: string | null, peppered: Flag): StoredDigest | undefined {

@@ -1,8 +1,8 @@
 import { ExpectedError } from '../errors/expected-error.js';
 import { normalizeEmail } from '../text/email.js';
-import type { Change, Client } from './connection/client.js';
+import { type Client, transact } from './connection/client.js';
 import type { RunQuery } from './connection/run-query.js';
-import { endSessionsQuery } from './revocations.js';
+import { newEpoch } from './sessions.js';
 
 export type StoredDigest = {
   passwordDigest: string;
@@ -16,8 +16,15 @@ export function hasPassword({ passwordDigest }: Pick<StoredDigest, 'passwordDige
   return passwordDigest !== NO_PASSWORD;
 }
 
-export type User = StoredDigest & { id: number; disabled: boolean };
-export type UserRecord = Omit<User, 'disabled'> & {
+/** What a login reads of a user. */
+export type User = StoredDigest & {
+  id: number;
+  disabled: boolean;
+  /** Sessions of another epoch have ended. */
+  sessionsEpoch: string;
+};
+export type UserRecord = StoredDigest & {
+  id: number;
   email: string;
   /** By a command; null where it never was. */
   passwordChangedAt: Date | null;
@@ -46,7 +53,7 @@ export type Users = {
   replacePasswordDigest(id: number, old: string, digest: StoredDigest): Promise<boolean>;
   /** Returns whether there is such a user. */
   update(id: number, change: UserChange, options?: { endsSessions: boolean }): Promise<boolean>;
-  /** Ends all sessions of the user too. Returns whether there was such a user. */
+  /** Deletes the user's sessions too. Returns whether there was such a user. */
   delete(id: number): Promise<boolean>;
 };
 
@@ -68,24 +75,9 @@ const select = {
   updatedAt: true,
 };
 
-/** Lifetime and clock: see endSessionsQuery. */
-export function createUsers(runQuery: RunQuery, { lifetime, now }: { lifetime: number; now: () => number }): Users {
+export function createUsers(runQuery: RunQuery): Users {
   const run = <T>(operation: string, query: (model: Client['user']) => Promise<T>) =>
     runQuery({ operation, table: 'users' }, ({ user }) => query(user));
-
-  /** In one transaction: a token that is issued in between would outlive the change. */
-  async function endingSessions(operation: string, id: number, change: (client: Client) => Change): Promise<boolean> {
-    const [changed] = await runQuery({ operation, table: 'users' }, async (client) => {
-      try {
-        return await client.$transaction([change(client), client.$executeRaw(endSessionsQuery([id], lifetime, now()))]);
-      } catch (error) {
-        // Rolled back, the driver would keep the connection, also to a server that can only be read.
-        await client.$disconnect();
-        throw error;
-      }
-    });
-    return typeof changed === 'object' && changed.count > 0;
-  }
 
   return {
     async find(key) {
@@ -93,7 +85,7 @@ export function createUsers(runQuery: RunQuery, { lifetime, now }: { lifetime: n
       return (await run('SELECT', (model) => model.findUnique({ where, select }))) ?? undefined;
     },
     async add(email, digest) {
-      const data = { email: normalizeEmail(email), ...digest };
+      const data = { email: normalizeEmail(email), ...digest, sessionsEpoch: newEpoch() };
       const id = await run('INSERT', (model) =>
         model.create({ data, select: { id: true } }).then((user) => user.id, undefinedIfTaken),
       );
@@ -121,12 +113,19 @@ export function createUsers(runQuery: RunQuery, { lifetime, now }: { lifetime: n
       const where = { id, passwordDigest: old };
       return (await run('UPDATE', (model) => model.updateMany({ where, data }))).count > 0;
     },
-    async update(id, data, { endsSessions } = { endsSessions: false }) {
-      const query = { where: { id }, data };
-      if (endsSessions) return endingSessions('UPDATE', id, ({ user }) => user.updateMany(query));
-      return (await run('UPDATE', (model) => model.updateMany(query))).count > 0;
+    async update(id, change, { endsSessions } = { endsSessions: false }) {
+      const data = { ...change, ...(endsSessions && { sessionsEpoch: newEpoch() }) };
+      return (await run('UPDATE', (model) => model.updateMany({ where: { id }, data }))).count > 0;
     },
-    delete: (id) => endingSessions('DELETE', id, ({ user }) => user.deleteMany({ where: { id } })),
+    async delete(id) {
+      const [deleted = 0] = await runQuery({ operation: 'DELETE', table: 'users' }, (client) =>
+        transact(client, [
+          client.$executeRaw`DELETE FROM users WHERE id = ${id}`,
+          client.$executeRaw`DELETE FROM sessions WHERE user_id = ${id}`,
+        ]),
+      );
+      return deleted > 0;
+    },
   };
 }
 

@@ -13,6 +13,8 @@ export type LogFields = {
   budget?: string;
   /** The sessions that the user has ended. */
   revoked?: string;
+  /** The outcome of a renewal. */
+  renewal?: string;
   /** The outcome of authentication. */
   authentication?: string;
   /** Of the line; `info` unless given. */
@@ -20,6 +22,8 @@ export type LogFields = {
 };
 
 type Details = {
+  /** For programs, if it differs from the contract's own code for the status. */
+  code?: string;
   /** Of fields. */
   errors?: FieldError[];
   retryAfterSeconds?: number;
@@ -33,6 +37,7 @@ type Details = {
 
 /** An expected failure, answered with a status of the contract. */
 export class HttpError extends ExpectedError {
+  readonly clientCode: string | undefined;
   readonly errors: FieldError[] | undefined;
   readonly retryAfterSeconds: number | undefined;
   readonly tokenError: Details['tokenError'];
@@ -44,9 +49,10 @@ export class HttpError extends ExpectedError {
   constructor(
     readonly status: number,
     readonly clientMessage = '',
-    { errors, retryAfterSeconds, tokenError, log, message = clientMessage, cause }: Details = {},
+    { code, errors, retryAfterSeconds, tokenError, log, message = clientMessage, cause }: Details = {},
   ) {
     super(message, cause === undefined ? undefined : { cause });
+    this.clientCode = code;
     this.errors = errors;
     this.retryAfterSeconds = retryAfterSeconds;
     this.tokenError = tokenError;

@@ -4,6 +4,6 @@ import { HttpError } from './http-error.js';
 export class Overloaded extends HttpError {
   constructor(retryAfterSeconds = 1) {
     const message = 'the queue is full, or the wait too long';
-    super(503, '', { retryAfterSeconds, message, log: { outcome: 'overloaded' } });
+    super(503, '', { code: 'overloaded', retryAfterSeconds, message, log: { outcome: 'overloaded' } });
   }
 }

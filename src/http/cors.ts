@@ -1,7 +1,7 @@
 import cors from '@fastify/cors';
 import type { FastifyRequest } from 'fastify';
 import fp from 'fastify-plugin';
-import type { Contract, Operation } from '../contract/contract.js';
+import type { Contract } from '../contract/contract.js';
 import { methodsOf } from './operation.js';
 
 export type CorsOptions = {
@@ -17,6 +17,7 @@ export type CorsOptions = {
 export const corsPlugin = fp<CorsOptions>(
   async (app, { contract, origins }) => {
     const exposedHeaders = exposedHeadersOf(contract);
+    const allowedHeaders = contract.requestHeadersAcrossOrigins;
 
     await app.register(cors, {
       delegator(request, done) {
@@ -24,8 +25,7 @@ export const corsPlugin = fp<CorsOptions>(
         if (!origins.includes(origin)) return done(null, { origin: false });
         const { operationsAtPath: operations = [] } = request.routeOptions.config;
         const preflight = isPreflight(request) && operations.length > 0;
-        const [methods, allowedHeaders] = [methodsOf(operations), readHeaders(operations)];
-        done(null, { origin, exposedHeaders, preflight, methods, allowedHeaders });
+        done(null, { origin, exposedHeaders, preflight, methods: methodsOf(operations), allowedHeaders });
       },
     });
 
@@ -39,16 +39,6 @@ export const corsPlugin = fp<CorsOptions>(
 
 function isPreflight({ method, headers }: FastifyRequest): boolean {
   return method === 'OPTIONS' && headers['access-control-request-method'] !== undefined;
-}
-
-/** The request headers that the operations at a path read. */
-function readHeaders(operations: readonly Operation[]): string[] {
-  const names = operations.flatMap(({ securitySchemes, parameters, bodies }) => [
-    ...(securitySchemes.length > 0 ? ['Authorization'] : []),
-    ...Object.keys(parameters.header.properties ?? {}),
-    ...(bodies.size > 0 ? ['Content-Type'] : []),
-  ]);
-  return [...new Set(names)];
 }
 
 /** The response headers of our operations whose values vary. */

@@ -64,7 +64,7 @@ function declaredReply(contract: Contract, { operation, log }: FastifyRequest, f
 
 function send(
   reply: FastifyReply,
-  { status, clientMessage, errors, retryAfterSeconds, tokenError }: HttpError,
+  { status, clientMessage, clientCode, errors, retryAfterSeconds, tokenError }: HttpError,
   declared?: ReplySpec,
 ) {
   if (retryAfterSeconds) reply.header('retry-after', retryAfterSeconds);
@@ -72,7 +72,7 @@ function send(
   return reply
     .code(status)
     .type('application/json; charset=utf-8')
-    .send({ message: clientMessage || declared?.message, ...(errors && { errors }) });
+    .send({ message: clientMessage || declared?.message, code: clientCode ?? declared?.code, ...(errors && { errors }) });
 }
 
 /** Drops the headers of the operation's own replies; CORS headers stay. */

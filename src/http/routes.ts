@@ -8,6 +8,9 @@ import { HttpError, type LogFields } from '../errors/http-error.js';
 import { methodsOf } from './operation.js';
 
 type AnyReply = { status: number; body: unknown; headers?: { [name: string]: string | number }; log?: LogFields };
+/** Characters: a client chooses its User-Agent, and each session stores it. */
+const USER_AGENT_MAX_LENGTH = 255;
+
 type AnyHandler = (input: unknown, services: object) => AnyReply | Promise<AnyReply>;
 
 export type RoutesOptions = {
@@ -48,7 +51,7 @@ export const routesPlugin = fp<RoutesOptions>(
           config: { operation, operationsAtPath: operations },
           ...(operation.maxContentLength && { bodyLimit: operation.maxContentLength }),
           schema: routeSchema(operation),
-          validatorCompiler: ({ schema, httpPart }) => createValidator(schema, httpPart),
+          validatorCompiler: ({ schema, httpPart, contentType }) => createValidator(schema, httpPart, contentType),
           handler: createRouteHandler(operation, handler, services),
         });
       }
@@ -80,9 +83,10 @@ export const routesPlugin = fp<RoutesOptions>(
   },
 );
 
-/** Path and query are text, so their values are coerced. */
-function createValidator(schema: object, httpPart: string | undefined) {
-  const validate = compileSchema({ ...schema }, { coerceTypes: httpPart !== 'body' });
+/** Only JSON has types: the values of path, query and forms are text, and are coerced. */
+function createValidator(schema: object, httpPart: string | undefined, contentType: string | undefined) {
+  const isJson = httpPart === 'body' && contentType === 'application/json';
+  const validate = compileSchema({ ...schema }, { coerceTypes: !isJson });
   return (value: unknown) => {
     const errors = validate(value);
     const whole = errors.find(({ field }) => field === '');
@@ -114,9 +118,10 @@ function routeSchema({ bodies, parameters, replies }: Operation) {
 }
 
 function inputOf(request: FastifyRequest, { raw }: FastifyReply) {
-  const { body, params, query, caller, clientAddress } = request;
+  const { body, params, query, caller, clientAddress, headers } = request;
   const client: Client = {
     address: clientAddress,
+    userAgent: headers['user-agent']?.slice(0, USER_AGENT_MAX_LENGTH),
     hasHungUp: () => raw.destroyed,
     // Not Fastify's own signal: that aborts as soon as the body has been read.
     onHangUp(listener) {

@@ -1,11 +1,12 @@
 import type { Handler } from '../contract/handler.js';
 import type { Database } from '../database/database.js';
-import type { Revocation } from '../database/revocations.js';
+import type { Revocation } from '../sessions/sessions.js';
 
-export const deleteSession: Handler<'deleteSession', { database: Pick<Database, 'revocations'> }> = async (
-  { caller },
-  { database },
+/** A token without `sid` names no session: all end. */
+export const deleteSession: Handler<'deleteSession', { database: Pick<Database, 'sessions'> }> = async (
+  { caller: { userId, sid } },
+  { database: { sessions } },
 ) => {
-  await database.revocations.revoke(caller);
+  await (sid === undefined ? sessions.endAll(userId) : sessions.end(userId, sid));
   return { status: 204, body: undefined, log: { revoked: 'session' satisfies Revocation } };
 };

@@ -1,11 +1,11 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import type { Contract } from '../contract/contract.js';
 import type { OperationId } from '../contract/handler.js';
-import { REVOCATIONS } from '../database/revocations.js';
 import { FAILURE_OUTCOMES } from '../errors/http-error.js';
 import type { HashQueue } from '../passwords/hash-queue.js';
+import { AUTHENTICATIONS } from '../sessions/authenticate.js';
+import { RENEWAL_OUTCOMES, REVOCATIONS } from '../sessions/sessions.js';
 import { BUDGETS } from '../throttle/rules.js';
-import { AUTHENTICATIONS } from '../users/authenticate.js';
 import { LOGIN_OUTCOMES } from '../users/log-in.js';
 import type { EndedRequest } from './ended-request.js';
 
@@ -70,11 +70,19 @@ export function createMetrics({ operations }: Pick<Contract, 'operations'>): Met
 
   const revocations = new Counter({
     name: 'sessions_revocations_total',
-    help: 'Log-outs over HTTP, of one session or of all sessions of a user.',
+    help: 'Log-outs over HTTP: of one session, of all sessions of a user, or of all others.',
     labelNames: ['of'],
     registers,
   });
   for (const of of REVOCATIONS) revocations.inc({ of }, 0);
+
+  const renewals = new Counter({
+    name: 'sessions_renewals_total',
+    help: 'Renewals, by outcome: "repeated" returns the refresh token of a renewal that was less than a minute before; "refresh_token_reused" has ended the session.',
+    labelNames: ['outcome'],
+    registers,
+  });
+  for (const outcome of RENEWAL_OUTCOMES) renewals.inc({ outcome }, 0);
 
   const throttled = new Counter({
     name: 'sessions_throttled_requests_total',
@@ -137,11 +145,12 @@ export function createMetrics({ operations }: Pick<Contract, 'operations'>): Met
   return {
     registry,
     requestEnded({ operationId = NO_OPERATION, status = STATUS_CLIENT_GONE, milliseconds, ...fields }) {
-      const { outcome, budget, authentication, revoked } = fields;
+      const { outcome, budget, authentication, revoked, renewal } = fields;
       requests.observe({ operation: operationId, status }, milliseconds / 1000);
       if (outcome && operationId === LOGIN) logins.inc({ outcome });
       if (budget) throttled.inc({ budget });
       if (revoked) revocations.inc({ of: revoked });
+      if (renewal) renewals.inc({ outcome: renewal });
       if (authentication) authentications.inc({ outcome: authentication });
     },
     requestUnreadable: (status) => unreadable.inc({ status }),

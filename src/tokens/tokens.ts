@@ -21,16 +21,21 @@ export type TokenKeys = {
 
 /** A token whose signature and expiry are good, or why it is refused. */
 export type Verified =
-  | { authentication: 'accepted'; userId: number; exp: number; jti: string | undefined }
+  | { authentication: 'accepted'; userId: number; exp: number; sid: string | undefined }
   | { authentication: 'invalid_token' | 'expired_token' };
 
+/** What a token is issued for. */
+export type Subject = {
+  userId: number;
+  /** The session's id. */
+  sid: string;
+  /** When the token expires, in seconds since the epoch. */
+  exp: number;
+};
+
 export type Tokens = {
-  /** The lifetime of tokens that are issued here. */
-  ttlSeconds: number;
-  /** When a token expires that is issued now, in seconds since the epoch. */
-  nextExp(): number;
-  /** Makes the JSON Web Token of a user. */
-  issue(userId: number, exp: number): string;
+  /** Makes a JSON Web Token. */
+  issue(subject: Subject): string;
   /** Verifies a token without the database. */
   verify(token: string): Verified;
   issuer: string | undefined;
@@ -45,6 +50,8 @@ export type Tokens = {
 type Claims = {
   user_id: number;
   exp: number;
+  /** OpenID Connect Front-Channel Logout 1.0, section 3. */
+  sid?: string;
   sub?: string;
   iat?: number;
   jti?: string;
@@ -54,7 +61,6 @@ type Claims = {
 
 export type TokenOptions = {
   keys: TokenKeys;
-  ttlSeconds: number;
   /** The `iss` and `aud` of tokens. */
   issuer: string | undefined;
   audiences: readonly string[];
@@ -69,7 +75,7 @@ const HMAC = 'HS256';
  * `typ`, no `iat`.
  */
 export const tokensPlugin = fp<TokenOptions>(
-  async (app, { keys, ttlSeconds, issuer, audiences, now }) => {
+  async (app, { keys, issuer, audiences, now }) => {
     const verify = {
       requiredClaims: ['user_id', 'exp'] satisfies (keyof Claims)[],
       // By the service's own clock, below.
@@ -79,23 +85,21 @@ export const tokensPlugin = fp<TokenOptions>(
     };
     let current = await createKeyring(keys, verify);
 
-    const seconds = () => Math.floor(now() / 1000);
-
-    function claimsOf(userId: number, exp: number): Claims {
+    function claimsOf({ userId, exp, sid }: Subject): Claims {
       const [audience, ...others] = audiences;
+      const iat = Math.floor(now() / 1000);
       return {
         user_id: userId,
         exp,
-        ...(current.signingKeys.length > 0 && { sub: String(userId), iat: seconds(), jti: randomUUID() }),
+        sid,
+        ...(current.signingKeys.length > 0 && { sub: String(userId), iat, jti: randomUUID() }),
         ...(issuer !== undefined && { iss: issuer }),
         ...(audience !== undefined && { aud: others.length > 0 ? [...audiences] : audience }),
       };
     }
 
     app.decorate('tokens', {
-      ttlSeconds,
-      nextExp: () => seconds() + ttlSeconds,
-      issue: (userId, exp) => current.first.sign(claimsOf(userId, exp)),
+      issue: (subject) => current.first.sign(claimsOf(subject)),
       verify(token) {
         let claims: Claims | undefined;
         try {
@@ -104,11 +108,11 @@ export const tokensPlugin = fp<TokenOptions>(
           // Malformed, forged, or not for this service.
         }
         if (!claims) return { authentication: 'invalid_token' };
-        const { user_id: userId, exp, jti } = claims;
-        if (!isId(userId) || !Number.isSafeInteger(exp) || !isTextOrNone(jti))
+        const { user_id: userId, exp, sid } = claims;
+        if (!isId(userId) || !Number.isSafeInteger(exp) || !isSessionId(sid))
           return { authentication: 'invalid_token' };
         return exp * 1000 > now()
-          ? { authentication: 'accepted', userId, exp, jti }
+          ? { authentication: 'accepted', userId, exp, sid }
           : { authentication: 'expired_token' };
       },
       issuer,
@@ -166,9 +170,9 @@ async function createJwt(
   return app.jwt;
 }
 
-/** RFC 7519, section 4.1.7. PostgreSQL stores no NUL. */
-function isTextOrNone(value: unknown): boolean {
-  return value === undefined || (typeof value === 'string' && !value.includes('\0') && value.isWellFormed());
+/** Tokens of the Rails API, and of earlier versions, have none. */
+function isSessionId(value: unknown): boolean {
+  return value === undefined || (typeof value === 'string' && /^[\da-f-]{36}$/.test(value));
 }
 
 function isId(value: number): boolean {

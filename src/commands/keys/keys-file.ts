@@ -15,6 +15,8 @@ export type StoredJwk = JsonWebKey & {
   added_at?: number;
   /** When another key began to sign in its place. */
   retired_at?: number;
+  /** The longest lifetime of tokens, in seconds, that a command has seen while the key signed. */
+  token_ttl_seconds?: number;
 };
 
 export type StoredKey = SigningKey & { jwk: StoredJwk };

@@ -2,7 +2,7 @@ import { readConfig } from '../../config/config.js';
 import { loadContract, operationNamed } from '../../contract/contract.js';
 import { EXIT } from '../../errors/exit-codes.js';
 import { parseWholeNumber } from '../../text/whole-number.js';
-import { KeysRefused, type StoredKey } from './keys-file.js';
+import { KeysRefused, type StoredJwk, type StoredKey } from './keys-file.js';
 
 // Times are in seconds since the epoch.
 
@@ -22,7 +22,12 @@ export function promotableAt({ jwk }: StoredKey, step: Step = {}): number {
 export function removableAt({ jwk }: StoredKey, env: NodeJS.ProcessEnv, step: Step = {}): number {
   const at = publishedAt(jwk.retired_at ?? jwk.added_at, step);
   const hasSigned = jwk.retired_at !== undefined || step.publishedAt !== undefined;
-  return hasSigned ? at + readConfig(env, { issuesTokens: false }).tokenTtlSeconds : at;
+  return hasSigned ? at + longestTtlOf(jwk, env) : at;
+}
+
+/** The longest lifetime, in seconds, of the tokens that a key has signed, as far as is known. */
+export function longestTtlOf({ token_ttl_seconds: noted = 0 }: StoredJwk, env: NodeJS.ProcessEnv): number {
+  return Math.max(noted, readConfig(env, { issuesTokens: false }).tokenTtlSeconds);
 }
 
 /** @param changedAt - when the file of the step before was written */

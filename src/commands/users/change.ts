@@ -18,10 +18,6 @@ function changing(change: (opened: OpenUsers, user: UserRecord) => Promise<void>
 export const setUserPassword = changing(async ({ users, passwords }, user) => {
   await setPassword(users, user, await hashNew(user.email, await readPassword(), passwords));
 }, 'set the password of');
-export const revokeSessions = changing(
-  ({ revocations }, { id }) => revocations.endSessions(id),
-  'ended all sessions of',
-);
 export const disableUser = changing(({ users }, user) => disable(users, user), 'disabled');
 export const enableUser = changing(({ users }, user) => enable(users, user), 'enabled');
 export const unlockUser = changing(({ users }, user) => unlock(users, user), 'unlocked');

@@ -16,11 +16,7 @@ const USER = ['<user>', 'an id or an email'] as const;
 const USER_VERBS: [name: string, description: string, load: Load<[user: string, Output]>][] = [
   ['show', 'show a user', async () => (await import('./show.js')).showUser],
   ['set-password', `set a password; ${PASSWORD}`, async () => (await import('./change.js')).setUserPassword],
-  [
-    'revoke-sessions',
-    'end all sessions of a user; the user may log in again',
-    async () => (await import('./change.js')).revokeSessions,
-  ],
+  ['sessions', 'list the sessions of a user', async () => (await import('./sessions.js')).listSessions],
   ['disable', 'disable a user, and end all sessions', async () => (await import('./change.js')).disableUser],
   ['unlock', 'forgive the failed logins of a user', async () => (await import('./change.js')).unlockUser],
   ['enable', 'enable a disabled user', async () => (await import('./change.js')).enableUser],
@@ -65,6 +61,11 @@ export function declareUsersCommands(program: Command, env: NodeJS.ProcessEnv): 
     .option('--limit <number>', 'the most users to list', wholeNumber(1, 1000), 100);
   for (const [name, description, load] of USER_VERBS)
     verb(name, 'you@example.com', description, load).argument(...USER);
+  const ended = 'end all sessions of a user, or one of them, or those of all users; they may log in again';
+  verb('revoke-sessions', 'you@example.com', ended, async () => (await import('./sessions.js')).revokeSessions)
+    .argument('[user]', USER[1])
+    .argument('[sid]', 'the id of a session, as users sessions prints it')
+    .option('--all', 'of all users');
   verb('delete', '42 --yes', 'delete a user', async () => (await import('./delete.js')).deleteUser)
     .argument(...USER)
     .option('--yes', 'delete without confirmation');

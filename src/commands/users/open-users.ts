@@ -2,7 +2,7 @@ import { readConfig } from '../../config/config.js';
 import type { DatabaseUrl } from '../../database/connection/database-url.js';
 import { openDatabase } from '../../database/database.js';
 import { migrate } from '../../database/migrations/migrate.js';
-import type { Revocations } from '../../database/revocations.js';
+import type { Sessions } from '../../database/sessions.js';
 import { MAX_ID, type UserRecord, type Users } from '../../database/users.js';
 import { EXIT } from '../../errors/exit-codes.js';
 import { ExpectedError } from '../../errors/expected-error.js';
@@ -22,7 +22,7 @@ export class UserRefused extends ExpectedError {
 }
 
 /** What a verb works with. */
-export type OpenUsers = { users: Users; revocations: Revocations; passwords: Passwords; databaseUrl: DatabaseUrl };
+export type OpenUsers = { users: Users; sessions: Sessions; passwords: Passwords; databaseUrl: DatabaseUrl };
 
 /** Rows of one query. */
 const PAGE = 1000;
@@ -38,12 +38,12 @@ export async function withUsers(
   work: (opened: OpenUsers) => Promise<void>,
   { mayCreate = false } = {},
 ): Promise<void> {
-  const { databaseUrl, hashing, tokenTtlSeconds } = readConfig(env, { issuesTokens: false });
+  const { databaseUrl, hashing } = readConfig(env, { issuesTokens: false });
   await migrate(databaseUrl, { mayCreate, onCreated: reportCreated });
-  const database = await openDatabase(databaseUrl, { tokenTtlSeconds });
+  const database = await openDatabase(databaseUrl);
   try {
-    const { users, revocations } = database;
-    await work({ users, revocations, passwords: createPasswords(hashing), databaseUrl });
+    const { users, sessions } = database;
+    await work({ users, sessions, passwords: createPasswords(hashing), databaseUrl });
   } finally {
     await database.close();
   }

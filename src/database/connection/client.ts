@@ -23,12 +23,10 @@ export type Client = {
     'count' | 'deleteMany' | 'findFirst' | 'updateMany' | 'upsert'
   >;
   secret: Pick<PrismaClient['secret'], 'findUnique' | 'findUniqueOrThrow' | 'upsert'>;
-  revokedToken: Pick<PrismaClient['revokedToken'], 'deleteMany' | 'findMany' | 'upsert'>;
-  sessionWatermark: Pick<PrismaClient['sessionWatermark'], 'deleteMany'>;
-  tokenLifetime: Pick<PrismaClient['tokenLifetime'], 'findMany' | 'upsert'>;
+  session: Pick<PrismaClient['session'], 'deleteMany' | 'updateMany'>;
   $transaction: {
-    /** Runs both in one transaction. */
-    (queries: [change: Change, statement: Statement]): Promise<(Awaited<Change> | number)[]>;
+    /** Runs statements in one transaction; returns how many rows each has changed. */
+    (statements: Statement[]): Promise<number[]>;
     /** @param options.timeout - milliseconds until it is rolled back */
     <T>(work: (transaction: Transaction) => Promise<T>, options: { timeout: number }): Promise<T>;
   };
@@ -36,8 +34,7 @@ export type Client = {
 
 export type Transaction = Pick<PrismaClient, '$executeRaw' | '$executeRawUnsafe' | '$queryRaw'>;
 
-/** A change of users, not yet run. */
-export type Change = ReturnType<PrismaClient['user']['updateMany']>;
+/** Not yet run. */
 type Statement = ReturnType<PrismaClient['$executeRaw']>;
 
 export type ClientOptions = {
@@ -54,6 +51,17 @@ export type ClientOptions = {
 /** Creates Prisma's client, which connects at its first query. Each process loads one driver. */
 export function createClient(url: DatabaseUrl, options: ClientOptions): Promise<Client> {
   return url.provider === 'sqlite' ? createSqliteClient(url.file, options) : createPostgresqlClient(url.href, options);
+}
+
+/** Runs statements in one transaction; returns how many rows each has changed. */
+export async function transact(client: Client, statements: Statement[]): Promise<number[]> {
+  try {
+    return await client.$transaction(statements);
+  } catch (error) {
+    // Rolled back, the driver would keep the connection, also to a server that can only be read.
+    await client.$disconnect();
+    throw error;
+  }
 }
 
 /** Its own busy timeout would block the event loop. */

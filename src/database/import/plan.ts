@@ -1,4 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
+import { INITIAL_EPOCH } from '../find-caller.js';
+import { newEpoch } from '../sessions.js';
 import { MAX_ID, NO_PASSWORD, type StoredDigest } from '../users.js';
 
 /** A user of a file. An undefined value keeps what is stored, or is the default for a new user, who then has no password. */
@@ -23,7 +25,14 @@ const NEW = 0;
 
 /** A user as stored, or as a row leaves it. */
 export type Entry = Readonly<
-  StoredDigest & { id: number; email: string; disabledAt: number | null; createdAt: number }
+  StoredDigest & {
+    id: number;
+    email: string;
+    disabledAt: number | null;
+    createdAt: number;
+    /** A new one ends the user's sessions. */
+    sessionsEpoch: string;
+  }
 >;
 
 /** What a batch does, in this order. */
@@ -32,8 +41,6 @@ export type Plan = {
   rekeys: { oldId: number; id: number; email: string }[];
   updates: Entry[];
   inserts: Entry[];
-  /** Ids of users whose sessions end: their digest or disabled_at changes, or their id. */
-  ended: number[];
   /** Of the rows. */
   outcomes: Outcome[];
 };
@@ -46,13 +53,15 @@ type User = { readonly stored: Entry | undefined; next: Entry };
  *
  * @param found - the stored users with an id or an email of the rows
  * @param options.lastId - the largest id ever assigned
+ * @param options.firstNewId - a user with an older id may have been deleted here: tokens without `sid` that name it may have ended
  * @param options.now - milliseconds since the epoch
  */
 export function planImport(
   found: Entry[],
   rows: ImportedUser[],
-  { onConflict, lastId, now }: { onConflict: OnConflict; lastId: number; now: number },
+  options: { onConflict: OnConflict; lastId: number; firstNewId: number; now: number },
 ): Plan {
+  const { onConflict, lastId } = options;
   const users = indexUsers(found);
   const rekeys: Plan['rekeys'] = [];
 
@@ -61,7 +70,7 @@ export function planImport(
     const user = users.byEmail.get(row.email) ?? byId;
     if (byId && user !== byId) return { refusal: 'id and email belong to different users' };
     const entry = user?.next;
-    const next = entryAfter(row, entry, now);
+    const next = entryAfter(row, entry, options);
     if (!user || !entry) {
       users.add({ stored: undefined, next });
       return 'added';
@@ -83,7 +92,6 @@ export function planImport(
     rekeys,
     updates: changed.map(({ next }) => next),
     inserts: added.map(({ next }) => next),
-    ended: changed.flatMap(endedIds),
     outcomes: planned.map(({ row, outcome }) => (isLeftOut(row) ? NO_ID_LEFT : outcome)),
   };
 }
@@ -127,14 +135,20 @@ function assignIds(users: User[], lastId: number): void {
 
 const NO_ID_LEFT = { refusal: `no id is left: the largest is ${MAX_ID}` };
 
-function entryAfter(row: ImportedUser, entry: Entry | undefined, now: number): Entry {
-  return {
+function entryAfter(
+  row: ImportedUser,
+  entry: Entry | undefined,
+  { firstNewId, now }: { firstNewId: number; now: number },
+): Entry {
+  const next = {
     id: row.id ?? entry?.id ?? NEW,
     email: row.email,
     ...digestAfter(row, entry),
     disabledAt: row.disabledAt === undefined ? (entry?.disabledAt ?? null) : row.disabledAt,
     createdAt: row.createdAt ?? entry?.createdAt ?? now,
   };
+  if (entry) return { ...next, sessionsEpoch: endsSessions(entry, next) ? newEpoch() : entry.sessionsEpoch };
+  return { ...next, sessionsEpoch: next.id >= firstNewId ? INITIAL_EPOCH : newEpoch() };
 }
 
 function digestAfter({ passwordDigest, peppered }: ImportedUser, entry: Entry | undefined): StoredDigest {
@@ -146,10 +160,8 @@ function digestAfter({ passwordDigest, peppered }: ImportedUser, entry: Entry | 
   return { passwordDigest, peppered: entry?.passwordDigest === passwordDigest ? entry.peppered : null };
 }
 
-function endedIds({ stored, next }: User): number[] {
-  if (!stored) return [];
-  if (stored.id !== next.id) return [stored.id, next.id];
-  return stored.passwordDigest === next.passwordDigest && stored.disabledAt === next.disabledAt ? [] : [next.id];
+function endsSessions(entry: Entry, next: Omit<Entry, 'sessionsEpoch'>): boolean {
+  return entry.id !== next.id || entry.passwordDigest !== next.passwordDigest || entry.disabledAt !== next.disabledAt;
 }
 
 function conflictOf(row: ImportedUser, { id, email }: Entry): string {

@@ -3,7 +3,6 @@ import { formatTimestamp } from '../../text/timestamp.js';
 import type { Client, Transaction } from '../connection/client.js';
 import type { Provider } from '../connection/database-url.js';
 import type { RunQuery } from '../connection/run-query.js';
-import { endSessionsQuery } from '../revocations.js';
 import { type Entry, type ImportedUser, type OnConflict, type Outcome, planImport } from './plan.js';
 import { BATCH_SQL } from './statements.js';
 
@@ -27,6 +26,7 @@ type FoundRow = {
   peppered: boolean | number | null;
   disabled_at: Date | string | null;
   created_at: Date | string;
+  sessions_epoch: string;
 };
 
 const NAME = { operation: 'INSERT', table: 'users' };
@@ -37,16 +37,12 @@ const SHADOW = [
   'CREATE TEMPORARY TABLE users AS SELECT * FROM users',
   'CREATE UNIQUE INDEX rehearsal_id ON users (id)',
   'CREATE UNIQUE INDEX rehearsal_email ON users (email)',
-  'CREATE TEMPORARY TABLE session_watermarks (user_id integer PRIMARY KEY, exp bigint)',
 ];
 
-/** Lifetime and clock: see endSessionsQuery. */
-export function createUserImport(
-  run: RunQuery,
-  provider: Provider,
-  { lifetime, now }: { lifetime: number; now: () => number },
-): UserImport {
+export function createUserImport(run: RunQuery, provider: Provider): UserImport {
   const sql = BATCH_SQL[provider];
+  /** When the import began. */
+  let firstNewId: number | undefined;
 
   async function write(transaction: Transaction, rows: ImportedUser[], onConflict: OnConflict): Promise<Outcome[]> {
     await transaction.$executeRaw(sql.lock);
@@ -54,14 +50,14 @@ export function createUserImport(
     const emails = rows.map(({ email }) => email);
     const found = await transaction.$queryRaw<FoundRow[]>(sql.find(JSON.stringify(ids), JSON.stringify(emails)));
     const [last] = await transaction.$queryRaw<{ id: number | bigint }[]>(sql.lastId);
-    const at = now();
-    const plan = planImport(found.map(entryOf), rows, { onConflict, lastId: Number(last?.id), now: at });
+    const [lastId, at] = [Number(last?.id), Date.now()];
+    firstNewId ??= lastId + 1;
+    const plan = planImport(found.map(entryOf), rows, { onConflict, lastId, firstNewId, now: at });
     for (const rekey of plan.rekeys) await transaction.$executeRaw(sql.rekey(rekey));
     if (plan.updates.length > 0) await transaction.$executeRaw(sql.update(toJson(plan.updates, at)));
     if (plan.inserts.length > 0) await transaction.$executeRaw(sql.insert(toJson(plan.inserts, at)));
     const assigned = [...plan.inserts, ...plan.rekeys].map(({ id }) => id);
     if (assigned.length > 0 && sql.followId) await transaction.$executeRaw(sql.followId(Math.max(...assigned)));
-    if (plan.ended.length > 0) await transaction.$executeRaw(endSessionsQuery(plan.ended, lifetime, at));
     return plan.outcomes;
   }
 
@@ -99,13 +95,15 @@ function entryOf(row: FoundRow): Entry {
     peppered: row.peppered === null ? null : Boolean(row.peppered),
     disabledAt: row.disabled_at === null ? null : new Date(row.disabled_at).getTime(),
     createdAt: new Date(row.created_at).getTime(),
+    sessionsEpoch: row.sessions_epoch,
   };
 }
 
 function toJson(entries: Entry[], now: number): string {
-  const rows = entries.map(({ id, email, passwordDigest, peppered, disabledAt, createdAt }) => {
+  const rows = entries.map(({ id, email, passwordDigest, peppered, disabledAt, createdAt, sessionsEpoch }) => {
     const disabled = disabledAt === null ? null : formatTimestamp(disabledAt);
-    return [id, email, passwordDigest, peppered, disabled, formatTimestamp(createdAt), formatTimestamp(now)];
+    const times = [disabled, formatTimestamp(createdAt), formatTimestamp(now)];
+    return [id, email, passwordDigest, peppered, ...times, sessionsEpoch];
   });
   return JSON.stringify(rows);
 }

@@ -41,14 +41,14 @@ const BATCH_TIMEOUT = 60_000;
  * @throws ConfigError, FileRefused, IoFailure, DatabaseUnavailable
  */
 export async function importUsers(
-  { databaseUrl, hashing, tokenTtlSeconds }: Config,
+  { databaseUrl, hashing }: Config,
   file: string,
   { dryRun = false, onConflict, ...options }: ImportOptions,
 ): Promise<ImportSummary> {
   keepHeapSmall();
   const { stream, size, name } = await openSource(file);
   await migrate(databaseUrl, { onCreated: reportCreated });
-  const database = await openDatabase(databaseUrl, { tokenTtlSeconds, timeout: BATCH_TIMEOUT, bulk: true });
+  const database = await openDatabase(databaseUrl, { timeout: BATCH_TIMEOUT, bulk: true });
   const rejected = new RejectedFile(`${name}.rejected.jsonl`);
   const check = createRowCheck(createPasswords(hashing), options);
   const progress = startProgress();

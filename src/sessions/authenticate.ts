@@ -1,9 +1,7 @@
 import type { Callers } from '../contract/handler.js';
 import type { Database } from '../database/database.js';
-import type { TokenLifetimes } from '../database/token-lifetimes.js';
 import { HttpError, type LogFields } from '../errors/http-error.js';
 import type { Tokens } from '../tokens/tokens.js';
-import { MAX_EXCESS, outlives } from './outlives.js';
 
 export const AUTHENTICATIONS = [
   'accepted',
@@ -19,14 +17,12 @@ type Authentication = (typeof AUTHENTICATIONS)[number];
 export type Authenticated = { caller: Callers['userToken']; log: LogFields };
 
 export type AuthenticateOptions = {
-  tokens: Pick<Tokens, 'verify' | 'ttlSeconds'>;
-  database: Pick<Database, 'findCaller'> & { tokenLifetimes: Pick<TokenLifetimes, 'longest'> };
-  /** Milliseconds since the epoch. */
-  now: () => number;
+  tokens: Pick<Tokens, 'verify'>;
+  database: Pick<Database, 'findCaller'>;
 };
 
 /** There is no token, or it is not good. */
-class Unauthorized extends HttpError {
+export class Unauthorized extends HttpError {
   constructor(authentication: Exclude<Authentication, 'accepted'>, userId?: number) {
     const tokenError = authentication === 'no_token' ? {} : { tokenError: 'invalid_token' as const };
     super(401, '', { ...tokenError, log: { authentication, userId } });
@@ -41,18 +37,16 @@ class Unauthorized extends HttpError {
  */
 export async function authenticate(
   token: string | undefined,
-  { tokens, database, now }: AuthenticateOptions,
+  { tokens, database }: AuthenticateOptions,
 ): Promise<Authenticated> {
   if (token === undefined) throw new Unauthorized('no_token');
   const verified = tokens.verify(token);
   const { authentication } = verified;
   if (authentication !== 'accepted') throw new Unauthorized(authentication);
-  const { userId, exp, jti } = verified;
-  const issued = { ttlSeconds: tokens.ttlSeconds, now: now(), lifetimes: database.tokenLifetimes };
-  if (await outlives(exp, MAX_EXCESS, issued)) throw new Unauthorized('invalid_token');
-  const { user, isRevoked, watermark } = await database.findCaller(verified);
-  if (isRevoked || exp <= watermark) throw new Unauthorized('revoked_token', userId);
+  const { userId, exp, sid } = verified;
+  const { user, isSessionGood } = await database.findCaller(verified);
   if (!user) throw new Unauthorized('unknown_user', userId);
   if (user.disabled) throw new Unauthorized('disabled_user', userId);
-  return { caller: { userId, exp, jti }, log: { authentication, userId } };
+  if (!isSessionGood) throw new Unauthorized('revoked_token', userId);
+  return { caller: { userId, exp, sid }, log: { authentication, userId } };
 }

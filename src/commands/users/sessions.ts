@@ -1,0 +1,54 @@
+import { EXIT } from '../../errors/exit-codes.js';
+import { print } from '../standard-output.js';
+import { findUser, readPages, UserRefused, withUsers } from './open-users.js';
+import { nameOf, type Output, printable, printJson, printTable, printUser } from './print.js';
+
+/** More than a user has. */
+const MAX_LISTED = 10_000;
+
+/** Prints the sessions of a user that go on, the newest first. */
+export async function listSessions(env: NodeJS.ProcessEnv, key: string, { json }: Output): Promise<void> {
+  await withUsers(env, async ({ users, sessions }) => {
+    const { id: userId } = await findUser(users, key);
+    const rows = (await sessions.list(userId, { now: Date.now(), limit: MAX_LISTED })).map((session) => ({
+      id: session.id,
+      created_at: new Date(session.createdAt).toISOString(),
+      last_used_at: new Date(session.lastUsedAt).toISOString(),
+      expires_at: new Date(session.expiresAt).toISOString(),
+      address: session.address,
+      user_agent: session.userAgent ?? null,
+    }));
+    if (json) return await printJson({ sessions: rows });
+    await printTable([
+      ['id', 'created_at', 'last_used_at', 'expires_at', 'address', 'user_agent'],
+      ...rows.map((row) => Object.values(row).map((value) => printable(value ?? ''))),
+    ]);
+  });
+}
+
+/** Ends the sessions of a user, one of them, or those of all users. */
+export async function revokeSessions(
+  env: NodeJS.ProcessEnv,
+  key: string | undefined,
+  sid: string | undefined,
+  { all, ...output }: Output & { all?: true },
+): Promise<void> {
+  if ((key === undefined) === (all === undefined)) throw new UserRefused('name a user, or pass --all', EXIT.USAGE);
+  await withUsers(env, async ({ users, sessions, passwords }) => {
+    if (key === undefined) {
+      let ended = 0;
+      for await (const page of readPages(users)) {
+        const [first, last] = [page.at(0), page.at(-1)];
+        if (first && last) ended += await sessions.endAllBetween(first.id, last.id);
+      }
+      if (output.json) return await printJson({ users: ended });
+      return void (await print(`ended all sessions of ${ended} users\n`));
+    }
+    const user = await findUser(users, key);
+    if (sid === undefined) await sessions.endAll(user.id);
+    else if (!(await sessions.end(user.id, sid)))
+      throw new UserRefused(`${nameOf(user)} has no session ${printable(sid)}`);
+    const what = sid === undefined ? 'all sessions' : `session ${printable(sid)}`;
+    await printUser(user, passwords, output, `ended ${what} of ${nameOf(user)}`);
+  });
+}

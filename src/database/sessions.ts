@@ -1,0 +1,207 @@
+import { randomUUID } from 'node:crypto';
+import { setTimeout as wait } from 'node:timers/promises';
+import sql, { join } from 'sql-template-tag';
+import type { Deadline } from '../errors/deadline.js';
+import { type Client, transact } from './connection/client.js';
+import type { Provider } from './connection/database-url.js';
+import type { RunQuery } from './connection/run-query.js';
+
+/** What the refresh tokens of a session are made and judged by. */
+export type Rotation = {
+  /** Signs them. */
+  key: string;
+  /** SHA-256 of the secret in all of them. */
+  hash: string;
+  /** Of the newest one. */
+  generation: number;
+  /** Of the one that was exchanged for it. */
+  parent: number;
+  rotatedAt: number;
+};
+
+/** Times are in milliseconds since the epoch. */
+export type SessionRow = {
+  /** A random UUID. */
+  id: string;
+  userId: number;
+  /** The user's, as the login read it. */
+  epoch: string;
+  createdAt: number;
+  lastUsedAt: number;
+  expiresAt: number;
+  address: string;
+  userAgent: string | undefined;
+  /** Undefined where the session has no refresh tokens. */
+  rotation: Rotation | undefined;
+};
+
+/** All throw DatabaseUnavailable. */
+export type Sessions = {
+  add(session: SessionRow, deadline?: Deadline): Promise<void>;
+  /** Finds a session that goes on: its epoch is the user's, who is not disabled. It may have expired. */
+  find(id: string): Promise<SessionRow | undefined>;
+  /** The sessions of a user that go on, the newest first. */
+  list(userId: number, page: { now: number; limit: number }): Promise<SessionRow[]>;
+  /** Stores a renewal if the newest generation is still `generation`; returns whether it was. */
+  renew(session: SessionRow & { rotation: Rotation }, generation: number): Promise<boolean>;
+  /** Returns whether the user had such a session. */
+  end(userId: number, id: string): Promise<boolean>;
+  /** Ends all sessions of a user. */
+  endAll(userId: number): Promise<void>;
+  /** Ends all sessions of the users whose ids are in a range; returns how many users there are. */
+  endAllBetween(first: number, last: number): Promise<number>;
+  /** Ends all sessions of a user but one; returns whether that one goes on. */
+  endOthers(userId: number, id: string): Promise<boolean>;
+  /** Removes some sessions that had expired by then, and returns how many. */
+  removeExpired(before: number): Promise<number>;
+};
+
+/** Milliseconds for which SQLite's logins wait for each other, to share a commit: it holds the event loop. */
+const SHARED_FOR = 2;
+/** Rows that one statement removes: meanwhile it holds SQLite's only lock, and the event loop. */
+const ROWS_AT_A_TIME = 500;
+
+/** A new value of `users.sessions_epoch`: it ends all sessions. */
+export function newEpoch(): string {
+  return randomUUID();
+}
+
+export function createSessions(runQuery: RunQuery, provider: Provider): Sessions {
+  const run = <T>(operation: string, query: (client: Client) => Promise<T>, deadline?: Deadline) =>
+    runQuery({ operation, table: 'sessions' }, query, deadline);
+  const insert = (rows: SessionRow[], deadline?: Deadline) =>
+    run('INSERT', (client) => client.$executeRaw(insertQuery(rows)), deadline);
+
+  let shared: { rows: SessionRow[]; inserted: Promise<unknown> } | undefined;
+  async function insertShared(rows: SessionRow[], deadline?: Deadline): Promise<void> {
+    await wait(SHARED_FOR);
+    shared = undefined;
+    await insert(rows, deadline);
+  }
+
+  const endAllBetween = (first: number, last: number) =>
+    run(
+      'UPDATE',
+      (client) =>
+        client.$executeRaw`UPDATE users SET sessions_epoch = ${newEpoch()} WHERE id BETWEEN ${first} AND ${last}`,
+    );
+
+  return {
+    async add(session, deadline) {
+      if (provider !== 'sqlite') return void (await insert([session], deadline));
+      if (!shared) {
+        const rows: SessionRow[] = [];
+        // The first one's deadline is the earliest.
+        shared = { rows, inserted: insertShared(rows, deadline) };
+      }
+      shared.rows.push(session);
+      await shared.inserted;
+    },
+    async find(id) {
+      const [row] = await run('SELECT', (client) => client.$queryRaw<Row[]>(select(sql`sessions.id = ${id}`)));
+      return row && sessionIn(row);
+    },
+    async list(userId, { now, limit }) {
+      const condition = sql`sessions.user_id = ${userId} AND expires_at > ${BigInt(now)}
+        ORDER BY sessions.created_at DESC LIMIT ${limit}`;
+      const rows = await run('SELECT', (client) => client.$queryRaw<Row[]>(select(condition)));
+      return rows.map(sessionIn);
+    },
+    async renew({ id, lastUsedAt, expiresAt, rotation }, generation) {
+      const data = {
+        lastUsedAt,
+        expiresAt,
+        generation: rotation.generation,
+        parent: rotation.parent,
+        rotatedAt: rotation.rotatedAt,
+      };
+      const renewed = await run('UPDATE', ({ session }) => session.updateMany({ where: { id, generation }, data }));
+      return renewed.count > 0;
+    },
+    async end(userId, id) {
+      return (await run('DELETE', ({ session }) => session.deleteMany({ where: { id, userId } }))).count > 0;
+    },
+    async endAll(userId) {
+      await endAllBetween(userId, userId);
+    },
+    endAllBetween,
+    async endOthers(userId, id) {
+      const epoch = newEpoch();
+      const [, kept = 0] = await run('UPDATE', (client) =>
+        transact(client, [
+          // Locks the row: on PostgreSQL the next statement then sees what another transaction has just ended.
+          client.$executeRaw`UPDATE users SET sessions_epoch = sessions_epoch WHERE id = ${userId}`,
+          client.$executeRaw`UPDATE sessions SET epoch = ${epoch} WHERE id = ${id} AND user_id = ${userId}
+            AND epoch = (SELECT sessions_epoch FROM users WHERE id = ${userId})`,
+          client.$executeRaw`UPDATE users SET sessions_epoch = ${epoch} WHERE id = ${userId}
+            AND EXISTS (SELECT 1 FROM sessions WHERE sessions.id = ${id} AND sessions.epoch = ${epoch})`,
+        ]),
+      );
+      return kept > 0;
+    },
+    async removeExpired(before) {
+      const expired = { where: { expiresAt: { lt: before } }, limit: ROWS_AT_A_TIME };
+      return (await run('DELETE', ({ session }) => session.deleteMany(expired))).count;
+    },
+  };
+}
+
+type Row = {
+  id: string;
+  user_id: number | bigint;
+  epoch: string;
+  created_at: number | bigint;
+  last_used_at: number | bigint;
+  expires_at: number | bigint;
+  address: string;
+  user_agent: string | null;
+  refresh_key: string | null;
+  refresh_hash: string | null;
+  generation: number | bigint;
+  parent: number | bigint;
+  rotated_at: number | bigint;
+};
+
+function select(condition: ReturnType<typeof sql>) {
+  return sql`SELECT sessions.id, user_id, epoch, sessions.created_at, last_used_at, expires_at, address, user_agent,
+      refresh_key, refresh_hash, generation, parent, rotated_at
+    FROM sessions JOIN users ON users.id = user_id AND sessions_epoch = epoch AND disabled_at IS NULL
+    WHERE ${condition}`;
+}
+
+function insertQuery(rows: SessionRow[]) {
+  const values = rows.map(
+    ({ rotation, ...row }) =>
+      sql`(${row.id}, ${row.userId}, ${row.epoch}, ${BigInt(row.createdAt)}, ${BigInt(row.lastUsedAt)},
+        ${BigInt(row.expiresAt)}, ${row.address}, ${row.userAgent ?? null}, ${rotation?.key ?? null},
+        ${rotation?.hash ?? null}, ${rotation?.generation ?? 0}, ${rotation?.parent ?? 0},
+        ${BigInt(rotation?.rotatedAt ?? 0)})`,
+  );
+  return sql`INSERT INTO sessions (id, user_id, epoch, created_at, last_used_at, expires_at, address, user_agent,
+      refresh_key, refresh_hash, generation, parent, rotated_at)
+    VALUES ${join(values)}`;
+}
+
+function sessionIn(row: Row): SessionRow {
+  const { refresh_key: key, refresh_hash: hash } = row;
+  return {
+    id: row.id,
+    userId: Number(row.user_id),
+    epoch: row.epoch,
+    createdAt: Number(row.created_at),
+    lastUsedAt: Number(row.last_used_at),
+    expiresAt: Number(row.expires_at),
+    address: row.address,
+    userAgent: row.user_agent ?? undefined,
+    rotation:
+      key === null || hash === null
+        ? undefined
+        : {
+            key,
+            hash,
+            generation: Number(row.generation),
+            parent: Number(row.parent),
+            rotatedAt: Number(row.rotated_at),
+          },
+  };
+}

@@ -1,5 +1,12 @@
 import { STATUS_CODES } from 'node:http';
-import { type Contract, findReply, type Operation, type ReplySpec, type Schema } from '../src/contract/contract.js';
+import {
+  type Contract,
+  findReply,
+  type Operation,
+  operationNamed,
+  type ReplySpec,
+  type Schema,
+} from '../src/contract/contract.js';
 import type { Exchange } from '../test/support/record.js';
 
 const HOST = 'example.org';
@@ -8,7 +15,11 @@ const FORM = 'application/x-www-form-urlencoded';
 type ObjectSchema = { properties?: { [name: string]: { description?: string } }; required?: string[] };
 
 /** Differ from one run to the next; the contract's example stands in their place. */
-const VOLATILE = ['X-Request-Id', 'X-Runtime'];
+const VOLATILE = ['X-Request-Id', 'X-Runtime', 'ETag'];
+
+const JWT = /\beyJ[\w-]+\.[\w-]+\.[\w-]+/g;
+const REFRESH_TOKEN = /\brt_[\w-]{91}\b/g;
+const UUID = /\b[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}\b/g;
 
 /** What is documented under one heading. */
 export type Resource = { name: string; exchanges: Exchange[] };
@@ -33,10 +44,11 @@ function resourceOf(contract: Contract, { name, exchanges }: Resource): string {
 ${exchanges.map((exchange) => exampleOf(contract, exchange)).join('\n\n')}`;
 }
 
-function exampleOf(contract: Contract, { example, request, reply }: Exchange): string {
+function exampleOf(contract: Contract, exchange: Exchange): string {
+  const { example, request, reply } = withExamples(contract, exchange);
   const { method = 'GET', path, headers = {}, body = '' } = request;
   const endpoint = `${method} ${path}`;
-  const operations = contract.operations.filter((candidate) => candidate.path === path);
+  const operations = contract.operations.filter((candidate) => isAt(candidate, path));
   const operation = operations.find((candidate) => candidate.method === method) ?? operations[0];
   const spec = findReply(contract, operation, reply.status);
   if (!operation || !spec) throw new Error(`openapi.yaml does not declare ${reply.status} for ${endpoint}`);
@@ -70,6 +82,31 @@ ${body ? parameterTable(operation) : 'None.'}
 ${fence('plaintext', [...headerLines(spec, reply.headers), `${reply.status} ${STATUS_CODES[reply.status]}`])}
 
 ${reply.body && `\n\n${fence('json', [JSON.stringify(JSON.parse(reply.body), null, 2)])}\n`}`;
+}
+
+/** Puts the contract's examples in place of tokens and ids, which differ from one run to the next. */
+function withExamples(contract: Contract, exchange: Exchange): Exchange {
+  const { auth_token = '', refresh_token = '' } =
+    operationNamed(contract, 'refreshSession').replies.get(200)?.example ?? {};
+  const [id] = [contract.schemas.SessionId?.examples].flat();
+  const ids: string[] = [];
+  const nthId = (found: string) => {
+    if (!ids.includes(found)) ids.push(found);
+    return `${String(id).slice(0, -1)}${(0xe + ids.indexOf(found)).toString(16).slice(-1)}`;
+  };
+  const text = JSON.stringify(exchange)
+    .replaceAll(JWT, String(auth_token))
+    .replaceAll(REFRESH_TOKEN, String(refresh_token))
+    .replaceAll(UUID, nthId);
+  return JSON.parse(text);
+}
+
+/** Whether a path, with its query, is an operation's. */
+function isAt({ path }: Operation, asked: string): boolean {
+  const [target = ''] = asked.split('?', 1);
+  const segments = target.split('/');
+  const own = path.split('/');
+  return own.length === segments.length && own.every((name, index) => name.startsWith('{') || name === segments[index]);
 }
 
 function fence(language: string, lines: string[]): string {

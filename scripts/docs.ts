@@ -16,9 +16,11 @@ import { metricsDocumentation } from './metrics-documentation.js';
 const TESTS = {
   'Api::V1::Sessions': 'test/operations/createSession.test.ts',
   'Api::V1::Session': 'test/operations/getSession.test.ts',
+  'Api::V1::Session, renewed': 'test/operations/refreshSession.test.ts',
+  'Api::V1::User::Sessions': 'test/operations/listOwnSessions.test.ts',
+  'Api::V1::User::Sessions, one of them': 'test/operations/deleteOwnSession.test.ts',
+  'Api::V1::Session and Api::V1::User::Sessions, ended': 'test/operations/deleteSession.test.ts',
   'Api::V1::ForwardAuth': 'test/operations/authorizeRequest.test.ts',
-  // Last: the tokens of the examples are the same.
-  'Api::V1::Session and Api::V1::User::Sessions': 'test/operations/deleteSession.test.ts',
 };
 
 const cwd = new URL('../', import.meta.url);

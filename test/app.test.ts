@@ -42,9 +42,18 @@ const broken: Database = {
   },
   findCaller: unused,
   secrets: { read: unused, hasSecretBeside: unused, rememberSecretBeside: unused },
-  tokenLifetimes: { record: () => Promise.resolve(), longest: unused },
   userImport: { store: unused, rehearse: unused },
-  revocations: { revoke: unused, endSessions: unused, firstFreeExp: unused, removeExpired: () => Promise.resolve(0) },
+  sessions: {
+    add: unused,
+    find: unused,
+    list: unused,
+    renew: unused,
+    end: unused,
+    endAll: unused,
+    endAllBetween: unused,
+    endOthers: unused,
+    removeExpired: () => Promise.resolve(0),
+  },
   ping: () => Promise.resolve(),
   reconnect: async () => {},
   close: () => Promise.resolve(),
@@ -94,7 +103,7 @@ t.test('an unexpected error is a 500 with no detail; the log has it, under the r
   const { app, log } = await build(t);
   const reply = await app.inject(login);
   t.equal(reply.statusCode, 500);
-  t.equal(reply.body, '{"message":"Internal server error"}');
+  t.equal(reply.body, '{"message":"Internal server error","code":"internal_server_error"}');
   const headers = Object.fromEntries(Object.entries(reply.headers).map(([name, value]) => [name, String(value)]));
   const rawHeaders = Object.keys(headers);
   const checked = { status: 500, headers, rawHeaders, body: reply.body };

@@ -18,9 +18,8 @@ export type ReplySpec = {
   mediaType: string | undefined;
   schema: Schema;
   headers: Map<string, Schema>;
-  /** The example's message and code, for errors whose schema does not fix them. */
-  message: string | undefined;
-  code: string | undefined;
+  /** Of errors, its `message` and `code` are sent, unless the schema fixes them. */
+  example: { [field: string]: unknown } & { message?: string; code?: string };
 };
 
 export type BodySpec = { schema: Schema; examples: { summary: string; value: Record<string, string> }[] };
@@ -150,7 +149,7 @@ type ResolvedParameter = { name: string; in: string; required?: boolean; schema:
 type ResolvedHeaders = Record<string, { schema: Schema }>;
 type ResolvedReply = {
   headers?: ResolvedHeaders;
-  content?: Record<string, { schema?: Schema; example?: { message?: string; code?: string } }>;
+  content?: Record<string, { schema?: Schema; example?: ReplySpec['example'] }>;
 };
 
 function readOperation(
@@ -221,9 +220,8 @@ function readReplies(owner: string, responses: Record<string, ResolvedReply>): M
           `openapi.yaml: reply ${code} of ${owner} needs a number as its status, and at most one media type`,
         );
       }
-      const [[mediaType, { schema = {}, example }] = [undefined, {}]] = media;
-      const { message, code: errorCode } = example ?? {};
-      return [status, { status, mediaType, schema, headers: readHeaders(headers), message, code: errorCode }];
+      const [[mediaType, { schema = {}, example = {} }] = [undefined, {}]] = media;
+      return [status, { status, mediaType, schema, headers: readHeaders(headers), example }];
     }),
   );
 }

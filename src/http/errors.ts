@@ -72,7 +72,11 @@ function send(
   return reply
     .code(status)
     .type('application/json; charset=utf-8')
-    .send({ message: clientMessage || declared?.message, code: clientCode ?? declared?.code, ...(errors && { errors }) });
+    .send({
+      message: clientMessage || declared?.example.message,
+      code: clientCode ?? declared?.example.code,
+      ...(errors && { errors }),
+    });
 }
 
 /** Drops the headers of the operation's own replies; CORS headers stay. */

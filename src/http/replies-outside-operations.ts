@@ -54,7 +54,8 @@ export function answerClientError(
 function replyOutsideOperations(contract: Contract, status: number, requestId: string) {
   const spec = findReply(contract, undefined, status);
   if (!spec) throw new Error(`openapi.yaml: x-replies-outside-operations must declare status ${status}`);
-  const body = JSON.stringify({ message: spec.message, code: spec.code });
+  const { message, code } = spec.example;
+  const body = JSON.stringify({ message, code });
   const facts = { body, requestId, elapsedMilliseconds: 0, operationsAtPath: () => [] };
   const headers = responseHeaders(spec, facts);
   headers.push(['Content-Type', `${spec.mediaType}; charset=utf-8`]);

@@ -67,7 +67,10 @@ t.test('openapi.yaml alone changes what the running service does', async (t) => 
   t.equal(tooLong.status, 400, 'a maxLength');
   t.match(tooLong.body, /at most 8 characters/);
   t.equal((await login('x'.repeat(100))).status, 413);
-  t.match(await login('foobar', {}), { status: 415, body: '{"message":"Send a form"}' });
+  t.match(await login('foobar', {}), {
+    status: 415,
+    body: '{"message":"Send a form","code":"unsupported_media_type"}',
+  });
   const statusAt = async (path: string, method = 'GET') => (await send(service.url, { path, method })).status;
   for (const path of ['/live.z/1/x', '/live.z/1/x?y=/z', '/live.z/1/x?most=7'])
     t.equal(await statusAt(path), 200, path);

@@ -9,7 +9,7 @@ import { framingPlugin } from '#built/http/framing.js';
 import { operationPlugin } from '#built/http/operation.js';
 import { responseHeadersPlugin } from '#built/http/response-headers.js';
 
-const authenticated = { caller: { userId: 1, exp: 2, jti: undefined }, log: {} };
+const authenticated = { caller: { userId: 1, exp: 2, sid: undefined }, log: {} };
 
 t.test('the first scheme whose kind of token it is decides', async (t) => {
   const contract = loadContract();

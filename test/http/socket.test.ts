@@ -60,7 +60,7 @@ t.test('on a real socket', async (t) => {
     for (const part of ['POST /api', head, `${head}Content-Length: 20\r\n\r\nemail=`]) {
       const [reply] = parseReplies(await exchange(service, part));
       t.equal(reply?.status, 408, JSON.stringify(part.slice(-10)));
-      t.equal(reply?.body, '{"message":"Request timeout"}');
+      t.equal(reply?.body, '{"message":"Request timeout","code":"request_timeout"}');
       t.same(reply && checkReply({ method: 'POST', path }, reply, { outside: true }), []);
     }
   });

@@ -1,10 +1,12 @@
 import { createHash, createHmac } from 'node:crypto';
 import t from 'tap';
 import { PROVIDERS } from '#built/database/connection/database-url.js';
+import { claimsOf } from '../support/keys.js';
 import { FORM, JSON_TYPE, type Request } from '../support/send.js';
 import { SECRET, startService, UNTHROTTLED } from '../support/service.js';
 
 const NOW = 1_575_397_455_999;
+const UUID = /^[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}$/;
 /** As many connections as wait for Node.js to accept them: Linux may reset more. */
 const AT_ONCE = 500;
 const login = { method: 'POST', path: '/api/v1/sessions' };
@@ -20,9 +22,9 @@ function json(value: unknown): Request {
 }
 
 /** A token made by hand: RFC 7515, section 3.1. */
-function tokenOf(userId: number, exp: number): string {
+function tokenOf(userId: number, exp: number, sid: string): string {
   const encode = (text: string) => Buffer.from(text).toString('base64url');
-  const signed = `${encode('{"alg":"HS256"}')}.${encode(`{"user_id":${userId},"exp":${exp}}`)}`;
+  const signed = `${encode('{"alg":"HS256"}')}.${encode(`{"user_id":${userId},"exp":${exp},"sid":"${sid}"}`)}`;
   return `${signed}.${createHmac('sha256', SECRET).update(signed).digest('base64url')}`;
 }
 
@@ -34,12 +36,14 @@ for (const provider of PROVIDERS) {
     t.test('when user details are correct', async (t) => {
       const reply = await service.documented(t.name, correct);
       t.equal(reply.status, 200);
-      t.equal(reply.body, `{"auth_token":"${tokenOf(id, 1_575_397_455 + 86_400)}"}`, 'the token, to the byte');
+      const { sid } = claimsOf(JSON.parse(reply.body).auth_token);
+      t.match(sid, UUID);
+      t.equal(reply.body, `{"auth_token":"${tokenOf(id, 1_575_397_455 + 86_400, sid)}"}`, 'the token, to the byte');
       t.equal(reply.headers['content-type'], 'application/json; charset=utf-8');
       t.equal(reply.headers['cache-control'], 'max-age=0, private, must-revalidate');
       const digest = createHash('sha256').update(reply.body).digest('hex');
       t.equal(reply.headers.etag, `W/"${digest.slice(0, 32)}"`);
-      t.match(reply.headers['x-request-id'], /^[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}$/);
+      t.match(reply.headers['x-request-id'], UUID);
     });
 
     t.test('when user details are incorrect', async (t) => {
@@ -74,7 +78,8 @@ for (const provider of PROVIDERS) {
 
     t.test('when user details are sent as JSON', async (t) => {
       const reply = await service.documented(t.name, json({ email: 'foo@bar.com', password: 'foobar' }));
-      t.equal(reply.body, (await service.request(correct)).body);
+      const { user_id, exp } = claimsOf(JSON.parse(reply.body).auth_token);
+      t.same({ user_id, exp }, { user_id: id, exp: 1_575_397_455 + 86_400 });
       t.equal((await service.request(json({ email: 'foo@bar.com', password: 'x' }))).status, 401);
       const repeated = json('{"email":"a@b","password":"foobar","email":"foo@bar.com"}');
       t.equal((await service.request(repeated)).status, 200, 'of a repeated member the last counts, as for JSON.parse');
@@ -83,7 +88,7 @@ for (const provider of PROVIDERS) {
     t.test('when there are more fields than the contract lists', async (t) => {
       const more = { email: 'foo@bar.com', password: 'foobar', utf8: '✓', commit: 'Log in' };
       t.equal((await service.request(form(more))).status, 200);
-      t.equal((await service.request(json({ ...more, remember: { me: [1] } }))).status, 200);
+      t.equal((await service.request(json({ ...more, remembered: { me: [1] } }))).status, 200);
     });
 
     t.test('when the password has any Unicode, and as many characters as the contract lets it', async (t) => {
@@ -163,6 +168,8 @@ t.test('what a login refuses', async (t) => {
     ['a NUL in the password', form({ email, password: 'foo\0bar' }), { password: /must not contain NUL/ }],
     ['a NUL in JSON', json({ email, password: 'foo\0bar' }), { password: /must not contain NUL/ }],
     ['both fields bad', form({ email: 'x', password: '' }), { email: /email address/, password: /be empty/ }],
+    ['remember that is neither', form({ email, password, remember: 'on' }), { remember: /must be true or false/ }],
+    ['remember as text in JSON', json({ email, password, remember: 'true' }), { remember: /must be true or false/ }],
     ['a number', json({ email, password: 12345678 }), { password: /must be one string/ }],
     ['a null', json({ email: null, password }), { email: /must be one string/ }],
     ['a list', json({ email, password: ['foobar'] }), { password: /must be one string/ }],

@@ -44,7 +44,7 @@ t.test('the files of Swagger UI, as browsers ask for them again', async (t) => {
   t.equal((await ask({ range: 'bytes=0-3' })).body, whole.body.slice(0, 4));
   const beyond = await ask({ range: 'bytes=99999999-' });
   t.equal(beyond.status, 416);
-  t.equal(beyond.body, '{"message":"Range not satisfiable"}');
+  t.equal(beyond.body, '{"message":"Range not satisfiable","code":"range_not_satisfiable"}');
   const elsewhere = await service.request({ path: '/docs/static/index.html' });
   t.equal(elsewhere.status, 302);
   t.equal(elsewhere.headers.location, '/docs/');

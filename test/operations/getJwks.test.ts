@@ -51,7 +51,7 @@ for (const algorithm of ALGORITHMS) {
       subject: String(id),
     });
     t.same(protectedHeader, { alg: algorithm, kid: set.keys[0].kid });
-    t.same(Object.keys(payload), ['user_id', 'exp', 'sub', 'iat', 'jti', 'iss', 'aud']);
+    t.same(Object.keys(payload), ['user_id', 'exp', 'sid', 'sub', 'iat', 'jti', 'iss', 'aud']);
     t.match(payload, { user_id: id, aud: ['a', 'b'], jti: /^[\da-f-]{36}$/ });
     t.equal(payload.iat, Math.floor(now / 1000));
     t.equal(payload.exp, Math.floor(now / 1000) + 86_400);
@@ -66,8 +66,8 @@ t.test('iss and aud each by itself, and a single audience', async (t) => {
     return JSON.parse(Buffer.from(token.split('.')[1] ?? '', 'base64url').toString());
   };
   const issued = await claimsWith({ JWT_ISSUER: 'https://login.example.com' });
-  t.same(Object.keys(issued), ['user_id', 'exp', 'iss']);
+  t.same(Object.keys(issued), ['user_id', 'exp', 'sid', 'iss']);
   const addressed = await claimsWith({ JWT_AUDIENCE: 'https://api.example.com' });
-  t.same(Object.keys(addressed), ['user_id', 'exp', 'aud']);
+  t.same(Object.keys(addressed), ['user_id', 'exp', 'sid', 'aud']);
   t.equal(addressed.aud, 'https://api.example.com');
 });

@@ -47,7 +47,7 @@ t.test('when the database is gone', async (t) => {
 
   const unready = await untilUnready(service);
   t.equal(unready.status, 503);
-  t.equal(unready.body, '{"message":"Service unavailable"}');
+  t.equal(unready.body, '{"message":"Service unavailable","code":"service_unavailable"}');
   t.equal(unready.headers['retry-after'], '1');
 
   const body = 'email=foo%40bar.com&password=foobar';

@@ -1,7 +1,7 @@
 import t from 'tap';
 import { readConfig } from '#built/config/config.js';
 import { PROVIDERS } from '#built/database/connection/database-url.js';
-import { bearer, jwkSet, privateJwks } from '../support/keys.js';
+import { bearer, claimsOf, jwkSet, privateJwks } from '../support/keys.js';
 import { createDatabase, execute, startService } from '../support/service.js';
 import { getToken } from '../support/steady-logins.js';
 
@@ -19,7 +19,7 @@ for (const provider of PROVIDERS) {
     t.test('when the token is good', async (t) => {
       const reply = await service.documented(t.name, { ...session, headers: bearer(token) });
       t.equal(reply.status, 200);
-      t.equal(reply.body, `{"user_id":${id},"exp":${1_575_397_455 + 86_400}}`);
+      t.equal(reply.body, `{"user_id":${id},"exp":${1_575_397_455 + 86_400},"sid":"${claimsOf(token).sid}"}`);
       t.equal(reply.headers['cache-control'], 'no-store');
       t.equal((await service.request({ ...session, method: 'HEAD', headers: bearer(token) })).status, 200);
       const lowerCase = { authorization: `bearer ${token}` };

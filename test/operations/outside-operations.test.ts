@@ -9,7 +9,7 @@ t.test('requests that reach no operation', async (t) => {
     for (const method of ['GET', 'POST', 'HEAD', 'OPTIONS']) {
       const reply = await service.request({ method, path });
       t.equal(reply.status, 404, `${method} ${path}`);
-      if (method !== 'HEAD') t.equal(reply.body, '{"message":"Not found"}');
+      if (method !== 'HEAD') t.equal(reply.body, '{"message":"Not found","code":"not_found"}');
     }
   }
 
@@ -24,6 +24,6 @@ t.test('requests that reach no operation', async (t) => {
 
   const unreadable = await service.request({ path: '/%zz', headers: { 'x-request-id': 'mine' } });
   t.equal(unreadable.status, 400);
-  t.equal(unreadable.body, '{"message":"Bad request"}');
+  t.equal(unreadable.body, '{"message":"Bad request","code":"bad_request"}');
   t.equal(unreadable.headers['x-request-id'], 'mine');
 });

@@ -2,13 +2,27 @@ import { execFile } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import { promisify } from 'node:util';
 import t from 'tap';
+import { loadContract, operationNamed } from '#built/contract/contract.js';
+import { bearer, claimsOf } from '../support/keys.js';
+import { send } from '../support/send.js';
 import { startService } from '../support/service.js';
+import { login } from '../support/steady-logins.js';
+
+const contract = loadContract();
+const REFRESH = operationNamed(contract, 'refreshSession');
+const { auth_token: TOKEN, refresh_token: REFRESH_TOKEN } = REFRESH.replies.get(200)?.example ?? {};
+/** Differ from one run to the next. */
+const VOLATILE = /"(?:[\w-]+\.[\w-]+\.[\w-]+|rt_[\w-]+|[\da-f]{8}-[\da-f-]{27}|\d{4}-\d\d-\d\dT[\d:.]+Z)"/g;
 
 t.test('docs/api.md: its curl commands are answered as it says', async (t) => {
-  // When the examples were recorded: their token has not expired.
-  const service = await startService(t, 'sqlite', { now: () => 1_575_397_455_999 });
-  await service.addUser('foo@bar.com', 'foobar');
-  const { host } = new URL(service.url);
+  // When the examples were recorded.
+  const now = () => 1_575_397_455_999;
+  const renewing = { TOKEN_TTL_SECONDS: '300', REFRESH_TOKEN_TTL_SECONDS: '36000' };
+  const services = {
+    renewing: await startService(t, 'sqlite', { now, env: renewing }),
+    other: await startService(t, 'sqlite', { now }),
+  };
+  for (const { addUser } of Object.values(services)) await addUser('foo@bar.com', 'foobar');
 
   const documentation = await readFile(new URL('../../docs/api.md', import.meta.url), 'utf8');
   const [, ...examples] = documentation.split(/^## /m);
@@ -16,12 +30,29 @@ t.test('docs/api.md: its curl commands are answered as it says', async (t) => {
   for (const example of examples) {
     const [, command = ''] = example.match(/^```shell\n(.*?)\n```$/ms) ?? [];
     const [, status = '', body = ''] = example.match(/^(\d{3}) [^\n]*\n```(?:\n+```json\n(.*?)\n```$)?/ms) ?? [];
-    const here = command.replace('curl ', `curl --connect-to example.org:80:${host} --write-out '\\n%{http_code}' `);
+    const isRenewed = command.includes(REFRESH.path) && status !== '404';
+    const { url } = isRenewed ? services.renewing : services.other;
+    const logIn = async () => JSON.parse((await login(url)).body);
+    const [session, another] = [await logIn(), await logIn()];
+    if (status === '401')
+      await send(url, { method: 'DELETE', path: '/api/v1/session', headers: bearer(session.auth_token) });
+    const here = command
+      .replace('curl ', `curl --connect-to example.org:80:${new URL(url).host} --write-out '\\n%{http_code}' `)
+      .replaceAll(String(TOKEN), session.auth_token)
+      .replaceAll(String(REFRESH_TOKEN), session.refresh_token)
+      .replace(/(sessions\/)[\da-f-]{36}/, `$1${claimsOf(another.auth_token).sid}`);
     const { stdout } = await promisify(execFile)('sh', ['-c', here]);
     const [answer = '', code] = stdout.split('\n');
     t.equal(code, status, command);
-    const token = /"auth_token":\s*"[\w-]+\.[\w-]+\.[\w-]+"/;
-    const withoutToken = (text: string) => JSON.parse(text.replace(token, '"auth_token":""') || 'null');
-    t.same(withoutToken(answer), withoutToken(body));
+    const stable = (text: string) => shapeOf(JSON.parse(text.replaceAll(VOLATILE, '""') || 'null'));
+    t.same(stable(answer), stable(body));
   }
 });
+
+/** A list stands for its items, which are all of one shape. */
+function shapeOf(value: unknown): unknown {
+  if (Array.isArray(value)) return value.slice(0, 1).map(shapeOf);
+  if (typeof value !== 'object' || value === null) return value;
+  const members = Object.entries(value).filter(([name]) => name !== 'current' && name !== 'user_agent');
+  return Object.fromEntries(members.map(([name, member]) => [name, shapeOf(member)]));
+}

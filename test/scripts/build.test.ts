@@ -41,7 +41,7 @@ t.test('operations and handlers that do not match fail the build, by name', asyn
 t.test('a handler that the contract does not allow fails the build', async (t) => {
   const { code, output } = await build(t, async (directory) => {
     const operations = `${directory}/src/operations`;
-    await replace(`${operations}/createSession.ts`, '{ auth_token:', '{ token:');
+    await replace(`${operations}/createSession.ts`, 'body: grant', 'body: { token: outcome }');
     await replace(`${operations}/getLiveness.ts`, 'status: 200', 'status: 201');
     const unavailable = `        "503":\n          $ref: "#/components/responses/ServiceUnavailable"\n\n  /openapi.yaml:`;
     await replace(`${directory}/openapi.yaml`, unavailable, '\n  /openapi.yaml:');

@@ -51,11 +51,17 @@ function isPreflight({ method, path, headers = {} }: Request): boolean {
 /** The operation that a request reaches; for a method that its path does not know, the first one of the path. */
 function operationFor(method: string, path: string, status?: number): Node {
   const target = path.split('?', 1)[0] ?? '';
-  const item = document.paths[target];
+  const item = document.paths[target] ?? itemWithParameters(target);
   if (!item) return operationServingBelow(target, status);
   const asked = method === 'HEAD' ? 'get' : method.toLowerCase();
   const [first] = Object.keys(item).filter((key) => key !== 'parameters');
   return item[asked] ?? (first && { responses: { 405: item[first].responses['405'] } });
+}
+
+/** The item whose path has a parameter in place of a segment. */
+function itemWithParameters(target: string): Node {
+  const matches = (path: string) => new RegExp(`^${path.replaceAll(/\{[^}]+\}/g, '[^/]+')}$`).test(target);
+  return Object.entries<Node>(document.paths).find(([path]) => path.includes('{') && matches(path))?.[1];
 }
 
 /** Of the files that a package serves below its operation's path; where there is no such file, it is outside. */

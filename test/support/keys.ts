@@ -16,6 +16,11 @@ function privateKey(algorithm: Algorithm) {
   return generateKeyPairSync('rsa', { modulusLength: 2048 }).privateKey;
 }
 
+/** The claims of a token, which is not verified. */
+export function claimsOf(token: string): { user_id: number; exp: number; sid: string; [name: string]: unknown } {
+  return JSON.parse(Buffer.from(token.split('.')[1] ?? '', 'base64url').toString());
+}
+
 /** The `Authorization` of a token (RFC 6750, section 2.1). */
 export function bearer(token: string): { authorization: string } {
   return { authorization: `Bearer ${token}` };

@@ -246,7 +246,8 @@ for (const example of FORWARD_AUTH) {
         t.equal(reply.status, 503, line);
         t.match(reply.headers['retry-after'], /^\d+$/);
         t.match(reply.headers['content-type'], 'application/json');
-        if (line !== 'HEAD /') t.same(JSON.parse(reply.body), { message: 'Service unavailable', code: 'service_unavailable' });
+        if (line !== 'HEAD /')
+          t.same(JSON.parse(reply.body), { message: 'Service unavailable', code: 'service_unavailable' });
         t.same(echoes, []);
       }
     };

@@ -85,7 +85,11 @@ for (const example of PROXIES) {
     const unavailable = await login(proxy);
     t.equal(unavailable.status, 503);
     t.match(unavailable.headers['retry-after'], /^\d+$/);
-    t.equal(unavailable.body, '{"message":"Service unavailable","code":"service_unavailable"}', 'the service’s own answer');
+    t.equal(
+      unavailable.body,
+      '{"message":"Service unavailable","code":"service_unavailable"}',
+      'the service’s own answer',
+    );
 
     // They write their last line before they exit.
     for (const instance of instances) instance.kill('SIGTERM');

@@ -92,6 +92,18 @@ t.test('a rotation: each step says when the next one is safe, and refuses before
   t.match(await list(), [{ kid: next, state: 'signs' }]);
 });
 
+t.test('a key is kept until the last token expires that it may have signed', async (t) => {
+  const cwd = t.testdir();
+  const at = (TOKEN_TTL_SECONDS: string) => inDirectory(t, { cwd, env: { TOKEN_TTL_SECONDS } });
+  await at('86400').keys('generate');
+  await at('300').keys('add');
+  const [, next] = await at('300').list();
+  await age(at('300').file, 2_400);
+  const { stdout } = await at('300').keys('promote', '--', next?.kid ?? '');
+  const [, retired] = await at('300').stored();
+  t.equal(timeIn(stdout), (retired?.retired_at ?? 0) + 86_400, 'of the lifetime when it was generated');
+});
+
 t.test('a kid that begins with -', async (t) => {
   const { file, keys, list } = inDirectory(t);
   let others: JsonWebKey[] = [];

@@ -5,7 +5,7 @@ import t from 'tap';
 import { loadContract, operationNamed } from '#built/contract/contract.js';
 import { bearer, claimsOf } from '../support/keys.js';
 import { send } from '../support/send.js';
-import { startService } from '../support/service.js';
+import { createDatabase, startService } from '../support/service.js';
 import { login } from '../support/steady-logins.js';
 
 const contract = loadContract();
@@ -18,11 +18,12 @@ t.test('docs/api.md: its curl commands are answered as it says', async (t) => {
   // When the examples were recorded.
   const now = () => 1_575_397_455_999;
   const renewing = { TOKEN_TTL_SECONDS: '300', REFRESH_TOKEN_TTL_SECONDS: '36000' };
+  const databaseUrl = await createDatabase(t, 'sqlite');
   const services = {
-    renewing: await startService(t, 'sqlite', { now, env: renewing }),
-    other: await startService(t, 'sqlite', { now }),
+    renewing: await startService(t, 'sqlite', { now, databaseUrl, env: renewing }),
+    other: await startService(t, 'sqlite', { now, databaseUrl }),
   };
-  for (const { addUser } of Object.values(services)) await addUser('foo@bar.com', 'foobar');
+  await services.other.addUser('foo@bar.com', 'foobar');
 
   const documentation = await readFile(new URL('../../docs/api.md', import.meta.url), 'utf8');
   const [, ...examples] = documentation.split(/^## /m);

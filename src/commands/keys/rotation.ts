@@ -27,7 +27,9 @@ export function removableAt({ jwk }: StoredKey, env: NodeJS.ProcessEnv, step: St
 
 /** The longest lifetime, in seconds, of the tokens that a key has signed, as far as is known. */
 export function longestTtlOf({ token_ttl_seconds: noted = 0 }: StoredJwk, env: NodeJS.ProcessEnv): number {
-  return Math.max(noted, readConfig(env, { issuesTokens: false }).tokenTtlSeconds);
+  // The file may not be there yet.
+  const { JWT_KEYS_FILE: _, ...others } = env;
+  return Math.max(noted, readConfig(others, { issuesTokens: false }).tokenTtlSeconds);
 }
 
 /** @param changedAt - when the file of the step before was written */

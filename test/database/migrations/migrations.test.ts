@@ -172,6 +172,20 @@ for (const provider of PROVIDERS) {
     t.same(await migrate(databaseUrl), [second], 'as `prisma migrate resolve --rolled-back` repairs it');
   });
 
+  t.test(`who had ended sessions before they were rows logs in once more, on ${provider}`, async (t) => {
+    const { query, execute } = await scratchDatabase(t, provider);
+    for (const { name, sql } of readMigrations(provider)) {
+      if (name.endsWith('_add_sessions'))
+        await execute(`INSERT INTO users (email, password_digest) VALUES ('a@x', ''), ('b@x', ''), ('c@x', '');
+          INSERT INTO session_watermarks (user_id, exp) VALUES (1, 1), (9, 1);
+          INSERT INTO revoked_tokens (key, user_id, exp) VALUES ('2:1', 2, 1)`);
+      await execute(sql);
+    }
+    const epochs = (await query('SELECT sessions_epoch FROM users ORDER BY id')).flat();
+    t.match(epochs, [/^[\da-f-]{32,}$/, /^[\da-f-]{32,}$/, /^$/]);
+    t.not(epochs[0], epochs[1]);
+  });
+
   t.test(`records of a newer version are left alone on ${provider}`, async (t) => {
     const { databaseUrl, execute } = await scratchDatabase(t, provider);
     await migrate(databaseUrl);

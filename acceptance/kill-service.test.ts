@@ -4,15 +4,18 @@ import { once } from 'node:events';
 import { text } from 'node:stream/consumers';
 import { setTimeout as wait } from 'node:timers/promises';
 import t from 'tap';
+import { readConfig } from '#built/config/config.js';
 import { PROVIDERS } from '#built/database/connection/database-url.js';
 import { MAIN, run, start } from '../test/support/executable.js';
 import { bearer } from '../test/support/keys.js';
-import { FORM, send } from '../test/support/send.js';
-import { createDatabase, HIGH_BUDGETS, query, SECRET } from '../test/support/service.js';
-import { getToken } from '../test/support/steady-logins.js';
+import { FORM, JSON_TYPE, send } from '../test/support/send.js';
+import { createDatabase, execute, HIGH_BUDGETS, query, SECRET } from '../test/support/service.js';
+import { getToken, login } from '../test/support/steady-logins.js';
 
 const KILLS = 50;
 const LOG_OUTS = 10;
+const SESSIONS = 40;
+const RENEWAL_KILLS = 5;
 const BCRYPT = { PASSWORD_HASHING: 'bcrypt', BCRYPT_COST: '4' };
 
 t.setTimeout(1_200_000);
@@ -100,5 +103,45 @@ for (const provider of PROVIDERS) {
     for (const token of dead) {
       t.equal((await send(service.url, { path: '/api/v1/session', headers: bearer(token) })).status, 401);
     }
+  });
+
+  t.test(`a service that is killed amid renewals logs nobody out, on ${provider}`, async (t) => {
+    const cwd = t.testdir();
+    const DATABASE_URL = await createDatabase(t, provider);
+    const { databaseUrl } = readConfig({ DATABASE_URL }, { issuesTokens: false });
+    const lifetimes = { TOKEN_TTL_SECONDS: '300', REFRESH_TOKEN_TTL_SECONDS: '3600' };
+    const options = { cwd, env: { DATABASE_URL, JWT_SECRET: SECRET, ...lifetimes, ...HIGH_BUDGETS, ...BCRYPT } };
+    await run(['users', 'add', 'foo@bar.com'], { ...options, input: 'foobar\n' });
+    let service = await start(t, options);
+    const renew = async (refreshToken: string): Promise<{ status: number; refresh_token: string }> => {
+      const body = JSON.stringify({ refresh_token: refreshToken });
+      const request = { method: 'POST', path: '/api/v1/session/refresh', headers: JSON_TYPE, body };
+      const { status, body: reply } = await send(service.url, request);
+      return { status, ...JSON.parse(reply) };
+    };
+    const logins = await Promise.all(Array.from({ length: SESSIONS }, () => login(service.url)));
+    const known: string[] = logins.map(({ body }) => JSON.parse(body).refresh_token);
+    let lost = 0;
+    for (let kill = 0; kill < RENEWAL_KILLS; kill += 1) {
+      // As if a minute had passed: each renewal makes a new token.
+      await execute(databaseUrl, 'UPDATE sessions SET rotated_at = 0');
+      const renewals = known.map(async (token, index) => {
+        const { refresh_token } = await renew(token);
+        known[index] = refresh_token;
+      });
+      // One that has come back tells that the others are under way.
+      await Promise.any(renewals);
+      service.kill('SIGKILL');
+      const results = await Promise.allSettled(renewals);
+      lost += results.filter(({ status }) => status === 'rejected').length;
+      await service.exited;
+      service = await start(t, options);
+      for (const [index, token] of known.entries()) {
+        const { status, refresh_token } = await renew(token);
+        t.equal(status, 200);
+        known[index] = refresh_token;
+      }
+    }
+    t.ok(lost > 0, `${lost} replies were lost`);
   });
 }

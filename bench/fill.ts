@@ -17,17 +17,18 @@ export async function fillUsers(provider: Provider, url: string, count: number, 
   if (provider === 'postgresql') await execute(provider, url, 'VACUUM ANALYZE users');
 }
 
-/** Revokes tokens that expire in a day, and ends all sessions, of users from the second one on. */
-export async function fillRevocations(provider: Provider, url: string, count: number): Promise<void> {
-  const exp = Math.floor(Date.now() / 1000) + 86_400;
-  const numbers = numbersTo(provider, count);
+/** Starts sessions of users from the second one on, ten for each, that end in a day. */
+export async function fillSessions(provider: Provider, url: string, count: number): Promise<void> {
+  const now = Date.now();
+  const id = provider === 'sqlite' ? 'lower(hex(randomblob(16)))' : 'gen_random_uuid()';
   await execute(
     provider,
     url,
-    `INSERT INTO revoked_tokens (key, user_id, exp) SELECT 'jti:' || n, n + 1, ${exp} FROM (${numbers}) AS numbers`,
-    `INSERT INTO session_watermarks (user_id, exp) SELECT n + 1, ${exp} FROM (${numbers}) AS numbers`,
+    `INSERT INTO sessions (id, user_id, epoch, created_at, last_used_at, expires_at, address, user_agent)
+     SELECT ${id}, 2 + n / 10, '', ${now}, ${now}, ${now + 86_400_000}, '192.0.2.1', 'curl/8.15.0'
+     FROM (${numbersTo(provider, count)}) AS numbers`,
   );
-  if (provider === 'postgresql') await execute(provider, url, 'VACUUM ANALYZE revoked_tokens, session_watermarks');
+  if (provider === 'postgresql') await execute(provider, url, 'VACUUM ANALYZE sessions');
 }
 
 function numbersTo(provider: Provider, count: number): string {

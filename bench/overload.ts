@@ -3,7 +3,8 @@
  * Prints a row for each number of connections, the median of BENCH_ROUNDS (5) rounds of BENCH_SECONDS (10).
  *
  * Arguments: databases (sqlite, postgresql; all unless given), and `main.js` files of other builds, each measured by turns
- * with this one. BENCH_CONNECTIONS lists the connections, BENCH_CORES=split gives the service and the clients a core each.
+ * with this one. BENCH_CONNECTIONS lists the connections, BENCH_CORES=split gives the service and the clients a core each,
+ * BENCH_HASHING=bcrypt measures bcrypt of cost 4 in place of argon2id.
  */
 import { execFileSync } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
@@ -20,6 +21,8 @@ import { MAIN, run, startService } from './service.js';
 const ROUNDS = Number(process.env.BENCH_ROUNDS ?? 5);
 const CONNECTIONS = (process.env.BENCH_CONNECTIONS ?? '16,64,200,1000').split(',').map(Number);
 const IS_SPLIT = process.env.BENCH_CORES === 'split';
+const IS_BCRYPT = process.env.BENCH_HASHING === 'bcrypt';
+const BCRYPT = { PASSWORD_HASHING: 'bcrypt', BCRYPT_COST: '4' };
 const USERS = 1_000;
 /** Milliseconds: rates are taken once the load is steady. */
 const WARM_UP = 3_000;
@@ -114,9 +117,11 @@ function medianOf(rounds: Figures[], figure: keyof Figures): number {
 }
 
 async function compare(provider: Provider, url: string, builds: string[]): Promise<void> {
-  const env = { DATABASE_URL: url, JWT_SECRET: PASSWORD.repeat(2) };
+  const env = { DATABASE_URL: url, JWT_SECRET: PASSWORD.repeat(2), ...(IS_BCRYPT && BCRYPT) };
   await run(['migrate'], env);
-  const { passwordDigest } = await createPasswords({ algorithm: 'argon2id' }).hash(PASSWORD);
+  const { passwordDigest } = await createPasswords(
+    IS_BCRYPT ? { algorithm: 'bcrypt', cost: 4 } : { algorithm: 'argon2id' },
+  ).hash(PASSWORD);
   await fillUsers(provider, url, USERS, passwordDigest);
   for (const mode of MODES) {
     const title = `${mode.users} users, Retry-After ${mode.honours ? 'honoured' : 'ignored'}`;

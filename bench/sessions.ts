@@ -1,7 +1,7 @@
 /**
  * Measures `GET /api/v1/session` of the built service, with ES256 and HS256, beside a bare Fastify that verifies ES256: by
- * turns, on SQLite and PostgreSQL, and again with BENCH_REVOCATIONS (1000000) revoked tokens and ended sessions. BENCH_SECONDS
- * (10) is the length of each measurement.
+ * turns, on SQLite and PostgreSQL, and again with BENCH_SESSIONS (1000000) sessions of others. BENCH_SECONDS (10) is the length
+ * of each measurement. Arguments are `main.js` files of other builds, each measured by turns with this one.
  */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -10,12 +10,12 @@ import { PROVIDERS, type Provider } from '#built/database/connection/database-ur
 import { createPasswords } from '#built/passwords/passwords.js';
 import { getToken } from '../test/support/steady-logins.js';
 import { startTemporaryPostgresql } from '../test/support/temporary-postgresql.js';
-import { fillRevocations, fillUsers } from './fill.js';
+import { fillSessions, fillUsers } from './fill.js';
 import { load } from './load/load.js';
 import { run, type Service, startService } from './service.js';
 
 const SECONDS = Number(process.env.BENCH_SECONDS ?? 10);
-const REVOCATIONS = Number(process.env.BENCH_REVOCATIONS ?? 1_000_000);
+const SESSIONS = Number(process.env.BENCH_SESSIONS ?? 1_000_000);
 const CONNECTIONS = 16;
 const ROUNDS = 3;
 /** Requests until V8 has optimised what one runs. */
@@ -47,7 +47,7 @@ function report(database: Provider, what: string, subjects: Subject[]): void {
   for (const { name, perSecond } of subjects) {
     const share = (perSecond / bare).toFixed(2);
     console.log(
-      `${database.padEnd(11)}${what.padEnd(24)}${name.padEnd(6)}${perSecond.toFixed(0).padStart(7)}/s ${share}`,
+      `${database.padEnd(11)}${what.padEnd(24)}${name.padEnd(16)}${perSecond.toFixed(0).padStart(7)}/s ${share}`,
     );
   }
 }
@@ -68,13 +68,25 @@ async function measureOn(database: Provider, url: string, directory: string): Pr
     { name: 'bare', service: bare, token, perSecond: 0 },
     { name: 'ES256', service: signed, token, perSecond: 0 },
     { name: 'HS256', service: secret, token: await getToken(secret.url, 'user1@example.com'), perSecond: 0 },
+    ...(await startOthers(env, keys)),
   ];
   await measure(subjects);
   report(database, 'getSession', subjects);
-  await fillRevocations(database, url, REVOCATIONS);
+  await fillSessions(database, url, SESSIONS);
   await measure(subjects);
-  report(database, `${REVOCATIONS} revocations`, subjects);
+  report(database, `${SESSIONS} sessions`, subjects);
   for (const { service } of subjects) await service.stop();
+}
+
+/** Other builds know this database too: migrations only add. */
+async function startOthers(env: NodeJS.ProcessEnv, keys: string): Promise<Subject[]> {
+  const subjects: Subject[] = [];
+  for (const [index, main] of process.argv.slice(2).entries()) {
+    const service = await startService({ ...env, JWT_KEYS_FILE: keys }, [main]);
+    const token = await getToken(service.url, 'user1@example.com');
+    subjects.push({ name: `ES256, build ${index + 1}`, service, token, perSecond: 0 });
+  }
+  return subjects;
 }
 
 const directory = await mkdtemp(`${tmpdir()}/sessions-api-bench-`);

@@ -19,7 +19,8 @@ export type Credentials = {
     email: string;
     /** Password of user. Any Unicode. */
     password: string;
-    /** Whether the reply has a refresh token, if renewal is on. Without one, the session ends with its token. */
+    /** Whether the reply has a refresh token, if renewal is on; true unless given. Without one, the session ends with its
+    token. */
     remember?: boolean;
 };
 export type Session = {

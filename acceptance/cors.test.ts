@@ -3,10 +3,14 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import t, { type Test } from 'tap';
 import { loadContract, operationNamed } from '#built/contract/contract.js';
+import type { OperationId } from '#built/contract/handler.js';
 import { run, start } from '../test/support/executable.js';
 import { launchBrowser, noBrowser, type Page } from './browser/browser.js';
 
-const { path } = operationNamed(loadContract(), 'createSession');
+const contract = loadContract();
+const { path } = operationNamed(contract, 'createSession');
+
+const RENEWABLE = { TOKEN_TTL_SECONDS: '300', REFRESH_TOKEN_TTL_SECONDS: '2592000' };
 
 /** Serves an empty page, and with it an origin of its own. */
 async function servePage(t: Test): Promise<string> {
@@ -31,6 +35,24 @@ function login(page: Page, url: string, type: 'form' | 'json', password: string)
       requestId: reply.headers.get('x-request-id'),
     }), (error) => ({ thrown: error.name }))`);
 }
+
+/** What one fetch wrapper sends to each operation: tracing adds its headers everywhere, axios a content type. */
+function wrapped(page: Page, url: string, id: OperationId, { token, body, sid = '' }: Sent = {}): Promise<unknown> {
+  const { method, path } = operationNamed(contract, id);
+  const headers = {
+    'content-type': 'application/json',
+    ...(token && { authorization: `Bearer ${token}` }),
+    'x-request-id': id,
+    traceparent: '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01',
+    tracestate: 'congo=t61rcWkgMzE',
+  };
+  const init = { method, headers, ...(body && { body: JSON.stringify(body) }) };
+  return page.evaluate(`fetch('${url}${path.replace('{sid}', sid)}', ${JSON.stringify(init)})
+    .then(async (reply) => ({ status: reply.status, ...JSON.parse(await reply.text() || '{}') }),
+      (error) => ({ thrown: error.name }))`);
+}
+
+type Sent = { token?: string; body?: object; sid?: string };
 
 t.test('pages of other origins in a browser', { skip: noBrowser }, async (t) => {
   const [listed, unlisted] = [await servePage(t), await servePage(t)];
@@ -73,4 +95,32 @@ t.test('pages of other origins in a browser', { skip: noBrowser }, async (t) => 
   })`;
   await page.goto(listed);
   t.equal(await page.evaluate(opaque), 'TypeError', 'a sandboxed frame has the origin null');
+});
+
+t.test('a page of a listed origin logs in, renews, lists, ends and logs out', { skip: noBrowser }, async (t) => {
+  const listed = await servePage(t);
+  const cwd = t.testdir();
+  await run(['users', 'add', 'foo@bar.com'], { cwd, input: 'foobar\n' });
+  const { url } = await start(t, { cwd, env: { CORS_ORIGINS: listed, ...RENEWABLE } });
+  const page = await (await launchBrowser(t)).newPage();
+  await page.goto(listed);
+
+  const body = { email: 'foo@bar.com', password: 'foobar' };
+  const other = await wrapped(page, url, 'createSession', { body });
+  t.match(other, { status: 200 });
+  const first = (await wrapped(page, url, 'createSession', { body })) as { refresh_token: string };
+  const renewal = { body: { refresh_token: first.refresh_token } };
+  const renewed = (await wrapped(page, url, 'refreshSession', renewal)) as { auth_token: string };
+  t.match(renewed, { status: 200, auth_token: /\./ });
+  const token = renewed.auth_token;
+
+  const list = (await wrapped(page, url, 'listOwnSessions', { token })) as { sessions: { id: string }[] };
+  t.match(list, { status: 200, sessions: [{ current: true }, { current: false }] });
+  const sid = list.sessions[1]?.id ?? '';
+  t.same(await wrapped(page, url, 'deleteOwnSession', { token, sid }), { status: 204 });
+  t.match(await wrapped(page, url, 'deleteOwnSession', { token, sid }), { status: 404, code: 'session_not_found' });
+  t.match(await wrapped(page, url, 'getSession', { token }), { status: 200, user_id: 1 });
+  t.same(await wrapped(page, url, 'deleteSession', { token }), { status: 204 });
+  t.match(await wrapped(page, url, 'getSession', { token }), { status: 401, code: 'unauthorized' });
+  t.match(await wrapped(page, url, 'refreshSession', renewal), { status: 401, code: 'session_ended' });
 });

@@ -12,7 +12,8 @@ import { CHEAP, getToken } from '../test/support/steady-logins.js';
 import { startTemporaryPostgresql } from '../test/support/temporary-postgresql.js';
 import { type Example, FORWARD_AUTH, noProxy, prepareProxy } from './proxies.js';
 
-const PREFLIGHT = ['Origin: https://app.example.com', 'Access-Control-Request-Method: POST'];
+const ORIGIN = 'https://app.example.com';
+const PREFLIGHT = [`Origin: ${ORIGIN}`, 'Access-Control-Request-Method: POST'];
 /** All that a CGI, WSGI or PHP application may take for X-User-Id, and what may end the proxy's own. */
 const SPELLINGS = [
   ['X-User-Id: 666'],
@@ -98,7 +99,7 @@ async function startBehind(t: Test, example: Example) {
   t.teardown(() => postgresql.stop());
   const proxy = await prepareProxy(t, example);
   const [sessionsPort = 0, applicationPort = 0] = proxy.ports;
-  const env = { DATABASE_URL: postgresql.url, JWT_SECRET: SECRET, ...CHEAP, ...proxy.env };
+  const env = { DATABASE_URL: postgresql.url, JWT_SECRET: SECRET, CORS_ORIGINS: ORIGIN, ...CHEAP, ...proxy.env };
   const options = { cwd: t.testdir(), env };
   // So that the caller’s id is not the first one.
   await run(['users', 'add', 'first@bar.com'], { ...options, input: 'foobar' });
@@ -180,8 +181,29 @@ for (const example of FORWARD_AUTH) {
           const { reply, echoes } = await forwarded([`${method} /`, ...token]);
           t.equal(reply.status, 401, `${method} with ${token}`);
           t.equal(reply.headers['www-authenticate'], challenge);
+          t.match(reply.headers['content-type'], 'application/json');
+          if (method !== 'HEAD') t.same(JSON.parse(reply.body), { message: 'Unauthorized', code: 'unauthorized' });
           t.same(echoes, [], 'the application is not asked');
         }
+      }
+    });
+
+    await t.test('pages of a listed origin may read the 401, others may not', async (t) => {
+      for (const method of ['GET', 'HEAD', 'POST', 'DELETE']) {
+        const { reply, echoes } = await forwarded([`${method} /`, `Origin: ${ORIGIN}`]);
+        t.match(reply, {
+          status: 401,
+          headers: {
+            vary: 'Origin',
+            'access-control-allow-origin': ORIGIN,
+            'access-control-expose-headers': /WWW-Authenticate/,
+            'www-authenticate': 'Bearer realm="user"',
+          },
+        });
+        t.equal(reply.rawHeaders.filter((name) => name.toLowerCase() === 'www-authenticate').length, 1);
+        t.same(echoes, []);
+        const other = (await forwarded([`${method} /`, 'Origin: https://evil.example.com'])).reply;
+        t.match(other, { status: 401, headers: { vary: 'Origin', 'access-control-allow-origin': undefined } });
       }
     });
 
@@ -240,21 +262,22 @@ for (const example of FORWARD_AUTH) {
       t.ok(relay.received.length - connections < requests / 10, `${relay.received.length - connections} more`);
     });
 
-    const unavailable = async (t: Test) => {
+    const unavailable = async (t: Test, allowed?: string) => {
       for (const line of ['GET /', 'HEAD /', 'POST /']) {
-        const { reply, echoes } = await forwarded([line, authorization, 'X-User-Id: 666']);
+        const { reply, echoes } = await forwarded([line, authorization, 'X-User-Id: 666', `Origin: ${ORIGIN}`]);
         t.equal(reply.status, 503, line);
         t.match(reply.headers['retry-after'], /^\d+$/);
         t.match(reply.headers['content-type'], 'application/json');
-        if (line !== 'HEAD /')
-          t.same(JSON.parse(reply.body), { message: 'Service unavailable', code: 'service_unavailable' });
+        t.equal(reply.headers['access-control-allow-origin'], allowed);
+        const body = { message: 'Service unavailable', code: 'service_unavailable' };
+        if (line !== 'HEAD /') t.same(JSON.parse(reply.body), body);
         t.same(echoes, []);
       }
     };
 
     await t.test('the database is down: 503 with Retry-After', async (t) => {
       await postgresql.halt();
-      await unavailable(t);
+      await unavailable(t, ORIGIN);
       t.equal((await forwarded(['GET /'])).reply.status, 401, 'no token needs no database');
       await postgresql.start();
       while ((await send(service.url, { path: '/readyz' })).status !== 200);

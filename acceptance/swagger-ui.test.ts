@@ -36,6 +36,7 @@ function operationIn(page: Page, id: OperationId) {
     mediaType: block.locator('.opblock-section-request-body select.content-type'),
     json: block.locator('.opblock-section-request-body textarea'),
     field: (name: string) => block.locator(`[data-property-name="${name}"] input`),
+    parameter: (name: string) => block.locator(`[data-param-name="${name}"] input`),
     execute: block.getByRole('button', { name: 'Execute' }),
     /** What the service has answered, not what the contract says that it may. */
     status: (code: number) => block.locator('.live-responses-table .response-col_status', { hasText: `${code}` }),
@@ -94,7 +95,7 @@ t.test('Swagger UI in a browser', { skip: noBrowser }, async (t) => {
     }
   });
 
-  t.test('logs in, authorizes with the token, shows the session, and logs out', async (t) => {
+  t.test('logs in, authorizes with the token, lists the sessions, ends another one, and logs out', async (t) => {
     const { page, errors } = await openDocs(t, browser, url);
     const { toggle, mediaType, execute, status, answer } = loginIn(page);
     await toggle.click();
@@ -114,6 +115,18 @@ t.test('Swagger UI in a browser', { skip: noBrowser }, async (t) => {
     await session.execute.click();
     await session.status(200).waitFor();
     t.match(JSON.parse((await session.answer.textContent()) ?? ''), { user_id: 1 });
+
+    const list = operationIn(page, 'listOwnSessions');
+    await list.toggle.click();
+    await list.execute.click();
+    await list.status(200).waitFor();
+    const [own, other] = JSON.parse((await list.answer.textContent()) ?? '').sessions;
+    t.match([own, other], [{ current: true }, { current: false }], 'that of the test before is there too');
+    const end = operationIn(page, 'deleteOwnSession');
+    await end.toggle.click();
+    await end.parameter('sid').fill(other.id);
+    await end.execute.click();
+    await end.status(204).waitFor();
 
     const logOut = operationIn(page, 'deleteSession');
     await logOut.toggle.click();

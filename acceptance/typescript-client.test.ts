@@ -3,6 +3,7 @@ import { fileURLToPath } from 'node:url';
 import t, { type Test } from 'tap';
 import { command } from '../test/support/command.js';
 import { run, start } from '../test/support/executable.js';
+import { execute } from '../test/support/service.js';
 import { launchBrowser, noBrowser } from './browser/browser.js';
 
 const CLIENT = fileURLToPath(new URL('../clients/typescript/', import.meta.url));
@@ -12,6 +13,9 @@ const NODE_TYPES = fileURLToPath(new URL('../node_modules/@types', import.meta.u
 const STRICT = { strict: true, noUncheckedIndexedAccess: true, exactOptionalPropertyTypes: true, target: 'ES2022' };
 const ON_NODE = { module: 'NodeNext', types: ['node'], typeRoots: [NODE_TYPES] };
 const IN_A_BROWSER = { module: 'ESNext', moduleResolution: 'Bundler', lib: ['ES2022', 'DOM'], types: [] };
+
+const TOKEN_TTL_SECONDS = 5;
+const RENEWABLE = { TOKEN_TTL_SECONDS: String(TOKEN_TTL_SECONDS), REFRESH_TOKEN_TTL_SECONDS: '600' };
 
 const PER_STATUS = `
 import { createSession } from '@sessions-api/client';
@@ -58,6 +62,53 @@ for (const password of passwords) {
 console.log(JSON.stringify(replies));
 `;
 
+/** Logs in, or goes on with a refresh token; prints what an application sees whose token expires. */
+const KEPT_SESSION = `
+import { setTimeout as wait } from 'node:timers/promises';
+import { defaults, getSession } from '@sessions-api/client';
+import { keepSession } from '@sessions-api/client/session';
+
+const [baseUrl = '', password = '', refreshToken] = process.argv.slice(2);
+defaults.baseUrl = baseUrl;
+let kept = refreshToken;
+const onRefreshToken = (refreshToken: string | undefined) => {
+  kept = refreshToken;
+};
+const session = keepSession({ refreshToken, onRefreshToken });
+const tenAtOnce = () =>
+  Promise.all(Array.from({ length: 10 }, async () => (await getSession({}, { fetch: session.fetch })).status));
+if (!refreshToken) {
+  await session.logIn({ email: 'foo@bar.com', password });
+  console.log(JSON.stringify({ kept, statuses: await tenAtOnce() }));
+} else {
+  const statuses = await tenAtOnce();
+  const isAnother = kept !== refreshToken;
+  const stopped = Date.now();
+  Date.now = () => stopped;
+  await wait(${1_000 * TOKEN_TTL_SECONDS} + 100);
+  const unnoticed = await tenAtOnce();
+  const out = (await session.logOut()).status;
+  const isForgotten = kept === undefined;
+  const after = await tenAtOnce();
+  const ended = keepSession({ refreshToken, onRefreshToken });
+  const revived = (await ended.fetch(baseUrl + '/api/v1/session')).status;
+  const overloaded = async () => new Response('{}', { status: 503, headers: { 'retry-after': '7' } });
+  const failing = keepSession({ refreshToken, request: { fetch: overloaded } });
+  const failure = await failing.fetch(baseUrl).catch(({ name, status, retryAfter }) => ({ name, status, retryAfter }));
+  console.log(JSON.stringify({ statuses, isAnother, unnoticed, out, isForgotten, after, revived, failure }));
+}
+`;
+
+/** What the README's second program expects around it. */
+const PROLOGUE = `
+import { defaults } from '@sessions-api/client';
+
+const [baseUrl = ''] = process.argv.slice(2);
+defaults.baseUrl = baseUrl;
+const ordersUrl = \`\${baseUrl}/livez\`;
+const secrets = new Map<string, string | undefined>();
+`;
+
 /** Checks programs against the installed package, and makes JavaScript of them. */
 async function compile(t: Test, cwd: string, compilerOptions: object) {
   await writeFile(`${cwd}/tsconfig.json`, JSON.stringify({ compilerOptions: { ...STRICT, ...compilerOptions } }));
@@ -99,6 +150,46 @@ t.test('@sessions-api/client, packed and installed in an empty project', async (
     t.equal(output, '[200,204,401]\n');
   });
 
+  t.test('keeps a session: one renewal for parallel requests, until it has ended', async (t) => {
+    const renewable = await start(t, { cwd, env: RENEWABLE });
+    await writeFile(`${cwd}/kept-session.ts`, KEPT_SESSION);
+    await compile(t, cwd, ON_NODE);
+    const go = async (...refreshToken: string[]) => {
+      const { code, output } = await command(
+        cwd,
+        process.execPath,
+        'kept-session.js',
+        renewable.url,
+        password,
+        ...refreshToken,
+      );
+      t.equal(code, 0, output);
+      return JSON.parse(output);
+    };
+    const ten = (status: number) => Array(10).fill(status);
+    const { kept, statuses } = await go();
+    t.same(statuses, ten(200));
+    // A renewal returns the same refresh token for a minute after the login.
+    await execute({ provider: 'sqlite', file: `${cwd}/data/sessions.db` }, 'UPDATE sessions SET rotated_at = 0');
+    t.same(await go(kept), {
+      statuses: ten(200),
+      isAnother: true,
+      unnoticed: ten(200),
+      out: 204,
+      isForgotten: true,
+      after: ten(401),
+      revived: 401,
+      failure: { name: 'RenewalFailed', status: 503, retryAfter: '7' },
+    });
+    const lines = renewable.output().split('\n');
+    const renewals = lines.filter((line) => line.includes('"operationId":"refreshSession"'));
+    t.same(
+      renewals.map((line) => JSON.parse(line).renewal),
+      ['renewed', 'repeated', 'session_ended'],
+      'one for ten at once, one for ten that a 401 surprised, one after the log-out',
+    );
+  });
+
   t.test('logs in as its README says', async (t) => {
     const demo = await start(t, { cwd }, ['demo']);
     const readme = await readFile(`${cwd}/node_modules/@sessions-api/client/README.md`, 'utf8');
@@ -108,12 +199,19 @@ t.test('@sessions-api/client, packed and installed in an empty project', async (
     await compile(t, cwd, ON_NODE);
     const { output } = await command(cwd, process.execPath, 'readme.js');
     t.match(output, /^[\w-]+\.[\w-]+\.[\w-]+\n$/, 'a token');
+
+    const [, keeping = ''] = [...readme.matchAll(/^```ts\n(.*?)^```$/gms)].map(([, block]) => block);
+    await writeFile(`${cwd}/readme-keeping.ts`, `${PROLOGUE}${keeping}`);
+    await compile(t, cwd, ON_NODE);
+    const kept = await command(cwd, process.execPath, 'readme-keeping.js', demo.url);
+    t.same(kept, { code: 0, output: '1\n' }, 'the user’s id');
   });
 
   t.test('logs in from a browser', { skip: noBrowser }, async (t) => {
     const page = await (await launchBrowser(t)).newPage();
     const imports = {
       '@sessions-api/client': '/node_modules/@sessions-api/client/dist/index.js',
+      '@sessions-api/client/session': '/node_modules/@sessions-api/client/dist/session.js',
       '@oazapfts/runtime': '/node_modules/@oazapfts/runtime/index.js',
       '@oazapfts/runtime/query': '/node_modules/@oazapfts/runtime/query.js',
     };
@@ -127,5 +225,12 @@ t.test('@sessions-api/client, packed and installed in an empty project', async (
       createSession({ email: 'foo@bar.com', password: ${JSON.stringify(secret)} }))`;
     t.match(await page.evaluate(login(password)), { status: 200, data: { auth_token: String } });
     t.match(await page.evaluate(login('toets')), { status: 401, data: { message: 'Invalid credentials' } });
+    const kept = `import('@sessions-api/client/session').then(async ({ keepSession }) => {
+      const session = keepSession();
+      await session.logIn({ email: 'foo@bar.com', password: ${JSON.stringify(password)} });
+      const { status } = await session.fetch('/api/v1/session');
+      return [status, (await session.logOut()).status, (await session.fetch('/api/v1/session')).status];
+    })`;
+    t.same(await page.evaluate(kept), [200, 204, 401], 'and keeps the session');
   });
 });

@@ -1,6 +1,6 @@
 /**
  * Sessions API
- * 1.2.0
+ * 1.3.0
  * DO NOT MODIFY - This file has been generated using oazapfts.
  * See https://www.npmjs.com/package/oazapfts
  */
@@ -19,10 +19,17 @@ export type Credentials = {
     email: string;
     /** Password of user. Any Unicode. */
     password: string;
+    /** Whether the reply has a refresh token, if renewal is on; true unless given. Without one, the session ends with its
+    token. */
+    remember?: boolean;
 };
 export type Session = {
     /** A JSON Web Token (RFC 7519) in compact form. */
     auth_token: string;
+    /** Seconds until the JSON Web Token expires. Only together with a refresh token. */
+    expires_in?: number;
+    /** For `refreshSession`. Opaque, at most 1,024 characters; a secret as a password is. */
+    refresh_token?: string;
 };
 export type FieldError = {
     /** The field's name in the request. */
@@ -32,17 +39,43 @@ export type FieldError = {
 export type Error = {
     /** What went wrong, for a person to read. */
     message: string;
+    /** What went wrong, for a program to read. The values are in the description of this document. */
+    code?: string;
     /** The errors of the fields, if fields are invalid. */
     errors?: FieldError[];
 };
 export type InvalidCredentials = {
     message: "Invalid credentials";
 };
+export type SessionId = string;
 export type CurrentSession = {
     /** The user's id. */
     user_id: number;
     /** When the token expires, in seconds since the epoch. */
     exp: number;
+    sid?: SessionId;
+};
+export type Renewal = {
+    /** The refresh token of the last reply. */
+    refresh_token: string;
+};
+export type ListedSession = {
+    id: SessionId;
+    /** Whether it is the session of the token of this request. */
+    current: boolean;
+    /** When the user logged in. */
+    created_at: string;
+    /** The last login or renewal. */
+    last_used_at: string;
+    /** When the session ends, unless it is renewed. */
+    expires_at: string;
+    /** The IP address of the login. */
+    address: string;
+    /** The first 255 characters of the login's `User-Agent`. */
+    user_agent?: string;
+};
+export type Sessions = {
+    sessions: ListedSession[];
 };
 export type Jwk = {
     /** The kind of key. */
@@ -183,13 +216,56 @@ export function deleteSession({ xRequestId }: {
     });
 }
 /**
- * Log out everywhere
+ * Renew the session
  */
-export function deleteOwnSessions({ xRequestId }: {
+export function refreshSession(renewal: Renewal, { xRequestId }: {
     xRequestId?: string;
 } = {}, opts?: Oazapfts.RequestOpts) {
     return oazapfts.fetchJson<{
-        status: 204;
+        status: 200;
+        data: Session;
+    } | {
+        status: 400;
+        data: Error;
+    } | {
+        status: 401;
+        data: Error;
+    } | {
+        status: 404;
+        data: Error;
+    } | {
+        status: 405;
+        data: Error;
+    } | {
+        status: 413;
+        data: Error;
+    } | {
+        status: 415;
+        data: Error;
+    } | {
+        status: 500;
+        data: Error;
+    } | {
+        status: 503;
+        data: Error;
+    }>("/api/v1/session/refresh", oazapfts.json({
+        ...opts,
+        method: "POST",
+        body: renewal,
+        headers: oazapfts.mergeHeaders(opts?.headers, {
+            "X-Request-Id": xRequestId
+        })
+    }));
+}
+/**
+ * List the user's sessions
+ */
+export function listOwnSessions({ xRequestId }: {
+    xRequestId?: string;
+} = {}, opts?: Oazapfts.RequestOpts) {
+    return oazapfts.fetchJson<{
+        status: 200;
+        data: Sessions;
     } | {
         status: 401;
         data: Error;
@@ -203,6 +279,73 @@ export function deleteOwnSessions({ xRequestId }: {
         status: 503;
         data: Error;
     }>("/api/v1/user/sessions", {
+        ...opts,
+        headers: oazapfts.mergeHeaders(opts?.headers, {
+            "X-Request-Id": xRequestId
+        })
+    });
+}
+/**
+ * Log out everywhere
+ */
+export function deleteOwnSessions({ xRequestId, keepCurrent }: {
+    xRequestId?: string;
+    keepCurrent?: boolean;
+} = {}, opts?: Oazapfts.RequestOpts) {
+    return oazapfts.fetchJson<{
+        status: 204;
+    } | {
+        status: 400;
+        data: Error;
+    } | {
+        status: 401;
+        data: Error;
+    } | {
+        status: 405;
+        data: Error;
+    } | {
+        status: 500;
+        data: Error;
+    } | {
+        status: 503;
+        data: Error;
+    }>(`/api/v1/user/sessions${QS.query(QS.explode({
+        keep_current: keepCurrent
+    }))}`, {
+        ...opts,
+        method: "DELETE",
+        headers: oazapfts.mergeHeaders(opts?.headers, {
+            "X-Request-Id": xRequestId
+        })
+    });
+}
+/**
+ * End one of the user's sessions
+ */
+export function deleteOwnSession(sid: SessionId, { xRequestId }: {
+    xRequestId?: string;
+} = {}, opts?: Oazapfts.RequestOpts) {
+    return oazapfts.fetchJson<{
+        status: 204;
+    } | {
+        status: 400;
+        data: Error;
+    } | {
+        status: 401;
+        data: Error;
+    } | {
+        status: 404;
+        data: Error;
+    } | {
+        status: 405;
+        data: Error;
+    } | {
+        status: 500;
+        data: Error;
+    } | {
+        status: 503;
+        data: Error;
+    }>(`/api/v1/user/sessions/${encodeURIComponent(sid)}`, {
         ...opts,
         method: "DELETE",
         headers: oazapfts.mergeHeaders(opts?.headers, {

@@ -13,7 +13,7 @@ func login(email, password string) (string, error) {
 	reply, err := client.CreateSession(context.Background(), &credentials, api.CreateSessionParams{})
 	if err != nil {
 		return "", err
-	} else if session, ok := reply.(*api.SessionHeaders); ok {
+	} else if session, ok := reply.(*api.CreateSessionOKHeaders); ok {
 		return session.Response.AuthToken, nil
 	}
 	return "", fmt.Errorf("%T %+v", reply, reply)

@@ -8,7 +8,7 @@ import { readMigrations } from '#built/database/migrations/migrations.js';
 import { MAIN, run } from '../test/support/executable.js';
 import { createDatabase } from '../test/support/service.js';
 
-const KILLS = 50;
+const KILLS = 15;
 
 t.setTimeout(1_200_000);
 

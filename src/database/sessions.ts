@@ -79,12 +79,15 @@ export function createSessions(runQuery: RunQuery, provider: Provider): Sessions
     await insert(rows, deadline);
   }
 
-  const endAllBetween = (first: number, last: number) =>
-    run(
-      'UPDATE',
-      (client) =>
+  async function endAllBetween(first: number, last: number): Promise<number> {
+    const [users = 0] = await run('UPDATE', (client) =>
+      transact(client, [
         client.$executeRaw`UPDATE users SET sessions_epoch = ${newEpoch()} WHERE id BETWEEN ${first} AND ${last}`,
+        client.session.deleteMany({ where: { userId: { gte: first, lte: last } } }),
+      ]),
     );
+    return users;
+  }
 
   return {
     async add(session, deadline) {
@@ -135,6 +138,8 @@ export function createSessions(runQuery: RunQuery, provider: Provider): Sessions
             AND epoch = (SELECT sessions_epoch FROM users WHERE id = ${userId})`,
           client.$executeRaw`UPDATE users SET sessions_epoch = ${epoch} WHERE id = ${userId}
             AND EXISTS (SELECT 1 FROM sessions WHERE sessions.id = ${id} AND sessions.epoch = ${epoch})`,
+          client.$executeRaw`DELETE FROM sessions WHERE user_id = ${userId} AND epoch <> ${epoch}
+            AND EXISTS (SELECT 1 FROM users WHERE users.id = ${userId} AND sessions_epoch = ${epoch})`,
         ]),
       );
       return kept > 0;

@@ -79,6 +79,18 @@ export function createUsers(runQuery: RunQuery): Users {
   const run = <T>(operation: string, query: (model: Client['user']) => Promise<T>) =>
     runQuery({ operation, table: 'users' }, ({ user }) => query(user));
 
+  /** Deletes the sessions in the same transaction: one of a login after it stays. */
+  async function endingSessions(
+    operation: string,
+    id: number,
+    change: (client: Client) => ReturnType<Client['user']['updateMany']>,
+  ): Promise<boolean> {
+    const [changed = 0] = await runQuery({ operation, table: 'users' }, (client) =>
+      transact(client, [change(client), client.session.deleteMany({ where: { userId: id } })]),
+    );
+    return changed > 0;
+  }
+
   return {
     async find(key) {
       const where = 'id' in key ? key : { email: normalizeEmail(key.email) };
@@ -114,18 +126,12 @@ export function createUsers(runQuery: RunQuery): Users {
       return (await run('UPDATE', (model) => model.updateMany({ where, data }))).count > 0;
     },
     async update(id, change, { endsSessions } = { endsSessions: false }) {
-      const data = { ...change, ...(endsSessions && { sessionsEpoch: newEpoch() }) };
-      return (await run('UPDATE', (model) => model.updateMany({ where: { id }, data }))).count > 0;
+      if (!endsSessions)
+        return (await run('UPDATE', (model) => model.updateMany({ where: { id }, data: change }))).count > 0;
+      const data = { ...change, sessionsEpoch: newEpoch() };
+      return endingSessions('UPDATE', id, ({ user }) => user.updateMany({ where: { id }, data }));
     },
-    async delete(id) {
-      const [deleted = 0] = await runQuery({ operation: 'DELETE', table: 'users' }, (client) =>
-        transact(client, [
-          client.$executeRaw`DELETE FROM users WHERE id = ${id}`,
-          client.$executeRaw`DELETE FROM sessions WHERE user_id = ${id}`,
-        ]),
-      );
-      return deleted > 0;
-    },
+    delete: (id) => endingSessions('DELETE', id, ({ user }) => user.deleteMany({ where: { id } })),
   };
 }
 

@@ -8,5 +8,6 @@ export const deleteSession: Handler<'deleteSession', { database: Pick<Database, 
   { database: { sessions } },
 ) => {
   await (sid === undefined ? sessions.endAll(userId) : sessions.end(userId, sid));
-  return { status: 204, body: undefined, log: { revoked: 'session' satisfies Revocation } };
+  const revoked: Revocation = sid === undefined ? 'all_sessions' : 'session';
+  return { status: 204, body: undefined, log: { revoked } };
 };

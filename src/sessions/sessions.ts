@@ -123,9 +123,10 @@ export function createSessions({ store, tokens, lifetimes, now }: SessionsOption
     }
     const end = endOf(session.createdAt, at, idleSeconds);
     if (at >= Math.min(session.expiresAt, end)) return { outcome: 'session_ended', userId };
-    const exp = expOf(at, end);
-    if (generation <= rotation.generation && at - rotation.rotatedAt < SAME_RENEWAL)
+    if (generation <= rotation.generation && at - rotation.rotatedAt < SAME_RENEWAL) {
+      const exp = expOf(at, Math.min(session.expiresAt, end));
       return { outcome: 'repeated', userId, grant: grantOf(session, secret, exp, at) };
+    }
     const renewed = {
       ...session,
       lastUsedAt: at,
@@ -139,7 +140,7 @@ export function createSessions({ store, tokens, lifetimes, now }: SessionsOption
       },
     };
     if (!(await store.renew(renewed, rotation.generation))) return undefined;
-    return { outcome: 'renewed', userId, grant: grantOf(renewed, secret, exp, at) };
+    return { outcome: 'renewed', userId, grant: grantOf(renewed, secret, expOf(at, end), at) };
   }
 
   return {

@@ -78,7 +78,7 @@ export function createMetrics({ operations }: Pick<Contract, 'operations'>): Met
 
   const renewals = new Counter({
     name: 'sessions_renewals_total',
-    help: 'Renewals, by outcome: "repeated" returns the refresh token of a renewal that was less than a minute before; "refresh_token_reused" has ended the session.',
+    help: 'Renewals, by outcome: "repeated" returns the newest refresh token again, which is less than a minute old; "refresh_token_reused" has ended the session.',
     labelNames: ['outcome'],
     registers,
   });

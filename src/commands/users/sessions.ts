@@ -42,7 +42,7 @@ export async function revokeSessions(
         if (first && last) ended += await sessions.endAllBetween(first.id, last.id);
       }
       if (output.json) return await printJson({ users: ended });
-      return void (await print(`ended all sessions of ${ended} users\n`));
+      return void (await print(`ended the sessions of all users: ${ended}\n`));
     }
     const user = await findUser(users, key);
     if (sid === undefined) await sessions.endAll(user.id);

@@ -25,8 +25,7 @@ export type Client = {
   secret: Pick<PrismaClient['secret'], 'findUnique' | 'findUniqueOrThrow' | 'upsert'>;
   session: Pick<PrismaClient['session'], 'deleteMany' | 'updateMany'>;
   $transaction: {
-    /** Runs statements in one transaction; returns how many rows each has changed. */
-    (statements: Statement[]): Promise<number[]>;
+    (statements: Statement[]): Promise<(number | { count: number })[]>;
     /** @param options.timeout - milliseconds until it is rolled back */
     <T>(work: (transaction: Transaction) => Promise<T>, options: { timeout: number }): Promise<T>;
   };
@@ -35,7 +34,7 @@ export type Client = {
 export type Transaction = Pick<PrismaClient, '$executeRaw' | '$executeRawUnsafe' | '$queryRaw'>;
 
 /** Not yet run. */
-type Statement = ReturnType<PrismaClient['$executeRaw']>;
+type Statement = ReturnType<PrismaClient['$executeRaw'] | PrismaClient['user']['updateMany']>;
 
 export type ClientOptions = {
   /** Milliseconds for a connection to PostgreSQL, and for a query on it. */
@@ -56,7 +55,8 @@ export function createClient(url: DatabaseUrl, options: ClientOptions): Promise<
 /** Runs statements in one transaction; returns how many rows each has changed. */
 export async function transact(client: Client, statements: Statement[]): Promise<number[]> {
   try {
-    return await client.$transaction(statements);
+    const results = await client.$transaction(statements);
+    return results.map((result) => (typeof result === 'number' ? result : result.count));
   } catch (error) {
     // Rolled back, the driver would keep the connection, also to a server that can only be read.
     await client.$disconnect();

@@ -1,14 +1,12 @@
 #!/usr/bin/env node
-import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { declareCompletion } from './commands/completion.js';
 import { declareKeysCommands } from './commands/keys/command-line.js';
 import { declareUsersCommands } from './commands/users/command-line.js';
+import { VERSION } from './commands/version.js';
 import { describeExitCodes, EXIT } from './errors/exit-codes.js';
 import { ExpectedError } from './errors/expected-error.js';
 import { sizeThreadPool } from './passwords/thread-pool.js';
-
-const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8'));
 
 // Each command is loaded when it runs: the web server is slow to load.
 
@@ -16,22 +14,23 @@ sizeThreadPool(process.env);
 
 const program = new Command('sessions-api')
   .description('A login service: email and password in, JSON Web Token out.')
-  .version(version)
+  .version(VERSION)
   .addHelpText('after', () => `\nExit codes:\n${describeExitCodes()}`)
   .exitOverride();
 
-const command = (name: string, description: string, run: () => Promise<void>) =>
+const command = (name: string, description: string, run: (options: { check?: true }) => Promise<void>) =>
   program.command(name).description(description).action(run);
 
 command(
   'serve',
   'apply the migrations, then serve until SIGTERM or SIGINT; SIGHUP reloads secrets from files (default)',
-  async () => {
+  async ({ check }) => {
+    if (check) return await (await import('./commands/check.js')).check(process.env);
     // Nothing to reload yet.
     process.on('SIGHUP', () => {});
     await (await import('./commands/serve.js')).serve(process.env);
   },
-);
+).option('--check', 'check the settings, database, keys, files and TLS, and exit; change nothing');
 command('migrate', 'apply the migrations to the database', async () => {
   await (await import('./commands/migrate.js')).migrateDatabase(process.env);
 });

@@ -4,6 +4,7 @@ import type { FastifyInstance } from 'fastify';
 import { buildApp } from '../app.js';
 import { readConfig } from '../config/config.js';
 import { loadContract } from '../contract/contract.js';
+import { redactedUrl } from '../database/connection/database-url.js';
 import { DatabaseReplaced } from '../database/connection/sqlite-file.js';
 import { migrate } from '../database/migrations/migrate.js';
 import { EXIT } from '../errors/exit-codes.js';
@@ -14,6 +15,7 @@ import { type MetricsServer, serveMetrics } from '../telemetry/metrics-server.js
 import type { TokenKeys } from '../tokens/tokens.js';
 import { keepHeapSmall } from './heap.js';
 import { createReload, reloadAt } from './reload.js';
+import { VERSION } from './version.js';
 
 /** Milliseconds for the requests in flight at a stop. */
 const STOP_TIMEOUT = 20_000;
@@ -41,6 +43,9 @@ export async function serve(env: NodeJS.ProcessEnv): Promise<string> {
   const metrics = config.metrics && (await import('../telemetry/metrics.js')).createMetrics(contract);
   const log = await createLog(config.logLevel, undefined, metrics?.logLineDropped);
   const warn = (message: string) => log.warn(message);
+  const database = redactedUrl(config.databaseUrl);
+  log.info({ version: VERSION, database, settings: config.settings }, `sessions-api ${VERSION} on ${database}`);
+  for (const warning of config.warnings) warn(warning);
   const onCreated = (file: string) => log.info(`created the database ${file}`);
   for (const name of await migrate(config.databaseUrl, { warn, onCreated })) log.info(`applied migration ${name}`);
   const tracing =
@@ -62,13 +67,16 @@ export async function serve(env: NodeJS.ProcessEnv): Promise<string> {
   // Before the log says that it listens: a signal may follow at once.
   started();
   const { uninstall } = stopOnSignal(app, close, config.shutdownDelaySeconds * 1_000, replaced.signal);
-  const { database, throttle, tokenKeys } = services;
+  const { throttle, tokenKeys } = services;
   const rotateKeys = async (keys: TokenKeys) => {
     // As after a restart: instances with different keys of the counters would give a guesser a budget each.
-    throttle.rotateSecret(await throttleSecretOf(database, keys.secret));
+    throttle.rotateSecret(await throttleSecretOf(services.database, keys.secret));
     await app.tokens.rotateKeys(keys);
   };
-  reloadAt(hangups, createReload({ env, running: { config, tokenKeys }, log, database, rotateKeys }));
+  reloadAt(
+    hangups,
+    createReload({ env, running: { config, tokenKeys }, log, database: services.database, rotateKeys }),
+  );
   try {
     if (metrics && config.metrics) {
       const listening = serveMetrics(metrics.registry, config.metrics);

@@ -1,5 +1,6 @@
 import { isIP } from 'node:net';
 import { fileURLToPath } from 'node:url';
+import { isDeepStrictEqual } from 'node:util';
 import { cleanEnv, EnvError, makeExactValidator } from 'envalid';
 import type { DatabaseUrl } from '../database/connection/database-url.js';
 import { ConfigError } from '../errors/config-error.js';
@@ -14,7 +15,8 @@ import type { Budgets } from '../throttle/rules.js';
 import { parseJwkSet, type SigningKey } from '../tokens/jwk-set.js';
 import { JWT_SECRET_MIN_BYTES } from '../tokens/jwt-secret.js';
 import { addTo, integer, oneOf, text } from './env-validators.js';
-import { readSecretFiles } from './secret-files.js';
+import { findMisspelt } from './misspelt.js';
+import { readSecretFiles, SECRETS } from './secret-files.js';
 import { readTracingOptions } from './tracing-options.js';
 
 export type Config = {
@@ -44,6 +46,10 @@ export type Config = {
   metrics: { host: string; port: number } | undefined;
   /** Origins whose pages may read the replies, as in `https://app.example.com`. */
   corsOrigins: string[];
+  /** The variables that are set to other values than their defaults, as text, for the operator. A secret's value is `set`. */
+  settings: Record<string, string>;
+  /** What the operator should check: variables whose names are close to those of the service. */
+  warnings: string[];
 };
 
 const HASHINGS = ['argon2id', 'bcrypt'] as const;
@@ -65,49 +71,16 @@ export function readConfig(
   const set = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== ''));
   const { secrets, faults: fileFaults } = readSecretFiles(set, again);
   const faults = [...fileFaults.values()];
-  const values = cleanEnv(
-    { ...set, ...Object.fromEntries(secrets) },
-    {
-      HOST: text({ default: '127.0.0.1' }),
-      PORT: integer(0, 65_535)({ default: 3000 }),
-      DATABASE_URL: databaseUrl({ default: parseDatabaseUrl('file:./data/sessions.db') }),
-      DATABASE_POOL_MAX: integer(1, 1_000)({ default: 10 }),
-      JWT_SECRET: jwtSecret({
-        default: undefined,
-        desc: 'must be set when DATABASE_URL is PostgreSQL and JWT_KEYS_FILE is not set, so that all instances sign with the same secret',
-        requiredWhen: ({ DATABASE_URL }) =>
-          issuesTokens &&
-          !secrets.has('JWT_KEYS') &&
-          set.JWT_KEYS === undefined &&
-          (DATABASE_URL as DatabaseUrl | undefined)?.provider === 'postgresql',
-      }),
-      JWT_KEYS: jwtKeys({ default: [] }),
-      JWT_ISSUER: jwtIssuer({ default: undefined }),
-      JWT_AUDIENCE: jwtAudience({ default: [] }),
-      TOKEN_TTL_SECONDS: integer(1, TOKEN_TTL_MAX_SECONDS)({ default: 86_400 }),
-      PASSWORD_HASHING: oneOf(HASHINGS)({ default: 'argon2id' }),
-      BCRYPT_COST: integer(4, 31)({ default: 12 }),
-      BCRYPT_PEPPER: text({ default: '' }),
-      HASH_QUEUE_MAX: integer(0, 1_000_000)({ default: 1_000 }),
-      HASH_WAIT_MAX_MS: integer(0, 60_000)({ default: 2_000 }),
-      THROTTLE_EMAIL_ADDRESS: integer(0, 1_000_000)({ default: 10 }),
-      THROTTLE_ADDRESS: integer(0, 1_000_000)({ default: 100 }),
-      THROTTLE_EMAIL: integer(0, 1_000_000)({ default: 200 }),
-      LOG_LEVEL: oneOf(LOG_LEVELS)({ default: 'info' }),
-      TRUST_PROXY: trustProxy({ default: false }),
-      SHUTDOWN_DELAY_SECONDS: integer(0, 300)({ default: 0 }),
-      METRICS_PORT: integer(0, 65_535)({ default: undefined }),
-      METRICS_HOST: text({ default: undefined }),
-      CORS_ORIGINS: corsOrigins({ default: [] }),
-    },
-    {
-      reporter: addTo(faults, (name) => {
-        // Only the file's error is reported.
-        if (fileFaults.has(name)) return undefined;
-        return secrets.has(name) ? `${name}_FILE: the content` : name;
-      }),
-    },
-  );
+  const specs = specsOf({ needsSecret: issuesTokens && !secrets.has('JWT_KEYS') && set.JWT_KEYS === undefined });
+  const values = cleanEnv({ ...set, ...Object.fromEntries(secrets) }, specs, {
+    reporter: addTo(faults, (name) => {
+      // Only the file's error is reported.
+      if (fileFaults.has(name)) return undefined;
+      return secrets.has(name) ? `${name}_FILE: the content` : name;
+    }),
+  });
+  const misspelt = findMisspelt(set, [...Object.keys(specs), 'UV_THREADPOOL_SIZE']);
+  faults.push(...misspelt.faults);
   const tracing = readTracingOptions(set, faults);
   // 0 is any free port. Invalid values can't be compared.
   if (faults.length === 0 && values.METRICS_PORT && values.METRICS_PORT === values.PORT)
@@ -144,8 +117,55 @@ export function readConfig(
         ? undefined
         : { host: values.METRICS_HOST ?? values.HOST, port: values.METRICS_PORT },
     corsOrigins: values.CORS_ORIGINS,
+    settings: describeSettings(set, specs, values),
+    warnings: misspelt.warnings,
   };
 }
+
+function describeSettings(set: NodeJS.ProcessEnv, specs: object, values: object): Record<string, string> {
+  const defaults = new Map(Object.entries(specs).map(([name, spec]) => [name, spec.default]));
+  const isChanged = ([name, value]: [string, unknown]) =>
+    set[name] !== undefined && !isDeepStrictEqual(value, defaults.get(name));
+  const isSecret = (name: string) => SECRETS.some((secret) => secret === name);
+  const changed = Object.entries(values).filter(isChanged);
+  const files = SECRETS.map((name) => `${name}_FILE`).filter((name) => set[name] !== undefined);
+  return Object.fromEntries([
+    ...changed.map(([name]) => [name, isSecret(name) ? 'set' : (set[name] ?? '')]),
+    ...files.map((name) => [name, 'set']),
+  ]);
+}
+
+/** @param needsSecret - whether JWT_SECRET must be set on PostgreSQL */
+const specsOf = ({ needsSecret }: { needsSecret: boolean }) => ({
+  HOST: text({ default: '127.0.0.1' }),
+  PORT: integer(0, 65_535)({ default: 3000 }),
+  DATABASE_URL: databaseUrl({ default: parseDatabaseUrl('file:./data/sessions.db') }),
+  DATABASE_POOL_MAX: integer(1, 1_000)({ default: 10 }),
+  JWT_SECRET: jwtSecret({
+    default: undefined,
+    desc: 'must be set when DATABASE_URL is PostgreSQL and JWT_KEYS_FILE is not set, so that all instances sign with the same secret',
+    requiredWhen: ({ DATABASE_URL }) =>
+      needsSecret && (DATABASE_URL as DatabaseUrl | undefined)?.provider === 'postgresql',
+  }),
+  JWT_KEYS: jwtKeys({ default: [] }),
+  JWT_ISSUER: jwtIssuer({ default: undefined }),
+  JWT_AUDIENCE: jwtAudience({ default: [] }),
+  TOKEN_TTL_SECONDS: integer(1, TOKEN_TTL_MAX_SECONDS)({ default: 86_400 }),
+  PASSWORD_HASHING: oneOf(HASHINGS)({ default: 'argon2id' }),
+  BCRYPT_COST: integer(4, 31)({ default: 12 }),
+  BCRYPT_PEPPER: text({ default: '' }),
+  HASH_QUEUE_MAX: integer(0, 1_000_000)({ default: 1_000 }),
+  HASH_WAIT_MAX_MS: integer(0, 60_000)({ default: 2_000 }),
+  THROTTLE_EMAIL_ADDRESS: integer(0, 1_000_000)({ default: 10 }),
+  THROTTLE_ADDRESS: integer(0, 1_000_000)({ default: 100 }),
+  THROTTLE_EMAIL: integer(0, 1_000_000)({ default: 200 }),
+  LOG_LEVEL: oneOf(LOG_LEVELS)({ default: 'info' }),
+  TRUST_PROXY: trustProxy({ default: false }),
+  SHUTDOWN_DELAY_SECONDS: integer(0, 300)({ default: 0 }),
+  METRICS_PORT: integer(0, 65_535)({ default: undefined }),
+  METRICS_HOST: text({ default: undefined }),
+  CORS_ORIGINS: corsOrigins({ default: [] }),
+});
 
 const jwtSecret = makeExactValidator((value) => {
   if (Buffer.byteLength(value) >= JWT_SECRET_MIN_BYTES) return value;

@@ -2,7 +2,7 @@ import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
 import { decodeUtf8 } from '../text/utf8.js';
 
 /** Variables whose value may be in a file, which NAME_FILE names. */
-const SECRETS = ['DATABASE_URL', 'JWT_SECRET', 'JWT_KEYS', 'BCRYPT_PEPPER'] as const;
+export const SECRETS = ['DATABASE_URL', 'JWT_SECRET', 'JWT_KEYS', 'BCRYPT_PEPPER'] as const;
 
 /** Bytes. More is not a secret: a file that was named by mistake, or one without an end. */
 export const MAX_BYTES = 65_536;

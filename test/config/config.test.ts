@@ -36,13 +36,15 @@ t.test('the defaults', async (t) => {
     shutdownDelaySeconds: 0,
     metrics: undefined,
     corsOrigins: [],
+    settings: {},
+    warnings: [],
   };
   t.same(readConfig({}, serving), defaults);
   t.same(readConfig({ PORT: '', JWT_SECRET: '', DATABASE_URL: '' }, serving), defaults, 'an empty value is none');
 });
 
 t.test('what each variable takes', async (t) => {
-  const config = readConfig(
+  const { settings, ...config } = readConfig(
     {
       HOST: '0.0.0.0',
       PORT: '0',
@@ -88,7 +90,10 @@ t.test('what each variable takes', async (t) => {
     shutdownDelaySeconds: 5,
     metrics: { host: '0.0.0.0', port: 9464 },
     corsOrigins: ['https://app.example.com', 'http://localhost:5173'],
+    warnings: [],
   });
+  t.match(settings, { HOST: '0.0.0.0', TRUST_PROXY: '10.0.0.0/8, ::1', DATABASE_URL: 'set', BCRYPT_PEPPER: 'set' });
+  t.notMatch(JSON.stringify(settings), /xxx|u:p|salt and pepper/, 'no secret is among them');
   t.same(readConfig({ DATABASE_URL: 'file:///var/lib/x.db' }, serving).databaseUrl, {
     provider: 'sqlite',
     file: '/var/lib/x.db',
@@ -160,6 +165,10 @@ t.test('secrets from files', async (t) => {
   });
   const inFiles = (files: Record<string, string>) =>
     Object.fromEntries(Object.entries(files).map(([name, file]) => [`${name}_FILE`, `${directory}/${file}`]));
+
+  t.same(readConfig({ ...inFiles({ JWT_SECRET: 'secret' }), PORT: '3000' }, serving).settings, {
+    JWT_SECRET_FILE: 'set',
+  });
 
   const env = inFiles({ DATABASE_URL: 'url', JWT_SECRET: 'secret', BCRYPT_PEPPER: 'pepper' });
   for (const issuesTokens of [true, false]) {

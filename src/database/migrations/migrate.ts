@@ -1,6 +1,7 @@
 import { accessSync, constants, realpathSync, statSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import type Sqlite from 'better-sqlite3';
+import type { Client } from 'pg';
 import { ConfigError } from '../../errors/config-error.js';
 import { EXIT } from '../../errors/exit-codes.js';
 import { ExpectedError } from '../../errors/expected-error.js';
@@ -8,7 +9,8 @@ import { createPrivateDirectory, createPrivateFile, warnIfReadable } from '../..
 import { DatabaseUnavailable } from '../connection/database-unavailable.js';
 import type { DatabaseUrl } from '../connection/database-url.js';
 import { lastingIdentityOf } from '../connection/sqlite-file.js';
-import { applyMigrations, type Row } from './migrations.js';
+import { checkWritable, inspectSqlite, type SqliteInspection } from './inspect.js';
+import { applyMigrations, pendingMigrations, type Row } from './migrations.js';
 
 /** Milliseconds for a connection to PostgreSQL. */
 const CONNECTION_TIMEOUT = 5_000;
@@ -43,11 +45,41 @@ export async function migrate(url: DatabaseUrl, options: MigrateOptions = {}): P
       ? await migrateSqlite(url.file, { warn, mayCreate, onCreated })
       : await migratePostgresql(url.href, warn);
   } catch (error) {
-    if (error instanceof ExpectedError) throw error;
-    throw url.provider === 'sqlite' && isNoPermission(error)
-      ? notWritable(url.file, error)
-      : new DatabaseUnavailable(url, error);
+    throw expected(url, error);
   }
+}
+
+/** What migrate() would find. */
+export type Inspection = Partial<SqliteInspection> & {
+  /** Names of the migrations that it would apply. */
+  pending: string[];
+  /** Whether the SQLite file is missing. */
+  missing?: boolean;
+};
+
+/**
+ * Looks at a database as migrate() does, and changes nothing.
+ *
+ * @throws as migrate()
+ */
+export async function inspect(url: DatabaseUrl, warn: (message: string) => void): Promise<Inspection> {
+  try {
+    if (url.provider === 'postgresql') return await withPostgresql(url.href, inspectPostgresql(warn));
+    await refuseMissingOrReplacedBefore(url.file);
+    checkWritable(url.file);
+    const found = await inspectSqlite(url.file);
+    if (found) await warnIfReadable(url.file, 'the digests', warn);
+    return found ?? { pending: [], missing: true };
+  } catch (error) {
+    throw expected(url, error);
+  }
+}
+
+function expected(url: DatabaseUrl, error: unknown): ExpectedError {
+  if (error instanceof ExpectedError) return error;
+  return url.provider === 'sqlite' && isNoPermission(error)
+    ? notWritable(url.file, error)
+    : new DatabaseUnavailable(url, error);
 }
 
 async function migrateSqlite(
@@ -164,7 +196,36 @@ function refuseMissingOrReplaced(file: string, lockFile: string, lock: Sqlite.Da
   }
 }
 
-async function migratePostgresql(href: string, warn: (message: string) => void): Promise<string[]> {
+/** As refuseMissingOrReplaced, where a lock's file is there; it stays as it is. */
+async function refuseMissingOrReplacedBefore(file: string): Promise<void> {
+  const { default: Sqlite } = await import('better-sqlite3');
+  const lockFile = `${file}-migration-lock`;
+  if (isMissing(lockFile)) return;
+  const lock = openLock(() => new Sqlite(lockFile, { readonly: true }), lockFile);
+  try {
+    refuseMissingOrReplaced(file, lockFile, lock);
+  } finally {
+    lock.close();
+  }
+}
+
+const migratePostgresql = (href: string, warn: (message: string) => void) =>
+  withPostgresql(href, async (client) => {
+    const query = queryOn(client);
+    await checkEncoding(query, warn);
+    return applyMigrations('postgresql', { run: (script) => client.query(script), query });
+  });
+
+const inspectPostgresql = (warn: (message: string) => void) => async (client: Client) => {
+  const query = queryOn(client);
+  await client.query('BEGIN READ ONLY');
+  await checkEncoding(query, warn);
+  return { pending: await pendingMigrations('postgresql', { query }) };
+};
+
+const queryOn = (client: Client) => async (sql: string) => (await client.query<Row>(sql)).rows;
+
+async function withPostgresql<T>(href: string, work: (client: Client) => Promise<T>): Promise<T> {
   const { default: pg } = await import('pg');
   // No statement timeout: a migration may take long.
   const client = new pg.Client({ connectionString: href, connectionTimeoutMillis: CONNECTION_TIMEOUT });
@@ -172,17 +233,16 @@ async function migratePostgresql(href: string, warn: (message: string) => void):
   client.on('error', () => {});
   try {
     await client.connect();
-    const query = async (sql: string) => (await client.query<Row>(sql)).rows;
-    const [encoding] = await query('SHOW server_encoding');
-    checkEncoding(encoding?.server_encoding, warn);
-    return await applyMigrations('postgresql', { run: (script) => client.query(script), query });
+    return await work(client);
   } finally {
     await client.end();
   }
 }
 
 /** Emails may have any character of Unicode. */
-function checkEncoding(encoding: unknown, warn: (message: string) => void): void {
+async function checkEncoding(query: (sql: string) => Promise<Row[]>, warn: (message: string) => void): Promise<void> {
+  const [row] = await query('SHOW server_encoding');
+  const encoding = row?.server_encoding;
   if (encoding === 'SQL_ASCII') warn('the database has the encoding SQL_ASCII, which checks no text: use UTF8');
   else if (encoding !== 'UTF8')
     throw new ConfigError([`DATABASE_URL: the database has the encoding ${encoding}, and must have UTF8`]);

@@ -43,11 +43,11 @@ export async function serve(env: NodeJS.ProcessEnv): Promise<string> {
   const metrics = config.metrics && (await import('../telemetry/metrics.js')).createMetrics(contract);
   const log = await createLog(config.logLevel, undefined, metrics?.logLineDropped);
   const warn = (message: string) => log.warn(message);
+  const onCreated = (file: string) => log.info(`created the database ${file}`);
+  for (const name of await migrate(config.databaseUrl, { warn, onCreated })) log.info(`applied migration ${name}`);
   const database = redactedUrl(config.databaseUrl);
   log.info({ version: VERSION, database, settings: config.settings }, `sessions-api ${VERSION} on ${database}`);
   for (const warning of config.warnings) warn(warning);
-  const onCreated = (file: string) => log.info(`created the database ${file}`);
-  for (const name of await migrate(config.databaseUrl, { warn, onCreated })) log.info(`applied migration ${name}`);
   const tracing =
     config.tracing &&
     (await (await import('../telemetry/tracing.js')).startTracing(config.tracing, contract.version, log));

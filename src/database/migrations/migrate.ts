@@ -9,7 +9,7 @@ import { createPrivateDirectory, createPrivateFile, warnIfReadable } from '../..
 import { DatabaseUnavailable } from '../connection/database-unavailable.js';
 import type { DatabaseUrl } from '../connection/database-url.js';
 import { lastingIdentityOf } from '../connection/sqlite-file.js';
-import { checkWritable, inspectSqlite, type SqliteInspection } from './inspect.js';
+import { checkWritable, inspectSqlite, refuseOtherFile, type SqliteInspection } from './inspect.js';
 import { applyMigrations, pendingMigrations, type Row } from './migrations.js';
 
 /** Milliseconds for a connection to PostgreSQL. */
@@ -88,8 +88,13 @@ async function migrateSqlite(
 ): Promise<string[]> {
   const { default: Sqlite } = await import('better-sqlite3');
   const lockFile = `${file}-migration-lock`;
+  refuseOtherFile(file);
   // The lock's file remembers a database that was there.
-  if (!mayCreate && isMissing(lockFile)) refuseMissing(file);
+  if (isMissing(lockFile)) {
+    if (!mayCreate) refuseMissing(file);
+    // Nothing may be left beside the database of another program.
+    await inspectSqlite(file);
+  }
   await createPrivateDirectory(dirname(file));
   await createPrivateFile(lockFile, file);
   // Earlier versions lock this file while they migrate. The system drops the lock when a process dies.
@@ -129,9 +134,12 @@ function openLock(open: () => Sqlite.Database, file: string): Sqlite.Database {
   }
 }
 
+/** No directory can be made where a name on the way is a file, or in /proc. */
+const NO_PERMISSION = ['EACCES', 'EPERM', 'EROFS', 'ENOENT', 'ENOTDIR', 'SQLITE_CANTOPEN', 'SQLITE_READONLY'];
+
 function isNoPermission(error: unknown): boolean {
   const code = error instanceof Error && 'code' in error ? String(error.code) : '';
-  return ['EACCES', 'EPERM', 'EROFS', 'SQLITE_CANTOPEN', 'SQLITE_READONLY'].some((each) => code.startsWith(each));
+  return NO_PERMISSION.some((each) => code.startsWith(each));
 }
 
 function notWritable(file: string, error: unknown): ConfigError {
@@ -220,8 +228,20 @@ const inspectPostgresql = (warn: (message: string) => void) => async (client: Cl
   const query = queryOn(client);
   await client.query('BEGIN READ ONLY');
   await checkEncoding(query, warn);
-  return { pending: await pendingMigrations('postgresql', { query }) };
+  const pending = await pendingMigrations('postgresql', { query });
+  if (pending.length === 0) await query('SELECT 1 FROM users LIMIT 1');
+  else await refuseWithoutRights(query);
+  return { pending };
 };
+
+/** As PostgreSQL would refuse the first migration. */
+async function refuseWithoutRights(query: (sql: string) => Promise<Row[]>): Promise<void> {
+  const [row] = await query(
+    "SELECT current_schema() AS schema, has_schema_privilege(current_schema(), 'CREATE') AS may_create",
+  );
+  if (row?.may_create !== true)
+    throw Object.assign(new Error(`permission denied for schema ${row?.schema}`), { code: '42501' });
+}
 
 const queryOn = (client: Client) => async (sql: string) => (await client.query<Row>(sql)).rows;
 

@@ -26,7 +26,7 @@ export type Services = {
   throttle: Throttle;
   /** Milliseconds from the end of a login's body to its reply, without the hash. */
   loginTimeout: number;
-  /** Finishes deferred writes, and closes the database. */
+  /** Finishes what is being written, and closes the database. */
   close(): Promise<void>;
 };
 
@@ -144,7 +144,7 @@ export function createServices(database: Database, options: ServicesOptions): Se
     throttle,
     loginTimeout: loginTimeoutOf(options),
     async close() {
-      await passwordUpgrades.finished();
+      await passwordUpgrades.stop();
       await throttle.flush().catch((err) => log.warn({ err }, 'known addresses are lost'));
       await database.close();
     },

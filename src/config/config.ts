@@ -6,7 +6,7 @@ import type { DatabaseUrl } from '../database/connection/database-url.js';
 import { ConfigError } from '../errors/config-error.js';
 import type { TrustProxy } from '../http/client-address.js';
 import type { AdmissionLimits } from '../passwords/admission.js';
-import type { Hashing } from '../passwords/passwords.js';
+import { BCRYPT_MAX_COST, type Hashing } from '../passwords/passwords.js';
 import { hashesForPool } from '../passwords/thread-pool.js';
 import { LOG_LEVELS, type LogLevel } from '../telemetry/log.js';
 import type { TracingOptions } from '../telemetry/tracing.js';
@@ -152,7 +152,7 @@ const specsOf = ({ needsSecret }: { needsSecret: boolean }) => ({
   JWT_AUDIENCE: jwtAudience({ default: [] }),
   TOKEN_TTL_SECONDS: integer(1, TOKEN_TTL_MAX_SECONDS)({ default: 86_400 }),
   PASSWORD_HASHING: oneOf(HASHINGS)({ default: 'argon2id' }),
-  BCRYPT_COST: integer(4, 31)({ default: 12 }),
+  BCRYPT_COST: integer(4, BCRYPT_MAX_COST)({ default: 12 }),
   BCRYPT_PEPPER: text({ default: '' }),
   HASH_QUEUE_MAX: integer(0, 1_000_000)({ default: 1_000 }),
   HASH_WAIT_MAX_MS: integer(0, 60_000)({ default: 2_000 }),

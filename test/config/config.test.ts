@@ -123,7 +123,7 @@ const wrong: NodeJS.ProcessEnv = {
   JWT_AUDIENCE: ', a,,b',
   TOKEN_TTL_SECONDS: '0 -1 1d 315360001',
   PASSWORD_HASHING: 'md5 ARGON2ID argon2i',
-  BCRYPT_COST: '3 32 12.5',
+  BCRYPT_COST: '3 17 32 12.5',
   HASH_QUEUE_MAX: '-1 many',
   HASH_WAIT_MAX_MS: '2s 60001',
   THROTTLE_EMAIL_ADDRESS: '-1 off',

@@ -29,7 +29,8 @@ export async function check(env: NodeJS.ProcessEnv): Promise<void> {
   await print(`${lines.join('\n')}\n`);
 }
 
-function describeDatabase({ missing, pending }: Inspection): string {
+function describeDatabase({ missing, pending, encrypted }: Inspection): string {
   if (missing) return 'missing: serve creates it';
-  return pending.length > 0 ? `serve applies ${pending.join(', ')}` : 'up to date';
+  const state = pending.length > 0 ? `serve applies ${pending.join(', ')}` : 'up to date';
+  return encrypted === undefined ? state : `${encrypted ? 'TLS' : 'no TLS'}, ${state}`;
 }

@@ -16,6 +16,7 @@ import { parseJwkSet, type SigningKey } from '../tokens/jwk-set.js';
 import { JWT_SECRET_MIN_BYTES } from '../tokens/jwt-secret.js';
 import { addTo, integer, oneOf, text } from './env-validators.js';
 import { findMisspelt } from './misspelt.js';
+import { parameterWarningsOf, tlsFaultOf, withVerifyFull } from './postgresql-url.js';
 import { readSecretFiles, SECRETS } from './secret-files.js';
 import { readTracingOptions } from './tracing-options.js';
 
@@ -48,7 +49,7 @@ export type Config = {
   corsOrigins: string[];
   /** The variables that are set to other values than their defaults, as text, for the operator. A secret's value is `set`. */
   settings: Record<string, string>;
-  /** What the operator should check: variables whose names are close to those of the service. */
+  /** What the operator should check: names of variables that are close to the service's, parameters that are ignored. */
   warnings: string[];
 };
 
@@ -118,7 +119,10 @@ export function readConfig(
         : { host: values.METRICS_HOST ?? values.HOST, port: values.METRICS_PORT },
     corsOrigins: values.CORS_ORIGINS,
     settings: describeSettings(set, specs, values),
-    warnings: misspelt.warnings,
+    warnings: [
+      ...misspelt.warnings,
+      ...(values.DATABASE_URL.provider === 'postgresql' ? parameterWarningsOf(values.DATABASE_URL.href) : []),
+    ],
   };
 }
 
@@ -203,7 +207,9 @@ function parseDatabaseUrl(value: string): DatabaseUrl {
   }
   // An @ in the path is part of a password in which a / is not percent-encoded.
   if (/^postgres(ql)?:\/\/[^/]*(\/[^@]*)?$/.test(value) && URL.canParse(value)) {
-    return { provider: 'postgresql', href: value };
+    const fault = tlsFaultOf(value);
+    if (fault) throw new EnvError(fault);
+    return { provider: 'postgresql', href: withVerifyFull(value) };
   }
   throw new EnvError('must be file:PATH or postgresql://USER:PASSWORD@HOST:PORT/DATABASE');
 }

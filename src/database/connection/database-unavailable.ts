@@ -23,11 +23,16 @@ export class DatabaseUnavailable extends HttpError {
     const code = String(codeOf(cause));
     const isDisk = isDiskFailure(code);
     const refusal = REFUSALS.get(code);
-    const fault = refusal ?? (isDisk ? 'has a full disk, or one that fails' : 'does not answer');
+    const fault = refusal ?? faultOf(code, isDisk);
     const message = `the database at ${redactedUrl(url)} ${fault}: ${reasonOf(cause)}`;
     super(503, '', { message, cause, log: { outcome: 'database_unavailable' } });
     this.exitCode = refusal ? EXIT.NOPERM : isDisk ? EXIT.IOERR : EXIT.UNAVAILABLE;
   }
+}
+
+function faultOf(code: string, isDisk: boolean): string {
+  if (isDisk) return 'has a full disk, or one that fails';
+  return /CERT|^UNABLE_TO_(GET|VERIFY)/.test(code) ? 'has a certificate that is not trusted' : 'does not answer';
 }
 
 /** SQLITE_BUSY, and its extended codes, in the words of Prisma's adapter. */

@@ -55,6 +55,8 @@ export type Inspection = Partial<SqliteInspection> & {
   pending: string[];
   /** Whether the SQLite file is missing. */
   missing?: boolean;
+  /** Whether the connection to PostgreSQL is. */
+  encrypted?: boolean;
 };
 
 /**
@@ -220,19 +222,29 @@ async function refuseMissingOrReplacedBefore(file: string): Promise<void> {
 const migratePostgresql = (href: string, warn: (message: string) => void) =>
   withPostgresql(href, async (client) => {
     const query = queryOn(client);
+    warnIfClear(client, warn);
     await checkEncoding(query, warn);
     return applyMigrations('postgresql', { run: (script) => client.query(script), query });
   });
 
 const inspectPostgresql = (warn: (message: string) => void) => async (client: Client) => {
   const query = queryOn(client);
+  warnIfClear(client, warn);
   await client.query('BEGIN READ ONLY');
   await checkEncoding(query, warn);
   const pending = await pendingMigrations('postgresql', { query });
   if (pending.length === 0) await query('SELECT 1 FROM users LIMIT 1');
   else await refuseWithoutRights(query);
-  return { pending };
+  return { pending, encrypted: client.ssl !== false };
 };
+
+/** The password, digests and emails go over a network that others may read. */
+function warnIfClear({ ssl, host }: Client, warn: (message: string) => void): void {
+  // A path is that of a socket.
+  const isHere = /^(\/|127\.|::1$|localhost$)/.test(host);
+  if (!ssl && !isHere)
+    warn(`the connection to PostgreSQL at ${host} is not encrypted: add sslmode=verify-full to DATABASE_URL`);
+}
 
 /** As PostgreSQL would refuse the first migration. */
 async function refuseWithoutRights(query: (sql: string) => Promise<Row[]>): Promise<void> {

@@ -37,3 +37,9 @@ export function describeExitCodes(): string {
     .map(([code, meaning]) => `  ${code.padStart(2)}  ${meaning}`)
     .join('\n');
 }
+
+/** What `--json` calls an exit code: its name in sysexits.h in lower case, `failed`, or `signal`. */
+export function nameOfExitCode(exitCode: number): string {
+  const [name] = Object.entries(EXIT).find(([, code]) => code === exitCode) ?? ['signal'];
+  return name.toLowerCase();
+}

@@ -3,6 +3,7 @@ import { MAX_ID } from '../../database/users.js';
 import { EXIT } from '../../errors/exit-codes.js';
 import { parseScryptParameters, type ScryptCost } from '../../passwords/formats/scrypt.js';
 import { parseWholeNumber } from '../../text/whole-number.js';
+import { describeVariables } from '../variables.js';
 import type { Output } from './print.js';
 
 /** Loads what a verb does: `serve` starts without it. */
@@ -39,7 +40,9 @@ Tab-separated is the text of MySQL's INTO OUTFILE and PostgreSQL's COPY: backsla
 an empty cell. An empty cell changes nothing that is stored; null in JSON clears it, but no digest.
 
 The import writes rejected rows to <file>.rejected.jsonl with line and reason, or to
-stdin.rejected.jsonl if <file> is a pipe; the exit code is then ${EXIT.DATAERR}.
+stdin.rejected.jsonl if <file> is a pipe; the exit code is then ${EXIT.DATAERR}. Correct them there, and import
+that file. It has the columns above; of the digests, only those of a known format.
+Ctrl-C stops the import after a batch, and says how far it came; run it again to go on.
 --on-conflict update replaces the email of an id, the id of an email, and the digest of a user. A
 second run changes nothing.`;
 
@@ -86,7 +89,8 @@ export function declareUsersCommands(program: Command, env: NodeJS.ProcessEnv): 
   const counted = 'count users by the format of their passwords';
   verb('stats', '--json', counted, async () => (await import('./stats.js')).printStats);
   for (const command of users.commands) {
-    if (command.name() !== 'export') command.option('--json', 'print JSON, for scripts');
+    if (command.name() !== 'export') command.option('--json', 'print JSON, for scripts; errors too');
+    command.addHelpText('after', describeVariables('users'));
   }
 }
 

@@ -10,7 +10,7 @@ import { DatabaseUnavailable } from '../connection/database-unavailable.js';
 import type { DatabaseUrl } from '../connection/database-url.js';
 import { lastingIdentityOf } from '../connection/sqlite-file.js';
 import { checkWritable, inspectSqlite, refuseOtherFile, type SqliteInspection } from './inspect.js';
-import { applyMigrations, pendingMigrations, type Row } from './migrations.js';
+import { applyMigrations, pendingMigrations, type Row, readMigrations } from './migrations.js';
 
 /** Milliseconds for a connection to PostgreSQL. */
 const CONNECTION_TIMEOUT = 5_000;
@@ -53,6 +53,8 @@ export async function migrate(url: DatabaseUrl, options: MigrateOptions = {}): P
 export type Inspection = Partial<SqliteInspection> & {
   /** Names of the migrations that it would apply. */
   pending: string[];
+  /** Whether it has no tables yet. */
+  empty: boolean;
   /** Whether the SQLite file is missing. */
   missing?: boolean;
   /** Whether the connection to PostgreSQL is. */
@@ -65,13 +67,17 @@ export type Inspection = Partial<SqliteInspection> & {
  * @throws as migrate()
  */
 export async function inspect(url: DatabaseUrl, warn: (message: string) => void): Promise<Inspection> {
+  const isEmpty = (pending: string[]) => pending.length === readMigrations(url.provider).length;
   try {
-    if (url.provider === 'postgresql') return await withPostgresql(url.href, inspectPostgresql(warn));
+    if (url.provider === 'postgresql') {
+      const found = await withPostgresql(url.href, inspectPostgresql(warn));
+      return { ...found, empty: isEmpty(found.pending) };
+    }
     await refuseMissingOrReplacedBefore(url.file);
     checkWritable(url.file);
     const found = await inspectSqlite(url.file);
     if (found) await warnIfReadable(url.file, 'the digests', warn);
-    return found ?? { pending: [], missing: true };
+    return found ? { ...found, empty: isEmpty(found.pending) } : { pending: [], empty: true, missing: true };
   } catch (error) {
     throw expected(url, error);
   }

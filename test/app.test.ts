@@ -45,6 +45,7 @@ const broken: Database = {
   tokenLifetimes: { record: () => Promise.resolve(), longest: unused },
   userImport: { store: unused, rehearse: unused },
   revocations: { revoke: unused, endSessions: unused, firstFreeExp: unused, removeExpired: () => Promise.resolve(0) },
+  clockWarning: unused,
   ping: () => Promise.resolve(),
   reconnect: async () => {},
   close: () => Promise.resolve(),

@@ -13,6 +13,8 @@ import { openServices, throttleSecretOf } from '../services.js';
 import { createLog } from '../telemetry/log.js';
 import { type MetricsServer, serveMetrics } from '../telemetry/metrics-server.js';
 import type { TokenKeys } from '../tokens/tokens.js';
+import { clockTask } from '../upkeep/clock.js';
+import { upkeepPlugin } from '../upkeep/upkeep.js';
 import { keepHeapSmall } from './heap.js';
 import { createReload, reloadAt } from './reload.js';
 import { VERSION } from './version.js';
@@ -56,6 +58,7 @@ export async function serve(env: NodeJS.ProcessEnv): Promise<string> {
   const observed = { contract, log, metrics, tracing };
   const services = await openServices({ ...config, ...observed, onDatabaseReplaced });
   const app = await buildApp({ ...observed, config, services });
+  await app.register(upkeepPlugin, { tasks: [clockTask(services.database.clockWarning, warn)] });
   let metricsServer: MetricsServer | undefined;
   const close = async () => {
     await app.close();

@@ -6,6 +6,7 @@ import { ConfigError } from '../../errors/config-error.js';
 import { EXIT } from '../../errors/exit-codes.js';
 import { ExpectedError } from '../../errors/expected-error.js';
 import { createPrivateDirectory, createPrivateFile, warnIfReadable } from '../../files/private-file.js';
+import { CLOCK_SQL, warningOf } from '../clock.js';
 import { DatabaseUnavailable } from '../connection/database-unavailable.js';
 import type { DatabaseUrl } from '../connection/database-url.js';
 import { lastingIdentityOf } from '../connection/sqlite-file.js';
@@ -237,6 +238,8 @@ const inspectPostgresql = (warn: (message: string) => void) => async (client: Cl
   const query = queryOn(client);
   warnIfClear(client, warn);
   await client.query('BEGIN READ ONLY');
+  const clock = await warningOf(Date.now, async () => Number((await query(CLOCK_SQL))[0]?.now));
+  if (clock) warn(clock);
   await checkEncoding(query, warn);
   const pending = await pendingMigrations('postgresql', { query });
   if (pending.length === 0) await query('SELECT 1 FROM users LIMIT 1');

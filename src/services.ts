@@ -10,6 +10,7 @@ import { createPasswordUpgrades, type PasswordUpgrades } from './passwords/passw
 import { createPasswords, type Hashing, hashMemoryFor, type Passwords } from './passwords/passwords.js';
 import type { Metrics } from './telemetry/metrics.js';
 import type { Tracing } from './telemetry/tracing.js';
+import { deriveKey } from './throttle/keys.js';
 import type { Budgets } from './throttle/rules.js';
 import { createThrottle, type Throttle } from './throttle/throttle.js';
 import { type JwtSecretOptions, readJwtSecret } from './tokens/jwt-secret.js';
@@ -48,8 +49,8 @@ export type ServicesOptions = {
   admission: AdmissionLimits;
   budgets: Budgets;
   tokenKeys: TokenKeys;
-  /** Any text that all instances know: the key of the throttle's counters. */
-  throttleSecret: string;
+  /** Of the throttle's counters: any text that all instances know, or a key. */
+  throttleSecret: string | Buffer;
   log: Log;
   metrics: Metrics | undefined;
   tracing: Tracing | undefined;
@@ -97,8 +98,9 @@ export async function openServices(options: OpenServicesOptions): Promise<Servic
   });
   try {
     const secret = await readJwtSecret(options, database, (message) => log.warn({}, message));
-    const throttleSecret = await throttleSecretOf(database, secret);
-    const services = createServices(database, { ...options, tokenKeys: { signingKeys, secret }, throttleSecret });
+    const tokenKeys = { signingKeys, secret, previousSecret: options.jwtSecretPrevious };
+    const throttleSecret = await throttleKeyOf(database, secret);
+    const services = createServices(database, { ...options, tokenKeys, throttleSecret });
     // Tells the admission how long a hash takes.
     void services.passwords.hash(randomUUID());
     return services;
@@ -108,12 +110,12 @@ export async function openServices(options: OpenServicesOptions): Promise<Servic
   }
 }
 
-/** What keys the throttle's counters: JWT_SECRET, as in earlier versions, or else a random text in the database. */
-export async function throttleSecretOf(
-  { secrets }: Pick<Database, 'secrets'>,
-  jwtSecret: string | undefined,
-): Promise<string> {
-  return jwtSecret ?? (await secrets.read('throttle'));
+/**
+ * What keys the throttle's counters. The first start stores it, derived as in earlier versions: so no lockout ends, neither at the
+ * upgrade nor when JWT_SECRET changes later.
+ */
+async function throttleKeyOf({ secrets }: Pick<Database, 'secrets'>, jwtSecret: string | undefined): Promise<Buffer> {
+  return secrets.throttleKey(deriveKey(jwtSecret ?? (await secrets.read('throttle'))));
 }
 
 function loginTimeoutOf({ loginTimeout, admission }: Pick<ServicesOptions, 'loginTimeout' | 'admission'>): number {

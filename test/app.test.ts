@@ -41,7 +41,7 @@ const broken: Database = {
     trim: () => Promise.resolve(0),
   },
   findCaller: unused,
-  secrets: { read: unused, hasSecretBeside: unused, rememberSecretBeside: unused },
+  secrets: { read: unused, throttleKey: unused, hasSecretBeside: unused, rememberSecretBeside: unused },
   tokenLifetimes: { record: () => Promise.resolve(), longest: unused },
   userImport: { store: unused, rehearse: unused },
   revocations: { revoke: unused, endSessions: unused, firstFreeExp: unused, removeExpired: () => Promise.resolve(0) },

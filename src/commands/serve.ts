@@ -9,7 +9,7 @@ import { DatabaseReplaced } from '../database/connection/sqlite-file.js';
 import { migrate } from '../database/migrations/migrate.js';
 import { EXIT } from '../errors/exit-codes.js';
 import { ExpectedError } from '../errors/expected-error.js';
-import { openServices, throttleSecretOf } from '../services.js';
+import { openServices } from '../services.js';
 import { createLog } from '../telemetry/log.js';
 import { type MetricsServer, serveMetrics } from '../telemetry/metrics-server.js';
 import type { TokenKeys } from '../tokens/tokens.js';
@@ -70,12 +70,8 @@ export async function serve(env: NodeJS.ProcessEnv): Promise<string> {
   // Before the log says that it listens: a signal may follow at once.
   started();
   const { uninstall } = stopOnSignal(app, close, config.shutdownDelaySeconds * 1_000, replaced.signal);
-  const { throttle, tokenKeys } = services;
-  const rotateKeys = async (keys: TokenKeys) => {
-    // As after a restart: instances with different keys of the counters would give a guesser a budget each.
-    throttle.rotateSecret(await throttleSecretOf(services.database, keys.secret));
-    await app.tokens.rotateKeys(keys);
-  };
+  const { tokenKeys } = services;
+  const rotateKeys = (keys: TokenKeys) => app.tokens.rotateKeys(keys);
   reloadAt(
     hangups,
     createReload({ env, running: { config, tokenKeys }, log, database: services.database, rotateKeys }),

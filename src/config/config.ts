@@ -30,6 +30,8 @@ export type Config = {
   jwtSecret: string | undefined;
   /** The first one signs. If empty, the secret signs. */
   signingKeys: SigningKey[];
+  /** Verifies the tokens that `jwtSecret` does not. */
+  jwtSecretPrevious: string | undefined;
   /** The `iss` of tokens. */
   jwtIssuer: string | undefined;
   /** The `aud` of tokens. */
@@ -93,6 +95,7 @@ export function readConfig(
     databaseUrl: values.DATABASE_URL,
     databasePoolMax: values.DATABASE_POOL_MAX,
     jwtSecret: values.JWT_SECRET,
+    jwtSecretPrevious: values.JWT_SECRET_PREVIOUS,
     signingKeys: values.JWT_KEYS,
     jwtIssuer: values.JWT_ISSUER,
     jwtAudiences: values.JWT_AUDIENCE,
@@ -151,6 +154,7 @@ const specsOf = ({ needsSecret }: { needsSecret: boolean }) => ({
     requiredWhen: ({ DATABASE_URL }) =>
       needsSecret && (DATABASE_URL as DatabaseUrl | undefined)?.provider === 'postgresql',
   }),
+  JWT_SECRET_PREVIOUS: jwtSecret({ default: undefined }),
   JWT_KEYS: jwtKeys({ default: [] }),
   JWT_ISSUER: jwtIssuer({ default: undefined }),
   JWT_AUDIENCE: jwtAudience({ default: [] }),

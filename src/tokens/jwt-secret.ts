@@ -17,6 +17,8 @@ export const JWT_SECRET_MIN_BYTES = 32;
 export type JwtSecretOptions = {
   /** Undefined where none is set. */
   jwtSecret: string | undefined;
+  /** Verifies too, while secrets rotate. */
+  jwtSecretPrevious?: string | undefined;
   /** Where there are keys, no secret is generated. */
   signingKeys: readonly SigningKey[];
   databaseUrl: DatabaseUrl;

@@ -23,6 +23,7 @@ t.test('the defaults', async (t) => {
     databaseUrl: { provider: 'sqlite', file: './data/sessions.db' },
     databasePoolMax: 10,
     jwtSecret: undefined,
+    jwtSecretPrevious: undefined,
     signingKeys: [],
     jwtIssuer: undefined,
     jwtAudiences: [],
@@ -77,6 +78,7 @@ t.test('what each variable takes', async (t) => {
     databaseUrl: { provider: 'postgresql', href: 'postgres://u:p@host:5432/db' },
     databasePoolMax: 1,
     jwtSecret: 'x'.repeat(32),
+    jwtSecretPrevious: undefined,
     signingKeys: [],
     jwtIssuer: 'https://login.example.com',
     jwtAudiences: ['https://api.example.com', 'admin'],
@@ -118,6 +120,7 @@ const wrong: NodeJS.ProcessEnv = {
   PORT: '65536 -1 1.5 0x10 http',
   DATABASE_URL: 'mysql://h/d postgresql:h file: file::memory: file:data/ sessions.db',
   DATABASE_POOL_MAX: '0 1001 many',
+  JWT_SECRET_PREVIOUS: `short ${'x'.repeat(31)}`,
   JWT_SECRET: `short ${'x'.repeat(31)}`,
   JWT_ISSUER: 'login.example.com https://login.example.com/?a https://login.example.com#a ftp://login.example.com',
   JWT_AUDIENCE: ', a,,b',
@@ -146,7 +149,7 @@ for (const [name, values = ''] of Object.entries(wrong)) {
       const faults = faultsOf({ [name]: value });
       t.equal(faults.length, 1, value);
       t.match(faults[0], new RegExp(`^${name} must `));
-      if (name === 'JWT_SECRET') t.notMatch(faults[0], value, 'the value is not told');
+      if (name.startsWith('JWT_SECRET')) t.notMatch(faults[0], value, 'the value is not told');
     }
   });
 }
@@ -188,6 +191,9 @@ t.test('secrets from files', async (t) => {
     'JWT_SECRET_FILE must name a file that can be read: ENOENT: no such file or directory',
     'BCRYPT_PEPPER_FILE must name a file that is not empty',
   ]);
+  t.same(faultsOf(inFiles({ JWT_SECRET_PREVIOUS: 'empty' })), [], 'an empty file is no previous secret');
+  t.equal(readConfig(inFiles({ JWT_SECRET_PREVIOUS: 'empty' }), serving).jwtSecretPrevious, undefined);
+  t.equal(readConfig(inFiles({ JWT_SECRET_PREVIOUS: 'long' }), serving).jwtSecretPrevious, 'x'.repeat(65_536));
   t.same(faultsOf(inFiles({ JWT_SECRET: 'short', DATABASE_URL: 'mysql' })), [
     'DATABASE_URL_FILE: the content must be file:PATH or postgresql://USER:PASSWORD@HOST:PORT/DATABASE',
     'JWT_SECRET_FILE: the content must have at least 32 bytes',

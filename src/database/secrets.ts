@@ -7,6 +7,8 @@ import type { RunQuery } from './connection/run-query.js';
 export type Secrets = {
   /** Reads a random key that all instances share. The migrations have made each. */
   read(name: 'stand_in' | 'throttle', deadline?: Deadline): Promise<string>;
+  /** The key of the throttle's counters; undefined where no service has stored it. */
+  findThrottleKey(): Promise<Buffer | undefined>;
   /**
    * Reads the key of the throttle's counters, which all instances share.
    *
@@ -29,19 +31,24 @@ export function createSecrets(runQuery: RunQuery): Secrets {
   const run = <T>(operation: string, query: (model: Client['secret']) => Promise<T>, deadline?: Deadline) =>
     runQuery({ operation, table: 'secrets' }, ({ secret }) => query(secret), deadline);
 
+  async function findThrottleKey(): Promise<Buffer | undefined> {
+    const stored = await run('SELECT', (model) => model.findUnique({ where: { name: THROTTLE_KEY } }));
+    return stored ? Buffer.from(stored.value, 'base64url') : undefined;
+  }
+
   return {
+    findThrottleKey,
     async read(name, deadline) {
       return (await run('SELECT', (model) => model.findUniqueOrThrow({ where: { name } }), deadline)).value;
     },
     async throttleKey(first) {
-      const where = { name: THROTTLE_KEY };
-      const stored = await run('SELECT', (model) => model.findUnique({ where }));
-      if (stored) return Buffer.from(stored.value, 'base64url');
+      const stored = await findThrottleKey();
+      if (stored) return stored;
       // Of instances that start at once, one stores it.
       const value = first.toString('base64url');
       const insert = sql`INSERT INTO secrets (name, value) VALUES (${THROTTLE_KEY}, ${value}) ON CONFLICT DO NOTHING`;
       await runQuery({ operation: 'INSERT', table: 'secrets' }, (client) => client.$executeRaw(insert));
-      return Buffer.from((await run('SELECT', (model) => model.findUniqueOrThrow({ where }))).value, 'base64url');
+      return (await findThrottleKey()) ?? first;
     },
     async hasSecretBeside() {
       return (await run('SELECT', (model) => model.findUnique({ where: { name: BESIDE.name } }))) !== null;

@@ -1,3 +1,4 @@
+import { isIP } from 'node:net';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { MAX_ID } from '../../database/users.js';
 import { EXIT } from '../../errors/exit-codes.js';
@@ -15,7 +16,6 @@ const USER = ['<user>', 'an id or an email'] as const;
 
 /** The verbs that take <user>, and no option but --json. */
 const USER_VERBS: [name: string, description: string, load: Load<[user: string, Output]>][] = [
-  ['show', 'show a user', async () => (await import('./show.js')).showUser],
   ['set-password', `set a password; ${PASSWORD}`, async () => (await import('./change.js')).setUserPassword],
   [
     'revoke-sessions',
@@ -66,6 +66,10 @@ export function declareUsersCommands(program: Command, env: NodeJS.ProcessEnv): 
     .option('--enabled', 'only enabled users')
     .option('--after <id>', 'only ids after this one', wholeNumber(0, MAX_ID), 0)
     .option('--limit <number>', 'the most users to list', wholeNumber(1, 1000), 100);
+  const shown = 'show a user, and the failed logins that count against all addresses';
+  verb('show', 'you@example.com --address 192.0.2.1', shown, async () => (await import('./show.js')).showUser)
+    .argument(...USER)
+    .option('--address <ip>', 'also the failed logins that count against this address', ipAddress);
   for (const [name, description, load] of USER_VERBS)
     verb(name, 'you@example.com', description, load).argument(...USER);
   verb('delete', '42 --yes', 'delete a user', async () => (await import('./delete.js')).deleteUser)
@@ -98,6 +102,11 @@ function delimiter(value: string): string {
   if (value === 'tab') return '\t';
   if (/^[^"\\\r\n]$/u.test(value)) return value;
   throw new InvalidArgumentError('It must be "tab", or one character that is no quote, backslash or line break.');
+}
+
+function ipAddress(value: string): string {
+  if (isIP(value) !== 0) return value;
+  throw new InvalidArgumentError('It must be an IPv4 or IPv6 address.');
 }
 
 function scryptParameters(value: string): ScryptCost {

@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import t from 'tap';
 import { run, start, stop } from '../support/executable.js';
-import { createDatabase, SECRET } from '../support/service.js';
+import { createDatabase, execute, SECRET } from '../support/service.js';
 
 const check = (cwd: string, env: NodeJS.ProcessEnv = {}) => run(['serve', '--check'], { cwd, env });
 
@@ -70,4 +70,8 @@ t.test('PostgreSQL', async (t) => {
   const { stdout } = await check(cwd, env);
   t.match(stdout, /, up to date\ntokens: signed with JWT_SECRET\n$/);
   t.notMatch(stdout, new URL(env.DATABASE_URL).password);
+  const name = new URL(env.DATABASE_URL).pathname.slice(1);
+  const url = { provider: 'postgresql', href: env.DATABASE_URL } as const;
+  await execute(url, `ALTER DATABASE ${name} SET default_transaction_read_only = on`);
+  t.match(await check(cwd, env), { code: 69, stderr: /it is read-only/ });
 });

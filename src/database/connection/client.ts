@@ -104,7 +104,7 @@ async function createPostgresqlClient(href: string, { timeout, poolMax, writable
  * As libpq's `target_session_attrs=read-write`. A primary becomes a standby by a restart, which ends its connections: those
  * that have passed lead to a primary. The pool drops a connection at any error, so at a read-only answer too.
  */
-async function refuseReadOnly(connection: ClientBase): Promise<void> {
+export async function refuseReadOnly(connection: ClientBase): Promise<void> {
   const { rows } = await connection.query<{ transaction_read_only: string }>('SHOW transaction_read_only');
   if (rows[0]?.transaction_read_only === 'on')
     throw new Error('it is read-only: a standby, or default_transaction_read_only is on');

@@ -7,6 +7,7 @@ import { EXIT } from '../../errors/exit-codes.js';
 import { ExpectedError } from '../../errors/expected-error.js';
 import { createPrivateDirectory, createPrivateFile, warnIfReadable } from '../../files/private-file.js';
 import { CLOCK_SQL, warningOf } from '../clock.js';
+import { refuseReadOnly } from '../connection/client.js';
 import { DatabaseUnavailable } from '../connection/database-unavailable.js';
 import type { DatabaseUrl } from '../connection/database-url.js';
 import { lastingIdentityOf } from '../connection/sqlite-file.js';
@@ -237,6 +238,7 @@ const migratePostgresql = (href: string, warn: (message: string) => void) =>
 const inspectPostgresql = (warn: (message: string) => void) => async (client: Client) => {
   const query = queryOn(client);
   warnIfClear(client, warn);
+  await refuseReadOnly(client);
   await client.query('BEGIN READ ONLY');
   const clock = await warningOf(Date.now, async () => Number((await query(CLOCK_SQL))[0]?.now));
   if (clock) warn(clock);

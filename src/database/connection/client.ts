@@ -82,12 +82,14 @@ function withPragmas(factory: SqlDriverAdapterFactory, pragmas: string): SqlDriv
 }
 
 async function createPostgresqlClient(href: string, { timeout, poolMax, writable }: ClientOptions): Promise<Client> {
-  const [{ PrismaPg }, { PrismaClient }] = await Promise.all([
+  const [{ PrismaPg }, { parseIntoClientConfig }, { PrismaClient }] = await Promise.all([
     import('@prisma/adapter-pg'),
+    import('pg-connection-string'),
     import('../../generated/postgresql/client.js'),
   ]);
   const pool = {
-    connectionString: href,
+    // Once: where the pool can't read the files of TLS for a further connection, it throws to nobody.
+    ...parseIntoClientConfig(href),
     connectionTimeoutMillis: timeout,
     query_timeout: timeout,
     ...(poolMax && { max: poolMax }),

@@ -11,6 +11,7 @@ import { createPasswords, type Hashing, hashMemoryFor, type Passwords } from './
 import type { Sessions } from './sessions/sessions.js';
 import type { Metrics } from './telemetry/metrics.js';
 import type { Tracing } from './telemetry/tracing.js';
+import { deriveKey } from './throttle/keys.js';
 import type { Budgets } from './throttle/rules.js';
 import { createThrottle, type Throttle } from './throttle/throttle.js';
 import { type JwtSecretOptions, readJwtSecret } from './tokens/jwt-secret.js';
@@ -27,7 +28,7 @@ export type Services = {
   throttle: Throttle;
   /** Milliseconds from the end of a login's body to its reply, without the hash. */
   loginTimeout: number;
-  /** Finishes deferred writes, and closes the database. */
+  /** Finishes what is being written, and closes the database. */
   close(): Promise<void>;
 };
 
@@ -50,8 +51,8 @@ export type ServicesOptions = {
   admission: AdmissionLimits;
   budgets: Budgets;
   tokenKeys: TokenKeys;
-  /** Any text that all instances know: the key of the throttle's counters. */
-  throttleSecret: string;
+  /** Of the throttle's counters: any text that all instances know, or a key. */
+  throttleSecret: string | Buffer;
   log: Log;
   metrics: Metrics | undefined;
   tracing: Tracing | undefined;
@@ -95,8 +96,9 @@ export async function openServices(options: OpenServicesOptions): Promise<Servic
   });
   try {
     const secret = await readJwtSecret(options, database, (message) => log.warn({}, message));
-    const throttleSecret = await throttleSecretOf(database, secret);
-    const services = createServices(database, { ...options, tokenKeys: { signingKeys, secret }, throttleSecret });
+    const tokenKeys = { signingKeys, secret, previousSecret: options.jwtSecretPrevious };
+    const throttleSecret = await throttleKeyOf(database, secret);
+    const services = createServices(database, { ...options, tokenKeys, throttleSecret });
     // Tells the admission how long a hash takes.
     void services.passwords.hash(randomUUID());
     return services;
@@ -106,12 +108,12 @@ export async function openServices(options: OpenServicesOptions): Promise<Servic
   }
 }
 
-/** What keys the throttle's counters: JWT_SECRET, as in earlier versions, or else a random text in the database. */
-export async function throttleSecretOf(
-  { secrets }: Pick<Database, 'secrets'>,
-  jwtSecret: string | undefined,
-): Promise<string> {
-  return jwtSecret ?? (await secrets.read('throttle'));
+/**
+ * What keys the throttle's counters. The first start stores it, derived as in earlier versions: so no lockout ends, neither at the
+ * upgrade nor when JWT_SECRET changes later.
+ */
+async function throttleKeyOf({ secrets }: Pick<Database, 'secrets'>, jwtSecret: string | undefined): Promise<Buffer> {
+  return secrets.throttleKey(deriveKey(jwtSecret ?? (await secrets.read('throttle'))));
 }
 
 function loginTimeoutOf({ loginTimeout, admission }: Pick<ServicesOptions, 'loginTimeout' | 'admission'>): number {
@@ -142,7 +144,7 @@ export function createServices(database: Database, options: ServicesOptions): Se
     throttle,
     loginTimeout: loginTimeoutOf(options),
     async close() {
-      await passwordUpgrades.finished();
+      await passwordUpgrades.stop();
       await throttle.flush().catch((err) => log.warn({ err }, 'known addresses are lost'));
       await database.close();
     },

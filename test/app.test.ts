@@ -41,7 +41,6 @@ const broken: Database = {
     trim: () => Promise.resolve(0),
   },
   findCaller: unused,
-  secrets: { read: unused, hasSecretBeside: unused, rememberSecretBeside: unused },
   userImport: { store: unused, rehearse: unused },
   sessions: {
     add: unused,
@@ -54,6 +53,14 @@ const broken: Database = {
     endOthers: unused,
     removeExpired: () => Promise.resolve(0),
   },
+  secrets: {
+    read: unused,
+    findThrottleKey: unused,
+    throttleKey: unused,
+    hasSecretBeside: unused,
+    rememberSecretBeside: unused,
+  },
+  clockWarning: unused,
   ping: () => Promise.resolve(),
   reconnect: async () => {},
   close: () => Promise.resolve(),

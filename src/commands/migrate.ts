@@ -8,10 +8,12 @@ import { print } from './standard-output.js';
  * @throws ConfigError, DatabaseUnavailable
  */
 export async function migrateDatabase(env: NodeJS.ProcessEnv): Promise<void> {
-  const { databaseUrl } = readConfig(env, { issuesTokens: false });
+  const { databaseUrl, warnings } = readConfig(env, { issuesTokens: false });
+  const warn = (message: string) => console.error(`warning: ${message}`);
+  warnings.forEach(warn);
   const lines: string[] = [];
   const applied = await migrate(databaseUrl, {
-    warn: (message) => console.error(`warning: ${message}`),
+    warn,
     onCreated: (file) => lines.push(`created ${file}`),
   });
   lines.push(...(applied.length > 0 ? applied.map((name) => `applied ${name}`) : ['nothing to apply']));

@@ -28,7 +28,7 @@ export function createReload({ env, running, log, database, rotateKeys }: Reload
   async function reload(): Promise<void> {
     const next = readConfig(env, { issuesTokens: true, again: true });
     const secret = await readJwtSecret({ ...next, databaseUrl: config.databaseUrl }, database);
-    const nextKeys: TokenKeys = { signingKeys: next.signingKeys, secret };
+    const nextKeys: TokenKeys = { signingKeys: next.signingKeys, secret, previousSecret: next.jwtSecretPrevious };
     const changed = [];
     if (!isDeepStrictEqual(next.databaseUrl, config.databaseUrl)) {
       refuseOtherDatabase(config.databaseUrl, next.databaseUrl);
@@ -40,6 +40,7 @@ export function createReload({ env, running, log, database, rotateKeys }: Reload
     if (!isDeepStrictEqual(nextKeys, tokenKeys)) {
       await rotateKeys(nextKeys);
       if (secret !== tokenKeys.secret) changed.push('the JWT secret');
+      if (nextKeys.previousSecret !== tokenKeys.previousSecret) changed.push('the previous JWT secret');
       if (!isDeepStrictEqual(nextKeys.signingKeys, tokenKeys.signingKeys)) changed.push('the signing keys');
     }
     if (next.hashing.bcryptPepper !== config.hashing.bcryptPepper) {

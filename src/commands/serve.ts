@@ -4,17 +4,21 @@ import type { FastifyInstance } from 'fastify';
 import { buildApp } from '../app.js';
 import { readConfig } from '../config/config.js';
 import { loadContract } from '../contract/contract.js';
+import { redactedUrl } from '../database/connection/database-url.js';
 import { DatabaseReplaced } from '../database/connection/sqlite-file.js';
 import { migrate } from '../database/migrations/migrate.js';
 import { EXIT } from '../errors/exit-codes.js';
 import { ExpectedError } from '../errors/expected-error.js';
-import { openServices, throttleSecretOf } from '../services.js';
+import { openServices } from '../services.js';
 import type { SessionLifetimes } from '../sessions/sessions.js';
 import { createLog } from '../telemetry/log.js';
 import { type MetricsServer, serveMetrics } from '../telemetry/metrics-server.js';
 import type { TokenKeys } from '../tokens/tokens.js';
+import { clockTask } from '../upkeep/clock.js';
+import { upkeepPlugin } from '../upkeep/upkeep.js';
 import { keepHeapSmall } from './heap.js';
 import { createReload, reloadAt } from './reload.js';
+import { VERSION } from './version.js';
 
 /** Milliseconds for the requests in flight at a stop. */
 const STOP_TIMEOUT = 20_000;
@@ -46,6 +50,9 @@ export async function serve(env: NodeJS.ProcessEnv): Promise<string> {
   const warn = (message: string) => log.warn(message);
   const onCreated = (file: string) => log.info(`created the database ${file}`);
   for (const name of await migrate(config.databaseUrl, { warn, onCreated })) log.info(`applied migration ${name}`);
+  const database = redactedUrl(config.databaseUrl);
+  log.info({ version: VERSION, database, settings: config.settings }, `sessions-api ${VERSION} on ${database}`);
+  for (const warning of config.warnings) warn(warning);
   const tracing =
     config.tracing &&
     (await (await import('../telemetry/tracing.js')).startTracing(config.tracing, contract.version, log));
@@ -55,6 +62,7 @@ export async function serve(env: NodeJS.ProcessEnv): Promise<string> {
   warnOfLongTokens(config, warn);
   const services = await openServices({ ...config, ...observed, onDatabaseReplaced });
   const app = await buildApp({ ...observed, config, services });
+  await app.register(upkeepPlugin, { tasks: [clockTask(() => services.database.clockWarning(Date.now), warn)] });
   let metricsServer: MetricsServer | undefined;
   const close = async () => {
     await app.close();
@@ -66,13 +74,12 @@ export async function serve(env: NodeJS.ProcessEnv): Promise<string> {
   // Before the log says that it listens: a signal may follow at once.
   started();
   const { uninstall } = stopOnSignal(app, close, config.shutdownDelaySeconds * 1_000, replaced.signal);
-  const { database, throttle, tokenKeys } = services;
-  const rotateKeys = async (keys: TokenKeys) => {
-    // As after a restart: instances with different keys of the counters would give a guesser a budget each.
-    throttle.rotateSecret(await throttleSecretOf(database, keys.secret));
-    await app.tokens.rotateKeys(keys);
-  };
-  reloadAt(hangups, createReload({ env, running: { config, tokenKeys }, log, database, rotateKeys }));
+  const { tokenKeys } = services;
+  const rotateKeys = (keys: TokenKeys) => app.tokens.rotateKeys(keys);
+  reloadAt(
+    hangups,
+    createReload({ env, running: { config, tokenKeys }, log, database: services.database, rotateKeys }),
+  );
   try {
     if (metrics && config.metrics) {
       const listening = serveMetrics(metrics.registry, config.metrics);

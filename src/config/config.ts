@@ -1,11 +1,12 @@
 import { isIP } from 'node:net';
 import { fileURLToPath } from 'node:url';
+import { isDeepStrictEqual } from 'node:util';
 import { cleanEnv, EnvError, makeExactValidator } from 'envalid';
 import type { DatabaseUrl } from '../database/connection/database-url.js';
 import { ConfigError } from '../errors/config-error.js';
 import type { TrustProxy } from '../http/client-address.js';
 import type { AdmissionLimits } from '../passwords/admission.js';
-import type { Hashing } from '../passwords/passwords.js';
+import { BCRYPT_MAX_COST, type Hashing } from '../passwords/passwords.js';
 import { hashesForPool } from '../passwords/thread-pool.js';
 import { LOG_LEVELS, type LogLevel } from '../telemetry/log.js';
 import type { TracingOptions } from '../telemetry/tracing.js';
@@ -14,7 +15,9 @@ import type { Budgets } from '../throttle/rules.js';
 import { parseJwkSet, type SigningKey } from '../tokens/jwk-set.js';
 import { JWT_SECRET_MIN_BYTES } from '../tokens/jwt-secret.js';
 import { addTo, integer, oneOf, text } from './env-validators.js';
-import { readSecretFiles } from './secret-files.js';
+import { findMisspelt } from './misspelt.js';
+import { parameterWarningsOf, tlsFaultOf, withVerifyFull } from './postgresql-url.js';
+import { readSecretFiles, SECRETS } from './secret-files.js';
 import { readTracingOptions } from './tracing-options.js';
 
 export type Config = {
@@ -27,6 +30,8 @@ export type Config = {
   jwtSecret: string | undefined;
   /** The first one signs. If empty, the secret signs. */
   signingKeys: SigningKey[];
+  /** Verifies the tokens that `jwtSecret` does not. */
+  jwtSecretPrevious: string | undefined;
   /** The `iss` of tokens. */
   jwtIssuer: string | undefined;
   /** The `aud` of tokens. */
@@ -47,6 +52,10 @@ export type Config = {
   metrics: { host: string; port: number } | undefined;
   /** Origins whose pages may read the replies, as in `https://app.example.com`. */
   corsOrigins: string[];
+  /** The variables that are set to other values than their defaults, as text, for the operator. A secret's value is `set`. */
+  settings: Record<string, string>;
+  /** What the operator should check: names of variables that are close to the service's, parameters that are ignored. */
+  warnings: string[];
 };
 
 const HASHINGS = ['argon2id', 'bcrypt'] as const;
@@ -68,51 +77,16 @@ export function readConfig(
   const set = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== ''));
   const { secrets, faults: fileFaults } = readSecretFiles(set, again);
   const faults = [...fileFaults.values()];
-  const values = cleanEnv(
-    { ...set, ...Object.fromEntries(secrets) },
-    {
-      HOST: text({ default: '127.0.0.1' }),
-      PORT: integer(0, 65_535)({ default: 3000 }),
-      DATABASE_URL: databaseUrl({ default: parseDatabaseUrl('file:./data/sessions.db') }),
-      DATABASE_POOL_MAX: integer(1, 1_000)({ default: 10 }),
-      JWT_SECRET: jwtSecret({
-        default: undefined,
-        desc: 'must be set when DATABASE_URL is PostgreSQL and JWT_KEYS_FILE is not set, so that all instances sign with the same secret',
-        requiredWhen: ({ DATABASE_URL }) =>
-          issuesTokens &&
-          !secrets.has('JWT_KEYS') &&
-          set.JWT_KEYS === undefined &&
-          (DATABASE_URL as DatabaseUrl | undefined)?.provider === 'postgresql',
-      }),
-      JWT_KEYS: jwtKeys({ default: [] }),
-      JWT_ISSUER: jwtIssuer({ default: undefined }),
-      JWT_AUDIENCE: jwtAudience({ default: [] }),
-      TOKEN_TTL_SECONDS: integer(1, TOKEN_TTL_MAX_SECONDS)({ default: 86_400 }),
-      REFRESH_TOKEN_TTL_SECONDS: integer(1, TOKEN_TTL_MAX_SECONDS)({ default: undefined }),
-      SESSION_TTL_SECONDS: integer(1, TOKEN_TTL_MAX_SECONDS)({ default: 7_776_000 }),
-      PASSWORD_HASHING: oneOf(HASHINGS)({ default: 'argon2id' }),
-      BCRYPT_COST: integer(4, 31)({ default: 12 }),
-      BCRYPT_PEPPER: text({ default: '' }),
-      HASH_QUEUE_MAX: integer(0, 1_000_000)({ default: 1_000 }),
-      HASH_WAIT_MAX_MS: integer(0, 60_000)({ default: 2_000 }),
-      THROTTLE_EMAIL_ADDRESS: integer(0, 1_000_000)({ default: 10 }),
-      THROTTLE_ADDRESS: integer(0, 1_000_000)({ default: 100 }),
-      THROTTLE_EMAIL: integer(0, 1_000_000)({ default: 200 }),
-      LOG_LEVEL: oneOf(LOG_LEVELS)({ default: 'info' }),
-      TRUST_PROXY: trustProxy({ default: false }),
-      SHUTDOWN_DELAY_SECONDS: integer(0, 300)({ default: 0 }),
-      METRICS_PORT: integer(0, 65_535)({ default: undefined }),
-      METRICS_HOST: text({ default: undefined }),
-      CORS_ORIGINS: corsOrigins({ default: [] }),
-    },
-    {
-      reporter: addTo(faults, (name) => {
-        // Only the file's error is reported.
-        if (fileFaults.has(name)) return undefined;
-        return secrets.has(name) ? `${name}_FILE: the content` : name;
-      }),
-    },
-  );
+  const specs = specsOf({ needsSecret: issuesTokens && !secrets.has('JWT_KEYS') && set.JWT_KEYS === undefined });
+  const values = cleanEnv({ ...set, ...Object.fromEntries(secrets) }, specs, {
+    reporter: addTo(faults, (name) => {
+      // Only the file's error is reported.
+      if (fileFaults.has(name)) return undefined;
+      return secrets.has(name) ? `${name}_FILE: the content` : name;
+    }),
+  });
+  const misspelt = findMisspelt(set, [...Object.keys(specs), 'UV_THREADPOOL_SIZE']);
+  faults.push(...misspelt.faults);
   const tracing = readTracingOptions(set, faults);
   // 0 is any free port. Invalid values can't be compared.
   if (faults.length === 0 && values.METRICS_PORT && values.METRICS_PORT === values.PORT)
@@ -125,6 +99,7 @@ export function readConfig(
     databaseUrl: values.DATABASE_URL,
     databasePoolMax: values.DATABASE_POOL_MAX,
     jwtSecret: values.JWT_SECRET,
+    jwtSecretPrevious: values.JWT_SECRET_PREVIOUS,
     signingKeys: values.JWT_KEYS,
     jwtIssuer: values.JWT_ISSUER,
     jwtAudiences: values.JWT_AUDIENCE,
@@ -152,6 +127,11 @@ export function readConfig(
         ? undefined
         : { host: values.METRICS_HOST ?? values.HOST, port: values.METRICS_PORT },
     corsOrigins: values.CORS_ORIGINS,
+    settings: describeSettings(set, specs, values),
+    warnings: [
+      ...misspelt.warnings,
+      ...(values.DATABASE_URL.provider === 'postgresql' ? parameterWarningsOf(values.DATABASE_URL.href) : []),
+    ],
   };
 }
 
@@ -168,6 +148,54 @@ function lifetimeFaults(values: {
     ...(refresh > session ? ['REFRESH_TOKEN_TTL_SECONDS must not be more than SESSION_TTL_SECONDS'] : []),
   ];
 }
+
+function describeSettings(set: NodeJS.ProcessEnv, specs: object, values: object): Record<string, string> {
+  const defaults = new Map(Object.entries(specs).map(([name, spec]) => [name, spec.default]));
+  const isChanged = ([name, value]: [string, unknown]) =>
+    set[name] !== undefined && !isDeepStrictEqual(value, defaults.get(name));
+  const isSecret = (name: string) => SECRETS.some((secret) => secret === name);
+  const changed = Object.entries(values).filter(isChanged);
+  const files = SECRETS.map((name) => `${name}_FILE`).filter((name) => set[name] !== undefined);
+  return Object.fromEntries([
+    ...changed.map(([name]) => [name, isSecret(name) ? 'set' : (set[name] ?? '')]),
+    ...files.map((name) => [name, 'set']),
+  ]);
+}
+
+/** @param needsSecret - whether JWT_SECRET must be set on PostgreSQL */
+const specsOf = ({ needsSecret }: { needsSecret: boolean }) => ({
+  HOST: text({ default: '127.0.0.1' }),
+  PORT: integer(0, 65_535)({ default: 3000 }),
+  DATABASE_URL: databaseUrl({ default: parseDatabaseUrl('file:./data/sessions.db') }),
+  DATABASE_POOL_MAX: integer(1, 1_000)({ default: 10 }),
+  JWT_SECRET: jwtSecret({
+    default: undefined,
+    desc: 'must be set when DATABASE_URL is PostgreSQL and JWT_KEYS_FILE is not set, so that all instances sign with the same secret',
+    requiredWhen: ({ DATABASE_URL }) =>
+      needsSecret && (DATABASE_URL as DatabaseUrl | undefined)?.provider === 'postgresql',
+  }),
+  JWT_SECRET_PREVIOUS: jwtSecret({ default: undefined }),
+  JWT_KEYS: jwtKeys({ default: [] }),
+  JWT_ISSUER: jwtIssuer({ default: undefined }),
+  JWT_AUDIENCE: jwtAudience({ default: [] }),
+  TOKEN_TTL_SECONDS: integer(1, TOKEN_TTL_MAX_SECONDS)({ default: 86_400 }),
+  REFRESH_TOKEN_TTL_SECONDS: integer(1, TOKEN_TTL_MAX_SECONDS)({ default: undefined }),
+  SESSION_TTL_SECONDS: integer(1, TOKEN_TTL_MAX_SECONDS)({ default: 7_776_000 }),
+  PASSWORD_HASHING: oneOf(HASHINGS)({ default: 'argon2id' }),
+  BCRYPT_COST: integer(4, BCRYPT_MAX_COST)({ default: 12 }),
+  BCRYPT_PEPPER: text({ default: '' }),
+  HASH_QUEUE_MAX: integer(0, 1_000_000)({ default: 1_000 }),
+  HASH_WAIT_MAX_MS: integer(0, 60_000)({ default: 2_000 }),
+  THROTTLE_EMAIL_ADDRESS: integer(0, 1_000_000)({ default: 10 }),
+  THROTTLE_ADDRESS: integer(0, 1_000_000)({ default: 100 }),
+  THROTTLE_EMAIL: integer(0, 1_000_000)({ default: 200 }),
+  LOG_LEVEL: oneOf(LOG_LEVELS)({ default: 'info' }),
+  TRUST_PROXY: trustProxy({ default: false }),
+  SHUTDOWN_DELAY_SECONDS: integer(0, 300)({ default: 0 }),
+  METRICS_PORT: integer(0, 65_535)({ default: undefined }),
+  METRICS_HOST: text({ default: undefined }),
+  CORS_ORIGINS: corsOrigins({ default: [] }),
+});
 
 const jwtSecret = makeExactValidator((value) => {
   if (Buffer.byteLength(value) >= JWT_SECRET_MIN_BYTES) return value;
@@ -205,7 +233,9 @@ function parseDatabaseUrl(value: string): DatabaseUrl {
   }
   // An @ in the path is part of a password in which a / is not percent-encoded.
   if (/^postgres(ql)?:\/\/[^/]*(\/[^@]*)?$/.test(value) && URL.canParse(value)) {
-    return { provider: 'postgresql', href: value };
+    const fault = tlsFaultOf(value);
+    if (fault) throw new EnvError(fault);
+    return { provider: 'postgresql', href: withVerifyFull(value) };
   }
   throw new EnvError('must be file:PATH or postgresql://USER:PASSWORD@HOST:PORT/DATABASE');
 }

@@ -2,7 +2,9 @@ import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
 import { decodeUtf8 } from '../text/utf8.js';
 
 /** Variables whose value may be in a file, which NAME_FILE names. */
-const SECRETS = ['DATABASE_URL', 'JWT_SECRET', 'JWT_KEYS', 'BCRYPT_PEPPER'] as const;
+export const SECRETS = ['DATABASE_URL', 'JWT_SECRET', 'JWT_SECRET_PREVIOUS', 'JWT_KEYS', 'BCRYPT_PEPPER'] as const;
+/** Those whose empty file is none: between two rotations. */
+const MAY_BE_EMPTY: readonly string[] = ['JWT_SECRET_PREVIOUS'];
 
 /** Bytes. More is not a secret: a file that was named by mistake, or one without an end. */
 export const MAX_BYTES = 65_536;
@@ -31,7 +33,9 @@ export function readSecretFiles(
     if (file === undefined) continue;
     try {
       if (env[name] !== undefined) throw new Error(`must be unset where ${name} is set`);
-      secrets.set(name, readSecret(file, again));
+      const secret = readText(file, again);
+      if (secret !== '') secrets.set(name, secret);
+      else if (!MAY_BE_EMPTY.includes(name)) throw new Error(EMPTY);
     } catch (error) {
       faults.set(name, `${name}_FILE ${error instanceof Error ? error.message : error}`);
     }
@@ -40,13 +44,19 @@ export function readSecretFiles(
 }
 
 /** @throws Error that quotes neither the content nor the path */
-export function readSecret(file: string, again = false): string {
+export function readSecret(file: string): string {
+  const secret = readText(file, false);
+  if (secret === '') throw new Error(EMPTY);
+  return secret;
+}
+
+const EMPTY = 'must name a file that is not empty';
+
+function readText(file: string, again: boolean): string {
   // Decoding would replace other bytes: a verifier that reads the file would have another secret.
   const text = decodeUtf8(readBytes(file, again));
   if (text === undefined) throw new Error('must name a file of UTF-8 text');
-  const secret = text.replace(/\r?\n$/, '');
-  if (secret === '') throw new Error('must name a file that is not empty');
-  return secret;
+  return text.replace(/\r?\n$/, '');
 }
 
 function readBytes(file: string, again: boolean): Buffer {

@@ -1,4 +1,5 @@
 import { createDeadline, type Deadline, within } from '../errors/deadline.js';
+import { type ClockWarning, createClockWarning } from './clock.js';
 import { type Client, type ClientOptions, createClient } from './connection/client.js';
 import { DatabaseUnavailable, NO_ANSWER } from './connection/database-unavailable.js';
 import type { DatabaseUrl } from './connection/database-url.js';
@@ -21,6 +22,7 @@ export type Database = {
   users: Users;
   userImport: UserImport;
   throttleCounters: ThrottleCounters;
+  clockWarning: ClockWarning;
   /** Throws DatabaseUnavailable where the database does not answer, lacks a table, or can't be written to. */
   ping(deadline?: Deadline): Promise<void>;
   /**
@@ -77,6 +79,7 @@ export async function openDatabase(
     users: createUsers(run),
     userImport: createUserImport(run, url.provider),
     throttleCounters: createThrottleCounters(run),
+    clockWarning: createClockWarning(run, url.provider),
     ping: (deadline) => {
       const tooLate = () => new DatabaseUnavailable(connection.url, NO_ANSWER);
       return deadline ? within(deadline, connection.ping, tooLate) : connection.ping();

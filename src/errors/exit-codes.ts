@@ -11,6 +11,7 @@ export const EXIT = {
   CANTCREAT: 73,
   IOERR: 74,
   TEMPFAIL: 75,
+  NOPERM: 77,
   CONFIG: 78,
 } as const;
 
@@ -26,6 +27,7 @@ const MEANINGS: { [Code in (typeof EXIT)[keyof typeof EXIT]]: string } = {
   [EXIT.CANTCREAT]: 'a file can’t be created',
   [EXIT.IOERR]: 'a disk is full, or fails',
   [EXIT.TEMPFAIL]: 'the SQLite file is missing, or has been replaced; too early, or another command is running (keys)',
+  [EXIT.NOPERM]: 'PostgreSQL refuses the password or the role, has no such database, or refuses a right',
   [EXIT.CONFIG]: 'a variable is wrong, or the service can’t use this database',
 };
 
@@ -34,4 +36,10 @@ export function describeExitCodes(): string {
   return Object.entries(MEANINGS)
     .map(([code, meaning]) => `  ${code.padStart(2)}  ${meaning}`)
     .join('\n');
+}
+
+/** What `--json` calls an exit code: its name in sysexits.h in lower case, `failed`, or `signal`. */
+export function nameOfExitCode(exitCode: number): string {
+  const [name] = Object.entries(EXIT).find(([, code]) => code === exitCode) ?? ['signal'];
+  return name.toLowerCase();
 }

@@ -41,12 +41,27 @@ async function openNew(file: string): Promise<FileHandle | undefined> {
 
 /** Creates a directory where it is missing. Made by root, it is owned like the one above it. */
 export async function createPrivateDirectory(directory: string): Promise<void> {
-  const first = await mkdir(resolve(directory), { recursive: true, mode: 0o700 });
-  if (first === undefined || process.getuid?.() !== 0) return;
-  const owner = await ownerOf(dirname(first));
-  for (let made = resolve(directory); made.startsWith(first); made = dirname(made)) {
-    await chown(made, owner.uid, owner.gid);
+  const path = resolve(directory);
+  const parent = dirname(path);
+  if (await isDirectory(path)) return;
+  // Not by mkdir's `recursive`, which tries for ever below /proc.
+  if (parent !== path) await createPrivateDirectory(parent);
+  const owner = await ownerOf(parent);
+  try {
+    await mkdir(path, { mode: 0o700 });
+  } catch (error) {
+    // Another instance has just created it.
+    if (error instanceof Error && 'code' in error && error.code === 'EEXIST') return;
+    throw error;
   }
+  if (process.getuid?.() === 0) await chown(path, owner.uid, owner.gid);
+}
+
+async function isDirectory(path: string): Promise<boolean> {
+  return stat(path).then(
+    (stats) => stats.isDirectory(),
+    () => false,
+  );
 }
 
 /**

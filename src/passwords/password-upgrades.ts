@@ -4,8 +4,8 @@ import { type Passwords, PasswordTooLong } from './passwords.js';
 export type PasswordUpgrades = {
   /** Rehashes a password that has just matched, after the reply. Never throws. */
   add(user: Pick<User, 'id' | 'passwordDigest'>, password: string): void;
-  /** Resolves when nothing is left to store. */
-  finished(): Promise<void>;
+  /** Drops what has not begun: the next login tries again. Resolves when what has begun is stored. */
+  stop(): Promise<void>;
 };
 
 /** Queued upgrades: a few seconds' work. More are dropped; the next login tries again. */
@@ -17,8 +17,17 @@ export function createPasswordUpgrades(
   passwords: Pick<Passwords, 'hash' | 'isOutdated'>,
   log: { info(fields: object, message: string): void; error(fields: object, message: string): void },
 ): PasswordUpgrades {
-  const waiting = new Set<number>();
-  let last: Promise<void> = Promise.resolve();
+  /** By the user's id; the first one runs. */
+  const queue = new Map<number, () => Promise<void>>();
+  let running: Promise<void> | undefined;
+
+  async function run(): Promise<void> {
+    for (const [id, upgrade] of queue) {
+      await upgrade();
+      queue.delete(id);
+    }
+    running = undefined;
+  }
 
   async function upgrade({ id, passwordDigest }: Pick<User, 'id' | 'passwordDigest'>, password: string): Promise<void> {
     try {
@@ -29,18 +38,19 @@ export function createPasswordUpgrades(
     } catch (err) {
       // bcrypt can't hold longer passwords.
       if (!(err instanceof PasswordTooLong)) log.error({ err, userId: id }, 'the password was not upgraded');
-    } finally {
-      waiting.delete(id);
     }
   }
 
   return {
     add(user, password) {
-      if (waiting.has(user.id) || waiting.size >= MAX_WAITING) return;
+      if (queue.has(user.id) || queue.size >= MAX_WAITING) return;
       if (!passwords.isOutdated(user.passwordDigest, password)) return;
-      waiting.add(user.id);
-      last = last.then(() => upgrade(user, password));
+      queue.set(user.id, () => upgrade(user, password));
+      running ??= run();
     },
-    finished: () => last,
+    async stop() {
+      queue.clear();
+      await running;
+    },
   };
 }

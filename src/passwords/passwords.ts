@@ -9,7 +9,7 @@ import { createHashQueue, type HashQueue, type Waiter } from './hash-queue.js';
 import { hashesForPool } from './thread-pool.js';
 
 /**
- * How new passwords are stored. `cost` is bcrypt's: 4 to 31, each step doubles the work. `bcryptPepper` is Devise's: what
+ * How new passwords are stored. `cost` is bcrypt's: 4 to BCRYPT_MAX_COST, each step doubles the work. `bcryptPepper` is Devise's: what
  * is appended to a password before bcrypt reads it, at login too unless the digest says that it has none.
  */
 export type Hashing = ({ algorithm: 'argon2id' } | { algorithm: 'bcrypt'; cost: number }) & { bcryptPepper?: string };
@@ -42,8 +42,8 @@ export type Passwords = {
   isOutdated(digest: string, password: string): boolean;
 };
 
-/** Highest cost of imported digests, some four seconds; our own may have the configured cost. */
-const BCRYPT_MAX_COST = 16;
+/** Highest cost of digests, some four seconds: a stop waits 20 s for the hashes that run. */
+export const BCRYPT_MAX_COST = 16;
 
 /**
  * OWASP Password Storage Cheat Sheet: argon2id (2 in the library's enum) with 19 MiB, 2 passes and 1 lane. memoryCost is

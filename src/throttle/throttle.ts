@@ -58,26 +58,24 @@ export type Throttle = {
   begin(email: string, address: string): Attempt;
   /** Stores known addresses that are not stored yet. */
   flush(): Promise<void>;
-  /** Counts under another secret, and so from zero. */
-  rotateSecret(secret: string): void;
 };
 
 /**
  * Slows down guessing, with counters in the database that all instances share.
  *
- * @param secret - any text that all instances know
+ * @param secret - any text that all instances know, or the key that was derived from one
  * @param now - milliseconds since the epoch
  */
 export function createThrottle(
   counters: Pick<ThrottleCounters, 'countFailure' | 'shorten' | 'reset' | 'remove'>,
   budgets: Budgets,
-  secret: string,
+  secret: string | Buffer,
   now: () => number,
 ): Throttle {
   const rules = rulesOf(budgets);
   const tallies = new Map<string, Tally>();
   const knownAddresses = createKnownAddresses(counters);
-  let keyedHashes = createKeyedHashes(secret);
+  const keyedHashes = createKeyedHashes(secret);
 
   function enter(key: string, turn: Turn): Tally {
     const tally = tallies.get(key) ?? { inFlight: 0, attempts: new Set() };
@@ -175,13 +173,7 @@ export function createThrottle(
     };
   }
 
-  return {
-    begin,
-    flush: knownAddresses.flush,
-    rotateSecret(changed) {
-      keyedHashes = createKeyedHashes(changed);
-    },
-  };
+  return { begin, flush: knownAddresses.flush };
 }
 
 /** The counter as it was read, or as a failure here has left it since; undefined where no failure counts. */

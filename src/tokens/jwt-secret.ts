@@ -17,6 +17,8 @@ export const JWT_SECRET_MIN_BYTES = 32;
 export type JwtSecretOptions = {
   /** Undefined where none is set. */
   jwtSecret: string | undefined;
+  /** Verifies too, while secrets rotate. */
+  jwtSecretPrevious?: string | undefined;
   /** Where there are keys, no secret is generated. */
   signingKeys: readonly SigningKey[];
   databaseUrl: DatabaseUrl;
@@ -46,7 +48,7 @@ export async function readJwtSecret(
 ): Promise<string | undefined> {
   if (jwtSecret !== undefined) return jwtSecret;
   if (databaseUrl.provider !== 'sqlite') return undefined;
-  const file = `${databaseUrl.file}.jwt-secret`;
+  const file = secretFileOf(databaseUrl.file);
   try {
     if (!existsSync(file)) {
       if (signingKeys.length > 0) return undefined;
@@ -55,14 +57,39 @@ export async function readJwtSecret(
     }
     await secrets.rememberSecretBeside();
     await warnIfReadable(file, 'the secret', warn);
-    const bytes = await readFile(file);
-    // Decoding would replace other bytes.
-    const secret = decodeUtf8(bytes);
-    if (secret !== undefined && bytes.length >= JWT_SECRET_MIN_BYTES) return secret;
+    return await readSecretBeside(file);
   } catch (error) {
     if (error instanceof ExpectedError) throw error;
     throw new IoFailure('the JWT secret beside the database', error, EXIT.CONFIG);
   }
+}
+
+/**
+ * Checks the secret beside an SQLite database as readJwtSecret reads it, and changes nothing.
+ *
+ * @param isNeeded - whether users have tokens that were signed with it
+ * @throws IoFailure, SecretRefused
+ */
+export async function checkSecretBeside(database: string, isNeeded: boolean): Promise<void> {
+  const file = secretFileOf(database);
+  if (!existsSync(file)) {
+    if (isNeeded) throw new SecretRefused(missing(file));
+    return;
+  }
+  await readSecretBeside(file).catch((error) => {
+    throw error instanceof ExpectedError
+      ? error
+      : new IoFailure('the JWT secret beside the database', error, EXIT.CONFIG);
+  });
+}
+
+const secretFileOf = (database: string) => `${database}.jwt-secret`;
+
+async function readSecretBeside(file: string): Promise<string> {
+  const bytes = await readFile(file);
+  // Decoding would replace other bytes.
+  const secret = decodeUtf8(bytes);
+  if (secret !== undefined && bytes.length >= JWT_SECRET_MIN_BYTES) return secret;
   throw new SecretRefused(
     `${file} must hold at least ${JWT_SECRET_MIN_BYTES} bytes of UTF-8 text; remove it to generate a new one`,
   );

@@ -17,6 +17,8 @@ export type TokenKeys = {
   signingKeys: readonly SigningKey[];
   /** Of HS256. Beside keys, it verifies earlier tokens. */
   secret: string | undefined;
+  /** Of HS256. It verifies tokens that the secret does not. */
+  previousSecret?: string | undefined;
 };
 
 /** A token whose signature and expiry are good, or why it is refused. */
@@ -101,12 +103,7 @@ export const tokensPlugin = fp<TokenOptions>(
     app.decorate('tokens', {
       issue: (subject) => current.first.sign(claimsOf(subject)),
       verify(token) {
-        let claims: Claims | undefined;
-        try {
-          claims = current.find(token)?.verify<Claims>(token);
-        } catch {
-          // Malformed, forged, or not for this service.
-        }
+        const claims = current.claimsOf(token);
         if (!claims) return { authentication: 'invalid_token' };
         const { user_id: userId, exp, sid } = claims;
         if (!isId(userId) || !Number.isSafeInteger(exp) || !isSessionId(sid))
@@ -118,10 +115,7 @@ export const tokensPlugin = fp<TokenOptions>(
       issuer,
       publicKeys: () => current.signingKeys.map(({ publicJwk }) => publicJwk),
       algorithms: () => [
-        ...new Set([
-          ...current.signingKeys.map(({ algorithm }) => algorithm),
-          ...(current.secret === undefined ? [] : [HMAC]),
-        ]),
+        ...new Set([...current.signingKeys.map(({ algorithm }) => algorithm), ...(current.hasSecret ? [HMAC] : [])]),
       ],
       async rotateKeys(changed) {
         current = await createKeyring(changed, verify);
@@ -131,23 +125,41 @@ export const tokensPlugin = fp<TokenOptions>(
   { name: 'tokens' },
 );
 
-async function createKeyring({ signingKeys, secret }: TokenKeys, verify: FastifyJWTOptions['verify']) {
-  const byKid = new Map<unknown, JWT>();
+async function createKeyring({ signingKeys, secret, previousSecret }: TokenKeys, verify: FastifyJWTOptions['verify']) {
+  /** Several secrets may verify a token without a `kid`. */
+  const byKid = new Map<unknown, JWT[]>();
   for (const { kid, algorithm, privateKey, publicKey } of signingKeys) {
-    byKid.set(kid, await createJwt({ private: privateKey, public: publicKey }, { algorithm, kid }, verify));
+    byKid.set(kid, [await createJwt({ private: privateKey, public: publicKey }, { algorithm, kid }, verify)]);
   }
-  if (secret !== undefined) {
-    byKid.set(undefined, await createJwt(secret, { algorithm: HMAC, noTimestamp: true }, verify));
-  }
-  const [first] = byKid.values();
+  const secrets = [secret, previousSecret].filter((each) => each !== undefined);
+  const ofSecrets = secrets.map((each) => createJwt(each, { algorithm: HMAC, noTimestamp: true }, verify));
+  if (ofSecrets.length > 0) byKid.set(undefined, await Promise.all(ofSecrets));
+  const [first] = [...byKid.values()].flat();
   if (!first) throw new Error('there is no key to sign with');
   return {
     signingKeys,
-    secret,
+    hasSecret: secrets.length > 0,
     first,
-    /** What verifies the tokens of the key that a token names. */
-    find: (token: string) => byKid.get(first.decode<{ header: JwtHeader }>(token)?.header.kid),
+    /** Of a token that a key verifies which it names; undefined where none does. */
+    claimsOf(token: string): Claims | undefined {
+      for (const key of byKid.get(kidOf(first, token)) ?? []) {
+        try {
+          return key.verify<Claims>(token);
+        } catch {
+          // Malformed, forged, or not for this service; or another secret's.
+        }
+      }
+      return undefined;
+    },
   };
+}
+
+function kidOf(key: JWT, token: string): unknown {
+  try {
+    return key.decode<{ header: JwtHeader }>(token)?.header.kid;
+  } catch {
+    return undefined;
+  }
 }
 
 /**

@@ -1,3 +1,4 @@
+import { createHmac } from 'node:crypto';
 import { readFile, rm, writeFile } from 'node:fs/promises';
 import { setImmediate } from 'node:timers/promises';
 import t from 'tap';
@@ -58,6 +59,44 @@ t.test('a new JWT secret under steady logins', async (t) => {
   }
   t.notMatch(service.output(), /still secret|only the tests know/);
 });
+
+t.test('with the previous JWT secret no token is refused through a rotation', async (t) => {
+  const cwd = t.testdir({ secret: SECRET, previous: '' });
+  const env = { ...PATIENT, JWT_SECRET_FILE: 'secret', JWT_SECRET_PREVIOUS_FILE: 'previous' };
+  const service = await startWithUser(t, { cwd, env });
+  const token = await getToken(service.url);
+  const statusOf = async (text: string) => {
+    const { status } = await send(service.url, { path: '/api/v1/session', headers: bearer(text) });
+    return status;
+  };
+  const resigned = resign(token, NEW_SECRET);
+  t.equal(await statusOf(token), 200);
+  t.equal(await statusOf(resigned), 401, 'nobody knows the new secret yet');
+
+  await replaceFile(`${cwd}/previous`, `${NEW_SECRET}\n`);
+  service.kill('SIGHUP');
+  await service.written('changed: the previous JWT secret');
+  t.ok(isSignedWith(SECRET, await getToken(service.url)), 'it does not sign');
+  t.same(await Promise.all([token, resigned].map(statusOf)), [200, 200]);
+
+  await replaceFile(`${cwd}/secret`, NEW_SECRET);
+  await replaceFile(`${cwd}/previous`, SECRET);
+  service.kill('SIGHUP');
+  await service.written('changed: the JWT secret, the previous JWT secret');
+  t.ok(isSignedWith(NEW_SECRET, await getToken(service.url)));
+  t.same(await Promise.all([token, resigned].map(statusOf)), [200, 200]);
+
+  await replaceFile(`${cwd}/previous`, '');
+  service.kill('SIGHUP');
+  while ((await statusOf(token)) === 200);
+  t.same(await Promise.all([token, resigned].map(statusOf)), [401, 200], 'an empty file is none');
+  t.notMatch(service.output(), /only the tests know/);
+});
+
+function resign(token: string, secret: string): string {
+  const [header, payload] = token.split('.');
+  return `${header}.${payload}.${createHmac('sha256', secret).update(`${header}.${payload}`).digest('base64url')}`;
+}
 
 t.test('a pipe is read at the start, and refused at SIGHUP', async (t) => {
   const cwd = t.testdir();

@@ -1,7 +1,7 @@
 import { createHmac } from 'node:crypto';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
-import { readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import { type AddressInfo, connect } from 'node:net';
 import { text } from 'node:stream/consumers';
@@ -201,8 +201,9 @@ t.test('needs JWT_SECRET on PostgreSQL, and says why', async (t) => {
 });
 
 t.test('says that PostgreSQL is not there', async (t) => {
-  const env = { DATABASE_URL: 'postgresql://sessions:pa55word@127.0.0.1:1/sessions', JWT_SECRET: SECRET };
-  for (const args of [['serve'], ['migrate'], ['users', 'add', 'foo@bar.com']]) {
+  const DATABASE_URL = 'postgresql://sessions:pa55word@127.0.0.1:1/sessions';
+  const env = { DATABASE_URL, JWT_SECRET: SECRET };
+  for (const args of [['serve'], ['serve', '--check'], ['migrate'], ['users', 'add', 'foo@bar.com']]) {
     const { code, stdout, stderr } = await run(args, { cwd: t.testdir(), env, input: 'foobar\n' });
     t.equal(code, 69, args.join(' '));
     t.equal(stdout, '');
@@ -279,4 +280,30 @@ t.test('demo prints a command that gets a token', async (t) => {
     service.kill('SIGINT');
     t.equal(await service.exited, 0);
   }
+});
+
+t.test('the start logs the version, the database, and the settings that differ from their defaults', async (t) => {
+  const cwd = t.testdir();
+  const env = { JWT_SECRET: SECRET, TOKEN_TTL_SECONDS: '60', THROTTLE_EMAIL: '200', JWT_SECRET_KEY: 'x' };
+  const service = await start(t, { cwd, env });
+  const lines = service.output().split('\n');
+  const first = lines.findIndex((line) => line.includes('"version"'));
+  t.match(JSON.parse(lines[first] ?? ''), {
+    version: /^\d+\.\d+\.\d+$/,
+    database: `file:${cwd}/data/sessions.db`,
+    settings: { PORT: '0', JWT_SECRET: 'set', TOKEN_TTL_SECONDS: '60' },
+  });
+  t.notMatch(lines[first], /THROTTLE_EMAIL/);
+  t.match(lines[first + 1], /JWT_SECRET_KEY is not a variable of this version: JWT_SECRET is similar/);
+  t.notMatch(service.output(), SECRET);
+});
+
+t.test('a misspelt DATABASE_URL creates no database', async (t) => {
+  const cwd = t.testdir();
+  for (const args of [['serve'], ['users', 'add', 'foo@bar.com'], ['migrate']]) {
+    const { code, stderr } = await run(args, { cwd, env: { DATABSE_URL: 'file:users.db' }, input: 'foobar\n' });
+    t.equal(code, 78);
+    t.match(stderr, /DATABSE_URL is not a variable of this version: DATABASE_URL is similar/);
+  }
+  t.same(await readdir(cwd), []);
 });

@@ -23,6 +23,7 @@ t.test('the defaults', async (t) => {
     databaseUrl: { provider: 'sqlite', file: './data/sessions.db' },
     databasePoolMax: 10,
     jwtSecret: undefined,
+    jwtSecretPrevious: undefined,
     signingKeys: [],
     jwtIssuer: undefined,
     jwtAudiences: [],
@@ -38,13 +39,15 @@ t.test('the defaults', async (t) => {
     shutdownDelaySeconds: 0,
     metrics: undefined,
     corsOrigins: [],
+    settings: {},
+    warnings: [],
   };
   t.same(readConfig({}, serving), defaults);
   t.same(readConfig({ PORT: '', JWT_SECRET: '', DATABASE_URL: '' }, serving), defaults, 'an empty value is none');
 });
 
 t.test('what each variable takes', async (t) => {
-  const config = readConfig(
+  const { settings, ...config } = readConfig(
     {
       HOST: '0.0.0.0',
       PORT: '0',
@@ -79,6 +82,7 @@ t.test('what each variable takes', async (t) => {
     databaseUrl: { provider: 'postgresql', href: 'postgres://u:p@host:5432/db' },
     databasePoolMax: 1,
     jwtSecret: 'x'.repeat(32),
+    jwtSecretPrevious: undefined,
     signingKeys: [],
     jwtIssuer: 'https://login.example.com',
     jwtAudiences: ['https://api.example.com', 'admin'],
@@ -94,7 +98,10 @@ t.test('what each variable takes', async (t) => {
     shutdownDelaySeconds: 5,
     metrics: { host: '0.0.0.0', port: 9464 },
     corsOrigins: ['https://app.example.com', 'http://localhost:5173'],
+    warnings: [],
   });
+  t.match(settings, { HOST: '0.0.0.0', TRUST_PROXY: '10.0.0.0/8, ::1', DATABASE_URL: 'set', BCRYPT_PEPPER: 'set' });
+  t.notMatch(JSON.stringify(settings), /xxx|u:p|salt and pepper/, 'no secret is among them');
   t.same(readConfig({ DATABASE_URL: 'file:///var/lib/x.db' }, serving).databaseUrl, {
     provider: 'sqlite',
     file: '/var/lib/x.db',
@@ -119,12 +126,13 @@ const wrong: NodeJS.ProcessEnv = {
   PORT: '65536 -1 1.5 0x10 http',
   DATABASE_URL: 'mysql://h/d postgresql:h file: file::memory: file:data/ sessions.db',
   DATABASE_POOL_MAX: '0 1001 many',
+  JWT_SECRET_PREVIOUS: `short ${'x'.repeat(31)}`,
   JWT_SECRET: `short ${'x'.repeat(31)}`,
   JWT_ISSUER: 'login.example.com https://login.example.com/?a https://login.example.com#a ftp://login.example.com',
   JWT_AUDIENCE: ', a,,b',
   TOKEN_TTL_SECONDS: '0 -1 1d 315360001',
   PASSWORD_HASHING: 'md5 ARGON2ID argon2i',
-  BCRYPT_COST: '3 32 12.5',
+  BCRYPT_COST: '3 17 32 12.5',
   HASH_QUEUE_MAX: '-1 many',
   HASH_WAIT_MAX_MS: '2s 60001',
   THROTTLE_EMAIL_ADDRESS: '-1 off',
@@ -147,7 +155,7 @@ for (const [name, values = ''] of Object.entries(wrong)) {
       const faults = faultsOf({ [name]: value });
       t.equal(faults.length, 1, value);
       t.match(faults[0], new RegExp(`^${name} must `));
-      if (name === 'JWT_SECRET') t.notMatch(faults[0], value, 'the value is not told');
+      if (name.startsWith('JWT_SECRET')) t.notMatch(faults[0], value, 'the value is not told');
     }
   });
 }
@@ -167,6 +175,10 @@ t.test('secrets from files', async (t) => {
   const inFiles = (files: Record<string, string>) =>
     Object.fromEntries(Object.entries(files).map(([name, file]) => [`${name}_FILE`, `${directory}/${file}`]));
 
+  t.same(readConfig({ ...inFiles({ JWT_SECRET: 'secret' }), PORT: '3000' }, serving).settings, {
+    JWT_SECRET_FILE: 'set',
+  });
+
   const env = inFiles({ DATABASE_URL: 'url', JWT_SECRET: 'secret', BCRYPT_PEPPER: 'pepper' });
   for (const issuesTokens of [true, false]) {
     const { databaseUrl, jwtSecret, hashing } = readConfig(env, { issuesTokens });
@@ -185,6 +197,9 @@ t.test('secrets from files', async (t) => {
     'JWT_SECRET_FILE must name a file that can be read: ENOENT: no such file or directory',
     'BCRYPT_PEPPER_FILE must name a file that is not empty',
   ]);
+  t.same(faultsOf(inFiles({ JWT_SECRET_PREVIOUS: 'empty' })), [], 'an empty file is no previous secret');
+  t.equal(readConfig(inFiles({ JWT_SECRET_PREVIOUS: 'empty' }), serving).jwtSecretPrevious, undefined);
+  t.equal(readConfig(inFiles({ JWT_SECRET_PREVIOUS: 'long' }), serving).jwtSecretPrevious, 'x'.repeat(65_536));
   t.same(faultsOf(inFiles({ JWT_SECRET: 'short', DATABASE_URL: 'mysql' })), [
     'DATABASE_URL_FILE: the content must be file:PATH or postgresql://USER:PASSWORD@HOST:PORT/DATABASE',
     'JWT_SECRET_FILE: the content must have at least 32 bytes',

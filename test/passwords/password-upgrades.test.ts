@@ -6,7 +6,7 @@ import { migrate } from '#built/database/migrations/migrate.js';
 import { createPasswordUpgrades } from '#built/passwords/password-upgrades.js';
 import { createPasswords } from '#built/passwords/passwords.js';
 import { disable } from '#built/users/change.js';
-import { run, start } from '../support/executable.js';
+import { run, start, stop } from '../support/executable.js';
 import { FORM, send } from '../support/send.js';
 import { createDatabase, SECRET, startService } from '../support/service.js';
 import { storedDigest } from '../support/stored-digest.js';
@@ -40,12 +40,15 @@ for (const provider of PROVIDERS) {
     t.equal(await login('disabled@bar.com', 'foobar'), 401);
     const both = ['django@bar.com', 'rails@bar.com', 'django@bar.com', 'rails@bar.com'];
     t.same(await Promise.all(both.map((email) => login(email, 'foobar'))), [200, 200, 200, 200]);
-    service.kill('SIGTERM');
-    t.equal(await service.exited, 0);
+    for (const email of ['django@bar.com', 'rails@bar.com']) {
+      const stored = `"userId":${(await users.find({ email }))?.id},"msg":"stored the password in the current form"`;
+      await service.written(stored);
+    }
+    await stop(t, service);
 
     for (const email of ['django@bar.com', 'rails@bar.com']) {
       const digest = await digestOf(email);
-      t.match(digest, /^\$argon2id\$/, 'stored before the service stops');
+      t.match(digest, /^\$argon2id\$/);
       t.ok(await bcrypt.verify('foobar', storedDigest(digest)));
       const stored = service
         .output()
@@ -95,8 +98,8 @@ t.test('an upgrade with PASSWORD_HASHING=bcrypt', async (t) => {
     const request = { method: 'POST', path: '/api/v1/sessions', headers: FORM, body };
     t.equal((await send(service.url, request)).status, 200, email);
   }
-  service.kill('SIGTERM');
-  t.equal(await service.exited, 0);
+  await service.written('stored the password in the current form');
+  await stop(t, service);
   for (const email of ['devise@bar.com', 'long@bar.com']) {
     t.equal((await users.find({ email }))?.passwordDigest, before.get(email)?.passwordDigest, `${email} stays`);
   }
@@ -120,15 +123,37 @@ t.test('a password that changes meanwhile, and a database that does not answer',
   const upgrades = createPasswordUpgrades({ replacePasswordDigest }, bcrypt, log);
   upgrades.add(user, 'foobar');
   upgrades.add(user, 'foobar');
-  await upgrades.finished();
+  await upgrades.stop();
   t.same(replaced, [{ id: 1, old: DJANGO }], 'one at a time, and only in the place of the digest that matched');
 
   answer = () => Promise.reject(new Error('no answer'));
   upgrades.add(user, 'foobar');
-  await upgrades.finished();
+  await upgrades.stop();
   t.match(errors, [{ userId: 1, err: { message: 'no answer' } }]);
+});
 
-  for (let id = 1; id <= 40; id += 1) upgrades.add({ ...user, id }, 'foobar');
-  await upgrades.finished();
-  t.equal(replaced.length, 2 + 32, 'a crowd does not fill the memory');
+t.test('those that wait at a stop are dropped, and a crowd does not fill the memory', async (t) => {
+  const replaced: number[] = [];
+  let crowdReplaced = () => {};
+  const crowd = new Promise<void>((resolve) => {
+    crowdReplaced = resolve;
+  });
+  const replacePasswordDigest = async (id: number) => {
+    replaced.push(id);
+    if (replaced.length === 32) crowdReplaced();
+    return true;
+  };
+  const log = { info: () => undefined, error: () => undefined };
+  const upgrades = createPasswordUpgrades({ replacePasswordDigest }, bcrypt, log);
+  for (let id = 1; id <= 40; id += 1) upgrades.add({ id, passwordDigest: DJANGO }, 'foobar');
+  await crowd;
+  await upgrades.stop();
+  t.equal(replaced.length, 32);
+
+  for (let id = 1; id <= 3; id += 1) upgrades.add({ id, passwordDigest: DJANGO }, 'foobar');
+  await upgrades.stop();
+  t.same(replaced.slice(32), [1], 'the one that has begun is stored');
+  upgrades.add({ id: 2, passwordDigest: DJANGO }, 'foobar');
+  await upgrades.stop();
+  t.same(replaced.slice(32), [1, 2], 'a later login tries again');
 });

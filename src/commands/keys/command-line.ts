@@ -1,5 +1,6 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { ALGORITHMS } from '../../tokens/jwk-set.js';
+import { describeVariables } from '../variables.js';
 
 const HELP = `
 Run with the service's variables: JWT_KEYS_FILE names the file, TOKEN_TTL_SECONDS says how long
@@ -45,6 +46,7 @@ export function declareKeysCommands(program: Command, env: NodeJS.ProcessEnv): v
   step('remove', 'remove a key; the service then refuses its tokens').action(async (kid, options) =>
     (await import('./remove.js')).removeKey(env, kid, options),
   );
+  for (const command of keys.commands) command.addHelpText('after', describeVariables('keys'));
 }
 
 function time(value: string): Date {

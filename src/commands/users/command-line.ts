@@ -1,8 +1,10 @@
+import { isIP } from 'node:net';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { MAX_ID } from '../../database/users.js';
 import { EXIT } from '../../errors/exit-codes.js';
 import { parseScryptParameters, type ScryptCost } from '../../passwords/formats/scrypt.js';
 import { parseWholeNumber } from '../../text/whole-number.js';
+import { describeVariables } from '../variables.js';
 import type { Output } from './print.js';
 
 /** Loads what a verb does: `serve` starts without it. */
@@ -14,7 +16,6 @@ const USER = ['<user>', 'an id or an email'] as const;
 
 /** The verbs that take <user>, and no option but --json. */
 const USER_VERBS: [name: string, description: string, load: Load<[user: string, Output]>][] = [
-  ['show', 'show a user', async () => (await import('./show.js')).showUser],
   ['set-password', `set a password; ${PASSWORD}`, async () => (await import('./change.js')).setUserPassword],
   ['sessions', 'list the sessions of a user', async () => (await import('./sessions.js')).listSessions],
   ['disable', 'disable a user, and end all sessions', async () => (await import('./change.js')).disableUser],
@@ -35,7 +36,9 @@ Tab-separated is the text of MySQL's INTO OUTFILE and PostgreSQL's COPY: backsla
 an empty cell. An empty cell changes nothing that is stored; null in JSON clears it, but no digest.
 
 The import writes rejected rows to <file>.rejected.jsonl with line and reason, or to
-stdin.rejected.jsonl if <file> is a pipe; the exit code is then ${EXIT.DATAERR}.
+stdin.rejected.jsonl if <file> is a pipe; the exit code is then ${EXIT.DATAERR}. Correct them there, and import
+that file. It has the columns above; of the digests, only those of a known format.
+Ctrl-C stops the import after a batch, and says how far it came; run it again to go on.
 --on-conflict update replaces the email of an id, the id of an email, and the digest of a user. A
 second run changes nothing.`;
 
@@ -59,6 +62,10 @@ export function declareUsersCommands(program: Command, env: NodeJS.ProcessEnv): 
     .option('--enabled', 'only enabled users')
     .option('--after <id>', 'only ids after this one', wholeNumber(0, MAX_ID), 0)
     .option('--limit <number>', 'the most users to list', wholeNumber(1, 1000), 100);
+  const shown = 'show a user, and the failed logins that count against all addresses';
+  verb('show', 'you@example.com --address 192.0.2.1', shown, async () => (await import('./show.js')).showUser)
+    .argument(...USER)
+    .option('--address <ip>', 'also the failed logins that count against this address', ipAddress);
   for (const [name, description, load] of USER_VERBS)
     verb(name, 'you@example.com', description, load).argument(...USER);
   const ended = 'end all sessions of a user, or one of them, or those of all users; they may log in again';
@@ -87,7 +94,8 @@ export function declareUsersCommands(program: Command, env: NodeJS.ProcessEnv): 
   const counted = 'count users by the format of their passwords';
   verb('stats', '--json', counted, async () => (await import('./stats.js')).printStats);
   for (const command of users.commands) {
-    if (command.name() !== 'export') command.option('--json', 'print JSON, for scripts');
+    if (command.name() !== 'export') command.option('--json', 'print JSON, for scripts; errors too');
+    command.addHelpText('after', describeVariables('users'));
   }
 }
 
@@ -95,6 +103,11 @@ function delimiter(value: string): string {
   if (value === 'tab') return '\t';
   if (/^[^"\\\r\n]$/u.test(value)) return value;
   throw new InvalidArgumentError('It must be "tab", or one character that is no quote, backslash or line break.');
+}
+
+function ipAddress(value: string): string {
+  if (isIP(value) !== 0) return value;
+  throw new InvalidArgumentError('It must be an IPv4 or IPv6 address.');
 }
 
 function scryptParameters(value: string): ScryptCost {

@@ -1,7 +1,7 @@
 import { readConfig } from '../../config/config.js';
 import { EXIT } from '../../errors/exit-codes.js';
 import { print } from '../standard-output.js';
-import { type ImportOptions, type ImportSummary, importUsers } from './import/import-users.js';
+import { describeCounts, type ImportOptions, type ImportSummary, importUsers } from './import/import-users.js';
 import { type Output, printJson } from './print.js';
 
 /** Imports users, and prints how many rows were added, updated, left as they are, and rejected. */
@@ -17,10 +17,8 @@ export async function runImport(
 }
 
 function describeSummary(summary: ImportSummary): string {
-  const { added, updated, unchanged, rejected, rejected_file, without_password, dry_run } = summary;
-  const count = (number: number) => number.toLocaleString('en');
-  const counts = `${count(added)} added, ${count(updated)} updated, ${count(unchanged)} unchanged`;
-  const rejects = rejected_file === null ? '0 rejected' : `${count(rejected)} rejected: see ${rejected_file}`;
-  const without = without_password > 0 ? `; ${count(without_password)} without a password` : '';
-  return `${dry_run ? 'dry run, nothing stored: ' : ''}${counts}, ${rejects}${without}`;
+  const { rejected_file, without_password, dry_run } = summary;
+  const see = rejected_file === null ? '' : `: see ${rejected_file}`;
+  const without = without_password > 0 ? `; ${without_password.toLocaleString('en')} without a password` : '';
+  return `${dry_run ? 'dry run, nothing stored: ' : ''}${describeCounts(summary)}${see}${without}`;
 }

@@ -7,6 +7,7 @@ import { MAX_ID, type UserRecord, type Users } from '../../database/users.js';
 import { EXIT } from '../../errors/exit-codes.js';
 import { ExpectedError } from '../../errors/expected-error.js';
 import { createPasswords, type Passwords } from '../../passwords/passwords.js';
+import { type FailedLogins, readFailedLogins } from '../../throttle/lockouts.js';
 import { keepHeapSmall } from '../heap.js';
 import { startProgress } from '../progress.js';
 import { printable, reportCreated } from './print.js';
@@ -22,7 +23,14 @@ export class UserRefused extends ExpectedError {
 }
 
 /** What a verb works with. */
-export type OpenUsers = { users: Users; sessions: Sessions; passwords: Passwords; databaseUrl: DatabaseUrl };
+export type OpenUsers = {
+  users: Users;
+  sessions: Sessions;
+  passwords: Passwords;
+  databaseUrl: DatabaseUrl;
+  /** @param address - see readFailedLogins */
+  failedLogins(user: UserRecord, address: string | undefined): Promise<FailedLogins[]>;
+};
 
 /** Rows of one query. */
 const PAGE = 1000;
@@ -38,12 +46,16 @@ export async function withUsers(
   work: (opened: OpenUsers) => Promise<void>,
   { mayCreate = false } = {},
 ): Promise<void> {
-  const { databaseUrl, hashing } = readConfig(env, { issuesTokens: false });
+  const { databaseUrl, hashing, budgets } = readConfig(env, { issuesTokens: false });
   await migrate(databaseUrl, { mayCreate, onCreated: reportCreated });
   const database = await openDatabase(databaseUrl);
   try {
-    const { users, sessions } = database;
-    await work({ users, sessions, passwords: createPasswords(hashing), databaseUrl });
+    const { users, sessions, secrets, findForLogin } = database;
+    const failedLogins: OpenUsers['failedLogins'] = async ({ email }, address) => {
+      const key = await secrets.findThrottleKey();
+      return key ? readFailedLogins(findForLogin, { budgets, key, now: Date.now() }, { email, address }) : [];
+    };
+    await work({ users, sessions, passwords: createPasswords(hashing), databaseUrl, failedLogins });
   } finally {
     await database.close();
   }

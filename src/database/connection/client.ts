@@ -90,12 +90,14 @@ function withPragmas(factory: SqlDriverAdapterFactory, pragmas: string): SqlDriv
 }
 
 async function createPostgresqlClient(href: string, { timeout, poolMax, writable }: ClientOptions): Promise<Client> {
-  const [{ PrismaPg }, { PrismaClient }] = await Promise.all([
+  const [{ PrismaPg }, { parseIntoClientConfig }, { PrismaClient }] = await Promise.all([
     import('@prisma/adapter-pg'),
+    import('pg-connection-string'),
     import('../../generated/postgresql/client.js'),
   ]);
   const pool = {
-    connectionString: href,
+    // Once: where the pool can't read the files of TLS for a further connection, it throws to nobody.
+    ...parseIntoClientConfig(href),
     connectionTimeoutMillis: timeout,
     query_timeout: timeout,
     ...(poolMax && { max: poolMax }),
@@ -112,7 +114,7 @@ async function createPostgresqlClient(href: string, { timeout, poolMax, writable
  * As libpq's `target_session_attrs=read-write`. A primary becomes a standby by a restart, which ends its connections: those
  * that have passed lead to a primary. The pool drops a connection at any error, so at a read-only answer too.
  */
-async function refuseReadOnly(connection: ClientBase): Promise<void> {
+export async function refuseReadOnly(connection: ClientBase): Promise<void> {
   const { rows } = await connection.query<{ transaction_read_only: string }>('SHOW transaction_read_only');
   if (rows[0]?.transaction_read_only === 'on')
     throw new Error('it is read-only: a standby, or default_transaction_read_only is on');

@@ -7,17 +7,32 @@ import { type DatabaseUrl, redactedUrl } from './database-url.js';
 /** The reason where a deadline has passed. */
 export const NO_ANSWER = 'no answer in time';
 
+/** What PostgreSQL refuses, by its codes. */
+const REFUSALS = new Map([
+  ['28P01', 'refuses the password'],
+  ['28000', 'refuses the role'],
+  ['3D000', 'is missing: the server has no such database'],
+  ['42501', 'refuses a right to the role'],
+]);
+
 /** A query has failed; the caller may try again. The reason is in `cause`. */
 export class DatabaseUnavailable extends HttpError {
   override readonly exitCode: number;
 
   constructor(url: DatabaseUrl, cause: unknown) {
-    const isDisk = isDiskFailure(codeOf(cause));
-    const fault = isDisk ? 'has a full disk, or one that fails' : 'does not answer';
+    const code = String(codeOf(cause));
+    const isDisk = isDiskFailure(code);
+    const refusal = REFUSALS.get(code);
+    const fault = refusal ?? faultOf(code, isDisk);
     const message = `the database at ${redactedUrl(url)} ${fault}: ${reasonOf(cause)}`;
     super(503, '', { message, cause, log: { outcome: 'database_unavailable' } });
-    this.exitCode = isDisk ? EXIT.IOERR : EXIT.UNAVAILABLE;
+    this.exitCode = refusal ? EXIT.NOPERM : isDisk ? EXIT.IOERR : EXIT.UNAVAILABLE;
   }
+}
+
+function faultOf(code: string, isDisk: boolean): string {
+  if (isDisk) return 'has a full disk, or one that fails';
+  return /CERT|^UNABLE_TO_(GET|VERIFY)/.test(code) ? 'has a certificate that is not trusted' : 'does not answer';
 }
 
 /** SQLITE_BUSY, and its extended codes, in the words of Prisma's adapter. */

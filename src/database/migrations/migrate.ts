@@ -1,14 +1,18 @@
 import { accessSync, constants, realpathSync, statSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import type Sqlite from 'better-sqlite3';
+import type { Client } from 'pg';
 import { ConfigError } from '../../errors/config-error.js';
 import { EXIT } from '../../errors/exit-codes.js';
 import { ExpectedError } from '../../errors/expected-error.js';
 import { createPrivateDirectory, createPrivateFile, warnIfReadable } from '../../files/private-file.js';
+import { CLOCK_SQL, warningOf } from '../clock.js';
+import { refuseReadOnly } from '../connection/client.js';
 import { DatabaseUnavailable } from '../connection/database-unavailable.js';
 import type { DatabaseUrl } from '../connection/database-url.js';
 import { lastingIdentityOf } from '../connection/sqlite-file.js';
-import { applyMigrations, type Row } from './migrations.js';
+import { checkWritable, inspectSqlite, refuseOtherFile, type SqliteInspection } from './inspect.js';
+import { applyMigrations, pendingMigrations, type Row, readMigrations } from './migrations.js';
 
 /** Milliseconds for a connection to PostgreSQL. */
 const CONNECTION_TIMEOUT = 5_000;
@@ -43,11 +47,49 @@ export async function migrate(url: DatabaseUrl, options: MigrateOptions = {}): P
       ? await migrateSqlite(url.file, { warn, mayCreate, onCreated })
       : await migratePostgresql(url.href, warn);
   } catch (error) {
-    if (error instanceof ExpectedError) throw error;
-    throw url.provider === 'sqlite' && isNoPermission(error)
-      ? notWritable(url.file, error)
-      : new DatabaseUnavailable(url, error);
+    throw expected(url, error);
   }
+}
+
+/** What migrate() would find. */
+export type Inspection = Partial<SqliteInspection> & {
+  /** Names of the migrations that it would apply. */
+  pending: string[];
+  /** Whether it has no tables yet. */
+  empty: boolean;
+  /** Whether the SQLite file is missing. */
+  missing?: boolean;
+  /** Whether the connection to PostgreSQL is. */
+  encrypted?: boolean;
+};
+
+/**
+ * Looks at a database as migrate() does, and changes nothing.
+ *
+ * @throws as migrate()
+ */
+export async function inspect(url: DatabaseUrl, warn: (message: string) => void): Promise<Inspection> {
+  const isEmpty = (pending: string[]) => pending.length === readMigrations(url.provider).length;
+  try {
+    if (url.provider === 'postgresql') {
+      const found = await withPostgresql(url.href, inspectPostgresql(warn));
+      return { ...found, empty: isEmpty(found.pending) };
+    }
+    await refuseMissingOrReplacedBefore(url.file);
+    checkWritable(url.file);
+    const found = await inspectSqlite(url.file);
+    if (found) await warnIfReadable(url.file, 'the digests', warn);
+    return found ? { ...found, empty: isEmpty(found.pending) } : { pending: [], empty: true, missing: true };
+  } catch (error) {
+    throw expected(url, error);
+  }
+}
+
+function expected(url: DatabaseUrl, error: unknown): ExpectedError {
+  if (error instanceof ExpectedError) return error;
+  return url.provider === 'sqlite' && isNoPermission(error)
+    ? notWritable(url.file, error)
+    : new DatabaseUnavailable(url, error);
 }
 
 async function migrateSqlite(
@@ -56,8 +98,13 @@ async function migrateSqlite(
 ): Promise<string[]> {
   const { default: Sqlite } = await import('better-sqlite3');
   const lockFile = `${file}-migration-lock`;
+  refuseOtherFile(file);
   // The lock's file remembers a database that was there.
-  if (!mayCreate && isMissing(lockFile)) refuseMissing(file);
+  if (isMissing(lockFile)) {
+    if (!mayCreate) refuseMissing(file);
+    // Nothing may be left beside the database of another program.
+    await inspectSqlite(file);
+  }
   await createPrivateDirectory(dirname(file));
   await createPrivateFile(lockFile, file);
   // Earlier versions lock this file while they migrate. The system drops the lock when a process dies.
@@ -97,9 +144,12 @@ function openLock(open: () => Sqlite.Database, file: string): Sqlite.Database {
   }
 }
 
+/** No directory can be made where a name on the way is a file, or in /proc. */
+const NO_PERMISSION = ['EACCES', 'EPERM', 'EROFS', 'ENOENT', 'ENOTDIR', 'SQLITE_CANTOPEN', 'SQLITE_READONLY'];
+
 function isNoPermission(error: unknown): boolean {
   const code = error instanceof Error && 'code' in error ? String(error.code) : '';
-  return ['EACCES', 'EPERM', 'EROFS', 'SQLITE_CANTOPEN', 'SQLITE_READONLY'].some((each) => code.startsWith(each));
+  return NO_PERMISSION.some((each) => code.startsWith(each));
 }
 
 function notWritable(file: string, error: unknown): ConfigError {
@@ -164,7 +214,61 @@ function refuseMissingOrReplaced(file: string, lockFile: string, lock: Sqlite.Da
   }
 }
 
-async function migratePostgresql(href: string, warn: (message: string) => void): Promise<string[]> {
+/** As refuseMissingOrReplaced, where a lock's file is there; it stays as it is. */
+async function refuseMissingOrReplacedBefore(file: string): Promise<void> {
+  const { default: Sqlite } = await import('better-sqlite3');
+  const lockFile = `${file}-migration-lock`;
+  if (isMissing(lockFile)) return;
+  const lock = openLock(() => new Sqlite(lockFile, { readonly: true }), lockFile);
+  try {
+    refuseMissingOrReplaced(file, lockFile, lock);
+  } finally {
+    lock.close();
+  }
+}
+
+const migratePostgresql = (href: string, warn: (message: string) => void) =>
+  withPostgresql(href, async (client) => {
+    const query = queryOn(client);
+    warnIfClear(client, warn);
+    await checkEncoding(query, warn);
+    return applyMigrations('postgresql', { run: (script) => client.query(script), query });
+  });
+
+const inspectPostgresql = (warn: (message: string) => void) => async (client: Client) => {
+  const query = queryOn(client);
+  warnIfClear(client, warn);
+  await refuseReadOnly(client);
+  await client.query('BEGIN READ ONLY');
+  const clock = await warningOf(Date.now, async () => Number((await query(CLOCK_SQL))[0]?.now));
+  if (clock) warn(clock);
+  await checkEncoding(query, warn);
+  const pending = await pendingMigrations('postgresql', { query });
+  if (pending.length === 0) await query('SELECT 1 FROM users LIMIT 1');
+  else await refuseWithoutRights(query);
+  return { pending, encrypted: client.ssl !== false };
+};
+
+/** The password, digests and emails go over a network that others may read. */
+function warnIfClear({ ssl, host }: Client, warn: (message: string) => void): void {
+  // A path is that of a socket.
+  const isHere = /^(\/|127\.|::1$|localhost$)/.test(host);
+  if (!ssl && !isHere)
+    warn(`the connection to PostgreSQL at ${host} is not encrypted: add sslmode=verify-full to DATABASE_URL`);
+}
+
+/** As PostgreSQL would refuse the first migration. */
+async function refuseWithoutRights(query: (sql: string) => Promise<Row[]>): Promise<void> {
+  const [row] = await query(
+    "SELECT current_schema() AS schema, has_schema_privilege(current_schema(), 'CREATE') AS may_create",
+  );
+  if (row?.may_create !== true)
+    throw Object.assign(new Error(`permission denied for schema ${row?.schema}`), { code: '42501' });
+}
+
+const queryOn = (client: Client) => async (sql: string) => (await client.query<Row>(sql)).rows;
+
+async function withPostgresql<T>(href: string, work: (client: Client) => Promise<T>): Promise<T> {
   const { default: pg } = await import('pg');
   // No statement timeout: a migration may take long.
   const client = new pg.Client({ connectionString: href, connectionTimeoutMillis: CONNECTION_TIMEOUT });
@@ -172,17 +276,16 @@ async function migratePostgresql(href: string, warn: (message: string) => void):
   client.on('error', () => {});
   try {
     await client.connect();
-    const query = async (sql: string) => (await client.query<Row>(sql)).rows;
-    const [encoding] = await query('SHOW server_encoding');
-    checkEncoding(encoding?.server_encoding, warn);
-    return await applyMigrations('postgresql', { run: (script) => client.query(script), query });
+    return await work(client);
   } finally {
     await client.end();
   }
 }
 
 /** Emails may have any character of Unicode. */
-function checkEncoding(encoding: unknown, warn: (message: string) => void): void {
+async function checkEncoding(query: (sql: string) => Promise<Row[]>, warn: (message: string) => void): Promise<void> {
+  const [row] = await query('SHOW server_encoding');
+  const encoding = row?.server_encoding;
   if (encoding === 'SQL_ASCII') warn('the database has the encoding SQL_ASCII, which checks no text: use UTF8');
   else if (encoding !== 'UTF8')
     throw new ConfigError([`DATABASE_URL: the database has the encoding ${encoding}, and must have UTF8`]);

@@ -12,6 +12,8 @@ class MigrationRefused extends ExpectedError {
   override readonly exitCode = EXIT.CONFIG;
 }
 
+const FOREIGN = 'the database has tables, but no migrations';
+
 /** A driver's connection. Closing it rolls back what is not committed. */
 export type Session = { run(script: string): Promise<unknown>; query(sql: string): Promise<Row[]> };
 
@@ -42,6 +44,20 @@ export function readMigrations(provider: Provider): { name: string; sql: string 
   return names.sort().map((name) => ({ name, sql: readFileSync(new URL(`${name}/migration.sql`, directory), 'utf8') }));
 }
 
+/** The names of the migrations that are not applied; reads only. */
+export async function pendingMigrations(provider: Provider, session: Pick<Session, 'query'>): Promise<string[]> {
+  const names = readMigrations(provider).map(({ name }) => name);
+  const tables = (await session.query(DIALECTS[provider].listTables)).map(({ name }) => name);
+  if (!tables.includes('_prisma_migrations')) {
+    if (tables.length > 0) throw new MigrationRefused(FOREIGN);
+    return names;
+  }
+  const applied = await session.query(
+    'SELECT migration_name FROM _prisma_migrations WHERE finished_at IS NOT NULL AND rolled_back_at IS NULL',
+  );
+  return names.filter((name) => !applied.some(({ migration_name }) => migration_name === name));
+}
+
 /**
  * Applies pending migrations, each in one transaction with its record. Other records are a newer version's.
  *
@@ -57,7 +73,7 @@ export async function applyMigrations(provider: Provider, session: Session): Pro
     const readState = async () => {
       const tables = (await session.query(listTables)).map((table) => table.name);
       const hasRecords = tables.includes('_prisma_migrations');
-      if (!hasRecords && tables.length > 0) throw new MigrationRefused('the database has tables, but no migrations');
+      if (!hasRecords && tables.length > 0) throw new MigrationRefused(FOREIGN);
       const [record] = hasRecords ? await session.query(`SELECT checksum, finished_at ${records}`) : [];
       const isEdited = record && record.checksum !== checksum;
       if (isEdited)

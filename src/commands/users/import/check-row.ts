@@ -28,7 +28,7 @@ export function createRowCheck(
   const checkEmail = createCredentialsCheck(['email']);
 
   return ({ line, values }) => {
-    const reject = (reason: string) => ({ line, reason, id: unlessLong(values.id), email: unlessLong(values.email) });
+    const reject = (reason: string) => ({ line, reason, ...columnsOf(values, passwords) });
     const id = readId(values.id);
     if (id === null) return reject(`id must be a whole number from 1 to ${MAX_ID}`);
 
@@ -58,8 +58,25 @@ export function createRowCheck(
   };
 }
 
-function unlessLong(value: unknown): unknown {
-  return typeof value === 'number' || (typeof value === 'string' && value.length <= 254) ? value : undefined;
+/** A row to store, by the columns of a file. */
+export function columnsOfRow({ id, email, passwordDigest, peppered, disabledAt, createdAt }: Row) {
+  const time = (at: number | null | undefined) => (typeof at === 'number' ? new Date(at) : at);
+  const times = { disabled_at: time(disabledAt), created_at: time(createdAt) };
+  return { id, email, password_digest: passwordDigest, peppered, ...times };
+}
+
+/** The values that an import reads, but no digest of an unknown format: it may be a password. Other columns may be secret too. */
+function columnsOf(values: SourceRecord['values'], passwords: Passwords): { [column: string]: unknown } {
+  const isKnown = (digest: unknown) => typeof digest === 'string' && passwords.formOf(digest) !== undefined;
+  const digests = DIGEST_COLUMNS.filter((name) => isKnown(values[name])).map((name) => [name, values[name]]);
+  const others = ['id', 'email', 'peppered', 'disabled_at', 'created_at'].filter((name) => isShort(values[name]));
+  return Object.fromEntries([...others.map((name) => [name, values[name]]), ...digests]);
+}
+
+function isShort(value: unknown): boolean {
+  return typeof value === 'string'
+    ? value.length <= 254
+    : ['number', 'boolean'].includes(typeof value) || value === null;
 }
 
 function isEmpty(value: unknown): boolean {

@@ -27,13 +27,18 @@ export class RejectedFile {
     const sorted = this.#waiting.sort((a, b) => a.line - b.line);
     const lines = sorted.map((rejection) => `${JSON.stringify(rejection)}\n`).join('');
     try {
-      // The file tells which users there are.
-      this.#file ??= await open(this.path, 'w', 0o600);
+      this.#file ??= await this.#create();
       await this.#file.appendFile(lines);
     } catch (error) {
       throw new IoFailure(`${this.path}, with the rejected rows, can’t be written`, error, EXIT.CANTCREAT);
     }
     this.#waiting = [];
+  }
+
+  /** It has emails and digests: it is its owner's alone, also where the one before was not. */
+  async #create(): Promise<FileHandle> {
+    await rm(this.path, { force: true });
+    return open(this.path, 'wx', 0o600);
   }
 
   /**

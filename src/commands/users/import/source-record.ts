@@ -2,8 +2,8 @@
 export type SourceRecord = { line: number; values: { [column: string]: unknown } };
 /** A row of a file with a header, which is the first one. */
 export type Fields = { line: number; fields: string[] };
-/** A row that can't be read or stored. It carries only the values that identify the user: others may be secret. */
-export type Rejection = { line: number; reason: string; id?: unknown; email?: unknown };
+/** A row that can't be read or stored, with the columns that it can be imported again by. */
+export type Rejection = { line: number; reason: string; [column: string]: unknown };
 
 /** Bytes of a line, and of a row of several lines; a user's row has a few hundred. */
 export const MAX_LINE = 65_536;

@@ -1,0 +1,36 @@
+import { readConfig } from '../config/config.js';
+import { redactedUrl } from '../database/connection/database-url.js';
+import { type Inspection, inspect } from '../database/migrations/migrate.js';
+import { ConfigError } from '../errors/config-error.js';
+import { checkSecretBeside } from '../tokens/jwt-secret.js';
+import { print } from './standard-output.js';
+import { VERSION } from './version.js';
+
+/**
+ * Checks what `serve` depends on, and changes nothing: settings, where warnings count as errors, the files that they name, keys,
+ * the database and the connection to it.
+ *
+ * @throws ConfigError, DatabaseUnavailable, another ExpectedError
+ */
+export async function check(env: NodeJS.ProcessEnv): Promise<void> {
+  const config = readConfig(env, { issuesTokens: true });
+  if (config.warnings.length > 0) throw new ConfigError(config.warnings);
+  const { databaseUrl, jwtSecret, signingKeys, settings } = config;
+  const found = await inspect(databaseUrl, (message) => console.error(`warning: ${message}`));
+  const secretIsBeside = databaseUrl.provider === 'sqlite' && jwtSecret === undefined;
+  if (secretIsBeside)
+    await checkSecretBeside(databaseUrl.file, signingKeys.length === 0 && found.needsSecretBeside === true);
+  const lines = [
+    `version: ${VERSION}`,
+    ...Object.entries(settings).map(([name, value]) => `setting: ${name}=${value}`),
+    `database: ${redactedUrl(databaseUrl)}, ${describeDatabase(found)}`,
+    `tokens: signed with ${signingKeys[0] ? `the key ${signingKeys[0].kid}` : secretIsBeside ? 'the secret beside the database' : 'JWT_SECRET'}`,
+  ];
+  await print(`${lines.join('\n')}\n`);
+}
+
+function describeDatabase({ missing, pending, encrypted }: Inspection): string {
+  if (missing) return 'missing: serve creates it';
+  const state = pending.length > 0 ? `serve applies ${pending.join(', ')}` : 'up to date';
+  return encrypted === undefined ? state : `${encrypted ? 'TLS' : 'no TLS'}, ${state}`;
+}

@@ -124,7 +124,7 @@ for (const provider of PROVIDERS) {
     let lost = 0;
     for (let kill = 0; kill < RENEWAL_KILLS; kill += 1) {
       // As if a minute had passed: each renewal makes a new token.
-      await execute(databaseUrl, 'UPDATE sessions SET rotated_at = 0');
+      await execute(databaseUrl, 'UPDATE sessions SET last_used_at = 0');
       const renewals = known.map(async (token, index) => {
         const { refresh_token } = await renew(token);
         known[index] = refresh_token;

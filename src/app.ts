@@ -76,7 +76,13 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
       expiredCountersTask(database.throttleCounters, config.budgets, now),
     ],
   });
-  const sessions = createSessions({ store: database.sessions, tokens, lifetimes: config, now });
+  const sessions = createSessions({
+    store: database.sessions,
+    tokens,
+    lifetimes: config,
+    timeout: services.loginTimeout,
+    now,
+  });
   await app.register(routesPlugin, {
     contract,
     handlers,

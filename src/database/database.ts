@@ -56,6 +56,7 @@ export async function openDatabase(
   let connection = await connect(url);
   const run = runOn(() => connection);
   const secrets = createSecrets(run);
+  const tooLate = () => new DatabaseUnavailable(connection.url, NO_ANSWER);
   const retired = new Map<Connection, NodeJS.Timeout>();
 
   async function connect(to: DatabaseUrl): Promise<Connection> {
@@ -75,15 +76,12 @@ export async function openDatabase(
     findForLogin: createFindForLogin(run, secrets),
     findCaller: createFindCaller(run),
     secrets,
-    sessions: createSessions(run, url.provider),
+    sessions: createSessions(run, url.provider, tooLate),
     users: createUsers(run),
     userImport: createUserImport(run, url.provider),
     throttleCounters: createThrottleCounters(run),
     clockWarning: createClockWarning(run, url.provider),
-    ping: (deadline) => {
-      const tooLate = () => new DatabaseUnavailable(connection.url, NO_ANSWER);
-      return deadline ? within(deadline, connection.ping, tooLate) : connection.ping();
-    },
+    ping: (deadline) => (deadline ? within(deadline, connection.ping, tooLate) : connection.ping()),
     async reconnect(next) {
       const opened = await connect(next);
       try {

@@ -1,9 +1,10 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import sql, { join, raw } from 'sql-template-tag';
 import type { RunQuery } from './connection/run-query.js';
+import { INITIAL_EPOCH } from './sessions.js';
 
 /** What a token says about its caller. */
-export type TokenSubject = {
+type TokenSubject = {
   userId: number;
   /** The session's id; tokens of the Rails API, and of earlier versions, have none. */
   sid: string | undefined;
@@ -12,7 +13,7 @@ export type TokenSubject = {
 export type FoundCaller = {
   /** Undefined where there is no such user. */
   user: { disabled: boolean } | undefined;
-  /** Whether the session goes on; without `sid`, whether the user's sessions have never been ended. */
+  /** Whether the session is active; without `sid`, whether the user's sessions have never been ended. */
   isSessionGood: boolean;
 };
 
@@ -23,9 +24,6 @@ export type FoundCaller = {
  * @throws DatabaseUnavailable
  */
 export type FindCaller = (token: TokenSubject) => Promise<FoundCaller>;
-
-/** The epoch of users whose sessions have never been ended: see the models. */
-export const INITIAL_EPOCH = '';
 
 type Row = {
   /** Of the token in its query. */

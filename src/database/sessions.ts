@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as wait } from 'node:timers/promises';
 import sql, { join } from 'sql-template-tag';
-import type { Deadline } from '../errors/deadline.js';
-import { type Client, transact } from './connection/client.js';
+import { type Deadline, within } from '../errors/deadline.js';
+import type { Client } from './connection/client.js';
 import type { Provider } from './connection/database-url.js';
 import type { RunQuery } from './connection/run-query.js';
 
@@ -16,7 +16,6 @@ export type Rotation = {
   generation: number;
   /** Of the one that was exchanged for it. */
   parent: number;
-  rotatedAt: number;
 };
 
 /** Times are in milliseconds since the epoch. */
@@ -27,6 +26,7 @@ export type SessionRow = {
   /** The user's, as the login read it. */
   epoch: string;
   createdAt: number;
+  /** The login, or the last renewal. */
   lastUsedAt: number;
   expiresAt: number;
   address: string;
@@ -38,19 +38,19 @@ export type SessionRow = {
 /** All throw DatabaseUnavailable. */
 export type Sessions = {
   add(session: SessionRow, deadline?: Deadline): Promise<void>;
-  /** Finds a session that goes on: its epoch is the user's, who is not disabled. It may have expired. */
-  find(id: string): Promise<SessionRow | undefined>;
-  /** The sessions of a user that go on, the newest first. */
+  /** Finds an active session: its epoch is the user's, who is not disabled. It may have expired. */
+  find(id: string, deadline?: Deadline): Promise<SessionRow | undefined>;
+  /** The active sessions of a user, the newest first. */
   list(userId: number, page: { now: number; limit: number }): Promise<SessionRow[]>;
   /** Stores a renewal if the newest generation is still `generation`; returns whether it was. */
-  renew(session: SessionRow & { rotation: Rotation }, generation: number): Promise<boolean>;
+  renew(session: SessionRow & { rotation: Rotation }, generation: number, deadline?: Deadline): Promise<boolean>;
   /** Returns whether the user had such a session. */
   end(userId: number, id: string): Promise<boolean>;
   /** Ends all sessions of a user. */
   endAll(userId: number): Promise<void>;
   /** Ends all sessions of the users whose ids are in a range; returns how many users there are. */
   endAllBetween(first: number, last: number): Promise<number>;
-  /** Ends all sessions of a user but one; returns whether that one goes on. */
+  /** Ends all sessions of a user but one; returns whether that one is active. */
   endOthers(userId: number, id: string): Promise<boolean>;
   /** Removes some sessions that had expired by then, and returns how many. */
   removeExpired(before: number): Promise<number>;
@@ -61,47 +61,50 @@ const SHARED_FOR = 2;
 /** Rows that one statement removes: meanwhile it holds SQLite's only lock, and the event loop. */
 const ROWS_AT_A_TIME = 500;
 
+/** The epoch of users whose sessions have never been ended: see the models. */
+export const INITIAL_EPOCH = '';
+
 /** A new value of `users.sessions_epoch`: it ends all sessions. */
 export function newEpoch(): string {
   return randomUUID();
 }
 
-export function createSessions(runQuery: RunQuery, provider: Provider): Sessions {
+/** @param tooLate - makes the error of a session that is not stored by its deadline */
+export function createSessions(runQuery: RunQuery, provider: Provider, tooLate: () => Error): Sessions {
   const run = <T>(operation: string, query: (client: Client) => Promise<T>, deadline?: Deadline) =>
     runQuery({ operation, table: 'sessions' }, query, deadline);
   const insert = (rows: SessionRow[], deadline?: Deadline) =>
     run('INSERT', (client) => client.$executeRaw(insertQuery(rows)), deadline);
 
   let shared: { rows: SessionRow[]; inserted: Promise<unknown> } | undefined;
-  async function insertShared(rows: SessionRow[], deadline?: Deadline): Promise<void> {
+  async function insertShared(rows: SessionRow[]): Promise<void> {
     await wait(SHARED_FOR);
     shared = undefined;
-    await insert(rows, deadline);
+    await insert(rows);
   }
 
-  async function endAllBetween(first: number, last: number): Promise<number> {
-    const [users = 0] = await run('UPDATE', (client) =>
-      transact(client, [
+  /** Their rows stay until they expire: a user may have more than one statement should delete. */
+  const endAllBetween = (first: number, last: number) =>
+    run(
+      'UPDATE',
+      (client) =>
         client.$executeRaw`UPDATE users SET sessions_epoch = ${newEpoch()} WHERE id BETWEEN ${first} AND ${last}`,
-        client.session.deleteMany({ where: { userId: { gte: first, lte: last } } }),
-      ]),
     );
-    return users;
-  }
 
   return {
     async add(session, deadline) {
       if (provider !== 'sqlite') return void (await insert([session], deadline));
       if (!shared) {
         const rows: SessionRow[] = [];
-        // The first one's deadline is the earliest.
-        shared = { rows, inserted: insertShared(rows, deadline) };
+        shared = { rows, inserted: insertShared(rows) };
       }
-      shared.rows.push(session);
-      await shared.inserted;
+      const { rows, inserted } = shared;
+      rows.push(session);
+      await (deadline ? within(deadline, () => inserted, tooLate) : inserted);
     },
-    async find(id) {
-      const [row] = await run('SELECT', (client) => client.$queryRaw<Row[]>(select(sql`sessions.id = ${id}`)));
+    async find(id, deadline) {
+      const query = select(sql`sessions.id = ${id}`);
+      const [row] = await run('SELECT', (client) => client.$queryRaw<Row[]>(query), deadline);
       return row && sessionIn(row);
     },
     async list(userId, { now, limit }) {
@@ -110,16 +113,10 @@ export function createSessions(runQuery: RunQuery, provider: Provider): Sessions
       const rows = await run('SELECT', (client) => client.$queryRaw<Row[]>(select(condition)));
       return rows.map(sessionIn);
     },
-    async renew({ id, lastUsedAt, expiresAt, rotation }, generation) {
-      const data = {
-        lastUsedAt,
-        expiresAt,
-        generation: rotation.generation,
-        parent: rotation.parent,
-        rotatedAt: rotation.rotatedAt,
-      };
-      const renewed = await run('UPDATE', ({ session }) => session.updateMany({ where: { id, generation }, data }));
-      return renewed.count > 0;
+    async renew({ id, lastUsedAt, expiresAt, rotation }, generation, deadline) {
+      const newer = { generation: rotation.generation, parent: rotation.parent };
+      const change = { where: { id, generation }, data: { lastUsedAt, expiresAt, ...newer } };
+      return (await run('UPDATE', ({ session }) => session.updateMany(change), deadline)).count > 0;
     },
     async end(userId, id) {
       return (await run('DELETE', ({ session }) => session.deleteMany({ where: { id, userId } }))).count > 0;
@@ -131,15 +128,13 @@ export function createSessions(runQuery: RunQuery, provider: Provider): Sessions
     async endOthers(userId, id) {
       const epoch = newEpoch();
       const [, kept = 0] = await run('UPDATE', (client) =>
-        transact(client, [
+        client.$transaction([
           // Locks the row: on PostgreSQL the next statement then sees what another transaction has just ended.
           client.$executeRaw`UPDATE users SET sessions_epoch = sessions_epoch WHERE id = ${userId}`,
           client.$executeRaw`UPDATE sessions SET epoch = ${epoch} WHERE id = ${id} AND user_id = ${userId}
             AND epoch = (SELECT sessions_epoch FROM users WHERE id = ${userId})`,
           client.$executeRaw`UPDATE users SET sessions_epoch = ${epoch} WHERE id = ${userId}
             AND EXISTS (SELECT 1 FROM sessions WHERE sessions.id = ${id} AND sessions.epoch = ${epoch})`,
-          client.$executeRaw`DELETE FROM sessions WHERE user_id = ${userId} AND epoch <> ${epoch}
-            AND EXISTS (SELECT 1 FROM users WHERE users.id = ${userId} AND sessions_epoch = ${epoch})`,
         ]),
       );
       return kept > 0;
@@ -164,12 +159,11 @@ type Row = {
   refresh_hash: string | null;
   generation: number | bigint;
   parent: number | bigint;
-  rotated_at: number | bigint;
 };
 
 function select(condition: ReturnType<typeof sql>) {
   return sql`SELECT sessions.id, user_id, epoch, sessions.created_at, last_used_at, expires_at, address, user_agent,
-      refresh_key, refresh_hash, generation, parent, rotated_at
+      refresh_key, refresh_hash, generation, parent
     FROM sessions JOIN users ON users.id = user_id AND sessions_epoch = epoch AND disabled_at IS NULL
     WHERE ${condition}`;
 }
@@ -179,11 +173,10 @@ function insertQuery(rows: SessionRow[]) {
     ({ rotation, ...row }) =>
       sql`(${row.id}, ${row.userId}, ${row.epoch}, ${BigInt(row.createdAt)}, ${BigInt(row.lastUsedAt)},
         ${BigInt(row.expiresAt)}, ${row.address}, ${row.userAgent ?? null}, ${rotation?.key ?? null},
-        ${rotation?.hash ?? null}, ${rotation?.generation ?? 0}, ${rotation?.parent ?? 0},
-        ${BigInt(rotation?.rotatedAt ?? 0)})`,
+        ${rotation?.hash ?? null}, ${rotation?.generation ?? 0}, ${rotation?.parent ?? 0})`,
   );
   return sql`INSERT INTO sessions (id, user_id, epoch, created_at, last_used_at, expires_at, address, user_agent,
-      refresh_key, refresh_hash, generation, parent, rotated_at)
+      refresh_key, refresh_hash, generation, parent)
     VALUES ${join(values)}`;
 }
 
@@ -206,7 +199,6 @@ function sessionIn(row: Row): SessionRow {
             hash,
             generation: Number(row.generation),
             parent: Number(row.parent),
-            rotatedAt: Number(row.rotated_at),
           },
   };
 }

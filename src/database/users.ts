@@ -1,6 +1,6 @@
 import { ExpectedError } from '../errors/expected-error.js';
 import { normalizeEmail } from '../text/email.js';
-import { type Client, transact } from './connection/client.js';
+import type { Client } from './connection/client.js';
 import type { RunQuery } from './connection/run-query.js';
 import { newEpoch } from './sessions.js';
 
@@ -53,7 +53,7 @@ export type Users = {
   replacePasswordDigest(id: number, old: string, digest: StoredDigest): Promise<boolean>;
   /** Returns whether there is such a user. */
   update(id: number, change: UserChange, options?: { endsSessions: boolean }): Promise<boolean>;
-  /** Deletes the user's sessions too. Returns whether there was such a user. */
+  /** Ends all sessions of the user too. Returns whether there was such a user. */
   delete(id: number): Promise<boolean>;
 };
 
@@ -78,18 +78,6 @@ const select = {
 export function createUsers(runQuery: RunQuery): Users {
   const run = <T>(operation: string, query: (model: Client['user']) => Promise<T>) =>
     runQuery({ operation, table: 'users' }, ({ user }) => query(user));
-
-  /** Deletes the sessions in the same transaction: one of a login after it stays. */
-  async function endingSessions(
-    operation: string,
-    id: number,
-    change: (client: Client) => ReturnType<Client['user']['updateMany']>,
-  ): Promise<boolean> {
-    const [changed = 0] = await runQuery({ operation, table: 'users' }, (client) =>
-      transact(client, [change(client), client.session.deleteMany({ where: { userId: id } })]),
-    );
-    return changed > 0;
-  }
 
   return {
     async find(key) {
@@ -126,12 +114,12 @@ export function createUsers(runQuery: RunQuery): Users {
       return (await run('UPDATE', (model) => model.updateMany({ where, data }))).count > 0;
     },
     async update(id, change, { endsSessions } = { endsSessions: false }) {
-      if (!endsSessions)
-        return (await run('UPDATE', (model) => model.updateMany({ where: { id }, data: change }))).count > 0;
-      const data = { ...change, sessionsEpoch: newEpoch() };
-      return endingSessions('UPDATE', id, ({ user }) => user.updateMany({ where: { id }, data }));
+      const data = { ...change, ...(endsSessions && { sessionsEpoch: newEpoch() }) };
+      return (await run('UPDATE', (model) => model.updateMany({ where: { id }, data }))).count > 0;
     },
-    delete: (id) => endingSessions('DELETE', id, ({ user }) => user.deleteMany({ where: { id } })),
+    async delete(id) {
+      return (await run('DELETE', (model) => model.deleteMany({ where: { id } }))).count > 0;
+    },
   };
 }
 

@@ -8,9 +8,6 @@ import { HttpError, type LogFields } from '../errors/http-error.js';
 import { methodsOf } from './operation.js';
 
 type AnyReply = { status: number; body: unknown; headers?: { [name: string]: string | number }; log?: LogFields };
-/** Characters: a client chooses its User-Agent, and each session stores it. */
-const USER_AGENT_MAX_LENGTH = 255;
-
 type AnyHandler = (input: unknown, services: object) => AnyReply | Promise<AnyReply>;
 
 export type RoutesOptions = {
@@ -20,6 +17,9 @@ export type RoutesOptions = {
   /** What handlers need beside their input. */
   services: object;
 };
+
+/** Characters: a client chooses its User-Agent, and each session stores it. */
+const USER_AGENT_MAX_LENGTH = 255;
 
 /**
  * Makes a route of each operation, and one that answers 405 for all other methods of its path.

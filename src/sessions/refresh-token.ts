@@ -3,8 +3,8 @@ import { createHash, createHmac, randomBytes, timingSafeEqual } from 'node:crypt
 /**
  * A refresh token: `rt_`, and in base64url the session's id, the generation, the secret of the session, and a tag.
  *
- * The database has the key of the tag and a hash of the secret. So a dump of it makes no token, no other key is to be kept,
- * and a token is made again where its reply was lost.
+ * The database has the key of the tag and a hash of the secret. So nobody makes a token from a dump alone, there is no other
+ * key to keep, and a token is made again if its reply was lost.
  */
 export type RefreshToken = {
   /** The session's id. */
@@ -16,7 +16,7 @@ export type RefreshToken = {
 };
 
 /** What the session stores: see RefreshToken. */
-export type RefreshKeys = { key: string; hash: string };
+type RefreshKeys = { key: string; hash: string };
 
 const PREFIX = 'rt_';
 const SID_BYTES = 16;
@@ -41,7 +41,7 @@ export function formatRefreshToken({ sid, generation, secret }: RefreshToken, ke
 /**
  * Reads a refresh token.
  *
- * @returns undefined where it has not the form of one; else the token, which is genuine if `isGenuine` says so
+ * @returns undefined if it is malformed; else the token, which is genuine if `isGenuine` says so
  */
 export function parseRefreshToken(
   text: string,

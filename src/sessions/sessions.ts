@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Client } from '../contract/handler.js';
 import type { Rotation, SessionRow, Sessions as Store } from '../database/sessions.js';
-import type { Deadline } from '../errors/deadline.js';
+import { createDeadline, type Deadline } from '../errors/deadline.js';
 import type { components } from '../generated/contract.js';
 import type { Tokens } from '../tokens/tokens.js';
 import { drawRefreshKeys, formatRefreshToken, parseRefreshToken, type RefreshToken } from './refresh-token.js';
@@ -45,7 +45,7 @@ export type Sessions = {
    */
   start(user: SessionUser, client: SessionClient, options?: StartOptions): Promise<Grant>;
   renew(refreshToken: string): Promise<Renewal>;
-  /** The sessions of a user that go on, the newest first, at most 100. */
+  /** The active sessions of a user, the newest first, at most 100. */
   list(userId: number): Promise<SessionRow[]>;
 };
 
@@ -53,21 +53,23 @@ type SessionUser = { id: number; sessionsEpoch: string };
 type SessionClient = Pick<Client, 'address' | 'userAgent'>;
 type StartOptions = { remember?: boolean | undefined; deadline?: Deadline };
 
-export type SessionsOptions = {
+type SessionsOptions = {
   store: Pick<Store, 'add' | 'find' | 'renew' | 'end' | 'list'>;
   tokens: Pick<Tokens, 'issue'>;
   lifetimes: SessionLifetimes;
+  /** Milliseconds for a renewal. */
+  timeout: number;
   /** Milliseconds since the epoch. */
   now: () => number;
 };
 
 const MAX_LISTED = 100;
 
-/** Milliseconds in which requests with one refresh token get the same successor: they are parallel, or a reply was lost. */
+/** Milliseconds after a renewal in which its refresh token is returned again: requests are parallel, or a reply was lost. */
 const SAME_RENEWAL = 60_000;
 
 /** Starts and renews sessions, and lists them. */
-export function createSessions({ store, tokens, lifetimes, now }: SessionsOptions): Sessions {
+export function createSessions({ store, tokens, lifetimes, timeout, now }: SessionsOptions): Sessions {
   const { tokenTtlSeconds, refreshTokenTtlSeconds, sessionTtlSeconds } = lifetimes;
 
   /** A token never outlives its session. In seconds since the epoch. */
@@ -103,7 +105,7 @@ export function createSessions({ store, tokens, lifetimes, now }: SessionsOption
       expiresAt: keys ? end : 1_000 * exp,
       address: client.address,
       userAgent: client.userAgent,
-      rotation: keys && { key: keys.key, hash: keys.hash, generation: 1, parent: 0, rotatedAt: at },
+      rotation: keys && { key: keys.key, hash: keys.hash, generation: 1, parent: 0 },
     };
     await store.add(session, deadline);
     return grantOf(session, keys?.secret, exp, at);
@@ -114,6 +116,7 @@ export function createSessions({ store, tokens, lifetimes, now }: SessionsOption
     { generation, secret }: RefreshToken,
     session: SessionRow & { rotation: Rotation },
     idleSeconds: number,
+    deadline: Deadline,
   ): Promise<Renewal | undefined> {
     const { userId, rotation } = session;
     const at = now();
@@ -122,8 +125,9 @@ export function createSessions({ store, tokens, lifetimes, now }: SessionsOption
       return { outcome: 'refresh_token_reused', userId };
     }
     const end = endOf(session.createdAt, at, idleSeconds);
-    if (at >= Math.min(session.expiresAt, end)) return { outcome: 'session_ended', userId };
-    if (generation <= rotation.generation && at - rotation.rotatedAt < SAME_RENEWAL) {
+    // A token would have less than a second.
+    if (1_000 * expOf(at, Math.min(session.expiresAt, end)) <= at) return { outcome: 'session_ended', userId };
+    if (generation <= rotation.generation && at - session.lastUsedAt < SAME_RENEWAL) {
       const exp = expOf(at, Math.min(session.expiresAt, end));
       return { outcome: 'repeated', userId, grant: grantOf(session, secret, exp, at) };
     }
@@ -136,10 +140,9 @@ export function createSessions({ store, tokens, lifetimes, now }: SessionsOption
         ...rotation,
         generation: Math.max(generation, rotation.generation) + 1,
         parent: generation,
-        rotatedAt: at,
       },
     };
-    if (!(await store.renew(renewed, rotation.generation))) return undefined;
+    if (!(await store.renew(renewed, rotation.generation, deadline))) return undefined;
     return { outcome: 'renewed', userId, grant: grantOf(renewed, secret, expOf(at, end), at) };
   }
 
@@ -149,10 +152,11 @@ export function createSessions({ store, tokens, lifetimes, now }: SessionsOption
     async renew(text) {
       const refreshToken = parseRefreshToken(text);
       const ended: Renewal = { outcome: 'session_ended' };
+      const deadline = createDeadline(timeout);
       while (refreshToken && refreshTokenTtlSeconds !== undefined) {
-        const session = await store.find(refreshToken.sid);
+        const session = await store.find(refreshToken.sid, deadline);
         if (!hasRotation(session) || !refreshToken.isGenuine(session.rotation)) return ended;
-        const renewal = await rotate(refreshToken, session, refreshTokenTtlSeconds);
+        const renewal = await rotate(refreshToken, session, refreshTokenTtlSeconds, deadline);
         if (renewal) return renewal;
       }
       return ended;

@@ -27,7 +27,7 @@ export type Verified =
   | { authentication: 'invalid_token' | 'expired_token' };
 
 /** What a token is issued for. */
-export type Subject = {
+type Subject = {
   userId: number;
   /** The session's id. */
   sid: string;

@@ -180,7 +180,7 @@ for (const provider of PROVIDERS) {
     const { refresh_token } = await logIn();
     clock.now += HOUR;
     const renewed = JSON.parse((await service.request(renewal(refresh_token))).body);
-    await execute(url, 'UPDATE sessions SET generation = 1, parent = 0, rotated_at = 0');
+    await execute(url, 'UPDATE sessions SET generation = 1, parent = 0, last_used_at = 0');
     clock.now += HOUR;
     t.equal((await other.request(renewal(renewed.refresh_token))).status, 200, 'at a failover: nobody is logged out');
     t.equal((await query(url, 'SELECT generation FROM sessions'))[0]?.[0], 3);

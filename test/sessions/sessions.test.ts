@@ -319,5 +319,10 @@ for (const provider of PROVIDERS) {
     await later.userImport.store([imported(3, 'three@x'), imported(2_000, 'new@x')], 'reject');
     t.equal(await statusOf(3), 401, 'an id that may have been deleted here');
     t.equal(await statusOf(2_000), 200, 'an id that was never here');
+
+    await later.userImport.store([imported(6_000, 'x@x')], 'reject');
+    t.equal(await statusOf(6_000), 200);
+    await later.userImport.store([imported(6_001, 'x@x'), imported(6_000, 'y@x')], 'update');
+    t.equal(await statusOf(6_000), 401, 'an id that another user has given up');
   });
 }

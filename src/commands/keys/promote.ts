@@ -1,14 +1,6 @@
 import { print } from '../standard-output.js';
-import { changeKeys, keyNamed, keysFileOf, readKeys, type StoredJwk } from './keys-file.js';
-import {
-  formatSeconds,
-  longestTtlOf,
-  nowInSeconds,
-  promotableAt,
-  refuseUntil,
-  removableAt,
-  type Step,
-} from './rotation.js';
+import { changeKeys, keyNamed, keysFileOf, readKeys } from './keys-file.js';
+import { formatSeconds, nowInSeconds, promotableAt, refuseUntil, removableAt, type Step, withTtl } from './rotation.js';
 
 export async function promoteKey(env: NodeJS.ProcessEnv, kid: string, step: Step): Promise<void> {
   const file = keysFileOf(env);
@@ -19,8 +11,8 @@ export async function promoteKey(env: NodeJS.ProcessEnv, kid: string, step: Step
     refuseUntil(promotableAt(promoted, step), `verifiers know ${kid}`, step);
     const { retired_at: _, ...jwk } = promoted.jwk;
     const [signing, ...others] = keys.filter((key) => key !== promoted).map((key) => key.jwk);
-    const noted = (signer: StoredJwk) => ({ ...signer, token_ttl_seconds: longestTtlOf(signer, env) });
-    return signing ? [noted(jwk), { ...noted(signing), retired_at: nowInSeconds() }, ...others] : [noted(jwk)];
+    const first = withTtl(jwk, env);
+    return signing ? [first, { ...withTtl(signing, env), retired_at: nowInSeconds() }, ...others] : [first];
   });
   await print(`${kid} (${signing?.algorithm}) signs once all instances have reloaded (SIGHUP).\n`);
   if (!retired) return;

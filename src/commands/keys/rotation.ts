@@ -25,8 +25,13 @@ export function removableAt({ jwk }: StoredKey, env: NodeJS.ProcessEnv, step: St
   return hasSigned ? at + longestTtlOf(jwk, env) : at;
 }
 
+/** Notes the longest lifetime of the tokens that a key signs: the variable may change before the key is removed. */
+export function withTtl(jwk: StoredJwk, env: NodeJS.ProcessEnv): StoredJwk {
+  return { ...jwk, token_ttl_seconds: longestTtlOf(jwk, env) };
+}
+
 /** The longest lifetime, in seconds, of the tokens that a key has signed, as far as is known. */
-export function longestTtlOf({ token_ttl_seconds: noted = 0 }: StoredJwk, env: NodeJS.ProcessEnv): number {
+function longestTtlOf({ token_ttl_seconds: noted = 0 }: StoredJwk, env: NodeJS.ProcessEnv): number {
   // The file may not be there yet.
   const { JWT_KEYS_FILE: _, ...others } = env;
   return Math.max(noted, readConfig(others, { issuesTokens: false }).tokenTtlSeconds);

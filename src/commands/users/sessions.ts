@@ -3,10 +3,9 @@ import { print } from '../standard-output.js';
 import { findUser, readPages, UserRefused, withUsers } from './open-users.js';
 import { nameOf, type Output, printable, printJson, printTable, printUser } from './print.js';
 
-/** More than a user has. */
-const MAX_LISTED = 10_000;
+const MAX_LISTED = 1_000;
 
-/** Prints the sessions of a user that go on, the newest first. */
+/** Prints the active sessions of a user, the newest first, at most 1,000. */
 export async function listSessions(env: NodeJS.ProcessEnv, key: string, { json }: Output): Promise<void> {
   await withUsers(env, async ({ users, sessions }) => {
     const { id: userId } = await findUser(users, key);

@@ -25,7 +25,8 @@ export type Client = {
   secret: Pick<PrismaClient['secret'], 'findUnique' | 'findUniqueOrThrow' | 'upsert'>;
   session: Pick<PrismaClient['session'], 'deleteMany' | 'updateMany'>;
   $transaction: {
-    (statements: Statement[]): Promise<(number | { count: number })[]>;
+    /** Runs statements in one transaction; returns how many rows each has changed. */
+    (statements: Statement[]): Promise<number[]>;
     /** @param options.timeout - milliseconds until it is rolled back */
     <T>(work: (transaction: Transaction) => Promise<T>, options: { timeout: number }): Promise<T>;
   };
@@ -34,7 +35,7 @@ export type Client = {
 export type Transaction = Pick<PrismaClient, '$executeRaw' | '$executeRawUnsafe' | '$queryRaw'>;
 
 /** Not yet run. */
-type Statement = ReturnType<PrismaClient['$executeRaw'] | PrismaClient['user']['updateMany']>;
+type Statement = ReturnType<PrismaClient['$executeRaw']>;
 
 export type ClientOptions = {
   /** Milliseconds for a connection to PostgreSQL, and for a query on it. */
@@ -50,18 +51,6 @@ export type ClientOptions = {
 /** Creates Prisma's client, which connects at its first query. Each process loads one driver. */
 export function createClient(url: DatabaseUrl, options: ClientOptions): Promise<Client> {
   return url.provider === 'sqlite' ? createSqliteClient(url.file, options) : createPostgresqlClient(url.href, options);
-}
-
-/** Runs statements in one transaction; returns how many rows each has changed. */
-export async function transact(client: Client, statements: Statement[]): Promise<number[]> {
-  try {
-    const results = await client.$transaction(statements);
-    return results.map((result) => (typeof result === 'number' ? result : result.count));
-  } catch (error) {
-    // Rolled back, the driver would keep the connection, also to a server that can only be read.
-    await client.$disconnect();
-    throw error;
-  }
 }
 
 /** Its own busy timeout would block the event loop. */

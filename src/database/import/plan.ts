@@ -1,6 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
-import { INITIAL_EPOCH } from '../find-caller.js';
-import { newEpoch } from '../sessions.js';
+import { INITIAL_EPOCH, newEpoch } from '../sessions.js';
 import { MAX_ID, NO_PASSWORD, type StoredDigest } from '../users.js';
 
 /** A user of a file. An undefined value keeps what is stored, or is the default for a new user, who then has no password. */
@@ -41,6 +40,8 @@ export type Plan = {
   rekeys: { oldId: number; id: number; email: string }[];
   updates: Entry[];
   inserts: Entry[];
+  /** For the next batch: an id that a user gave up is not new. */
+  firstNewId: number;
   /** Of the rows. */
   outcomes: Outcome[];
 };
@@ -53,7 +54,7 @@ type User = { readonly stored: Entry | undefined; next: Entry };
  *
  * @param found - the stored users with an id or an email of the rows
  * @param options.lastId - the largest id ever assigned
- * @param options.firstNewId - a user with an older id may have been deleted here: tokens without `sid` that name it may have ended
+ * @param options.firstNewId - smaller ids may have belonged to others: their tokens without `sid` are not accepted
  * @param options.now - milliseconds since the epoch
  */
 export function planImport(
@@ -61,7 +62,8 @@ export function planImport(
   rows: ImportedUser[],
   options: { onConflict: OnConflict; lastId: number; firstNewId: number; now: number },
 ): Plan {
-  const { onConflict, lastId } = options;
+  const { onConflict, lastId, now } = options;
+  let { firstNewId } = options;
   const users = indexUsers(found);
   const rekeys: Plan['rekeys'] = [];
 
@@ -70,7 +72,7 @@ export function planImport(
     const user = users.byEmail.get(row.email) ?? byId;
     if (byId && user !== byId) return { refusal: 'id and email belong to different users' };
     const entry = user?.next;
-    const next = entryAfter(row, entry, options);
+    const next = entryAfter(row, entry, { firstNewId, now });
     if (!user || !entry) {
       users.add({ stored: undefined, next });
       return 'added';
@@ -80,6 +82,7 @@ export function planImport(
     if (isDeepStrictEqual(next, entry)) return 'unchanged';
     users.replace(user, next);
     if (user.stored && !isSame) rekeys.push({ oldId: entry.id, id: next.id, email: next.email });
+    firstNewId = Math.max(firstNewId, entry.id + 1);
     return 'updated';
   }
 
@@ -92,6 +95,7 @@ export function planImport(
     rekeys,
     updates: changed.map(({ next }) => next),
     inserts: added.map(({ next }) => next),
+    firstNewId,
     outcomes: planned.map(({ row, outcome }) => (isLeftOut(row) ? NO_ID_LEFT : outcome)),
   };
 }

@@ -41,7 +41,7 @@ const SHADOW = [
 
 export function createUserImport(run: RunQuery, provider: Provider): UserImport {
   const sql = BATCH_SQL[provider];
-  /** When the import began. */
+  /** Larger than all ids that were assigned before the import. */
   let firstNewId: number | undefined;
 
   async function write(transaction: Transaction, rows: ImportedUser[], onConflict: OnConflict): Promise<Outcome[]> {
@@ -53,6 +53,7 @@ export function createUserImport(run: RunQuery, provider: Provider): UserImport 
     const [lastId, at] = [Number(last?.id), Date.now()];
     firstNewId ??= lastId + 1;
     const plan = planImport(found.map(entryOf), rows, { onConflict, lastId, firstNewId, now: at });
+    firstNewId = plan.firstNewId;
     for (const rekey of plan.rekeys) await transaction.$executeRaw(sql.rekey(rekey));
     if (plan.updates.length > 0) await transaction.$executeRaw(sql.update(toJson(plan.updates, at)));
     if (plan.inserts.length > 0) await transaction.$executeRaw(sql.insert(toJson(plan.inserts, at)));

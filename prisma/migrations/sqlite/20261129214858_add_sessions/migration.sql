@@ -14,8 +14,7 @@ CREATE TABLE "sessions" (
     "refresh_key" TEXT,
     "refresh_hash" TEXT,
     "generation" INTEGER NOT NULL DEFAULT 0,
-    "parent" INTEGER NOT NULL DEFAULT 0,
-    "rotated_at" BIGINT NOT NULL DEFAULT 0
+    "parent" INTEGER NOT NULL DEFAULT 0
 );
 
 -- CreateIndex
@@ -24,6 +23,6 @@ CREATE INDEX "sessions_user_id_created_at_idx" ON "sessions"("user_id", "created
 -- CreateIndex
 CREATE INDEX "sessions_expires_at_idx" ON "sessions"("expires_at");
 
--- Who has ended sessions logs in once more: no row tells which tokens they were.
+-- No row tells which tokens of these users had ended: they log in once more.
 UPDATE "users" SET "sessions_epoch" = lower(hex(randomblob(16)))
 WHERE "id" IN (SELECT "user_id" FROM "session_watermarks" UNION SELECT "user_id" FROM "revoked_tokens");

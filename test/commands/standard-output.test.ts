@@ -10,6 +10,7 @@ import { CANNOT_MOUNT, mountSmallDisk } from '../support/small-disk.js';
 
 const DIGEST = '$2b$04$abcdefghijklmnopqrstuu9log0hrAUiurK9/TETFbcPOPd.iIULC';
 const FULL = /^sessions-api: standard output can’t be written to: ENOSPC[^\n]*\n$/;
+const FULL_AS_JSON = /^\{"message":"standard output can’t be written to: ENOSPC[^\n]*","code":"ioerr","exit_code":74\}\n$/;
 
 const rows = Array.from({ length: 3_000 }, (_, i) => JSON.stringify({ email: `${i}@x`, password_digest: DIGEST }));
 const cwd = t.testdir({ 'users.jsonl': rows.join('\n') });
@@ -30,7 +31,8 @@ t.test('a full device', async (t) => {
   const page = ['list --after 2950', 'list --after 2950 --json'];
   const verbs = [...page, 'stats', 'export', 'show 1 --json', 'disable 1', 'delete 1 --yes', 'import users.jsonl'];
   for (const verb of verbs) {
-    t.match(await printTo('/dev/full', ['users', ...verb.split(' ')]), { code: 74, stderr: FULL }, verb);
+    const stderr = verb.endsWith('--json') ? FULL_AS_JSON : FULL;
+    t.match(await printTo('/dev/full', ['users', ...verb.split(' ')]), { code: 74, stderr }, verb);
   }
   t.match(await printTo('/dev/full', ['migrate']), { code: 74, stderr: FULL }, 'migrate');
 });

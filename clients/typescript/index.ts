@@ -19,8 +19,7 @@ export type Credentials = {
     email: string;
     /** Password of user. Any Unicode. */
     password: string;
-    /** Whether the reply has a refresh token, if renewal is on; true unless given. Without one, the session ends with its
-    token. */
+    /** Whether the reply has a refresh token, if renewal is on; true unless given. */
     remember?: boolean;
 };
 export type Session = {
@@ -28,7 +27,7 @@ export type Session = {
     auth_token: string;
     /** Seconds until the JSON Web Token expires. Only together with a refresh token. */
     expires_in?: number;
-    /** For `refreshSession`. Opaque, at most 1,024 characters; a secret as a password is. */
+    /** For `refreshSession`. Opaque; a secret as a password is. */
     refresh_token?: string;
 };
 export type FieldError = {
@@ -71,7 +70,7 @@ export type ListedSession = {
     expires_at: string;
     /** The IP address of the login. */
     address: string;
-    /** The first 255 characters of the login's `User-Agent`. */
+    /** The beginning of the login's `User-Agent`. */
     user_agent?: string;
 };
 export type Sessions = {

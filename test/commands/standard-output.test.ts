@@ -10,7 +10,8 @@ import { CANNOT_MOUNT, mountSmallDisk } from '../support/small-disk.js';
 
 const DIGEST = '$2b$04$abcdefghijklmnopqrstuu9log0hrAUiurK9/TETFbcPOPd.iIULC';
 const FULL = /^sessions-api: standard output can’t be written to: ENOSPC[^\n]*\n$/;
-const FULL_AS_JSON = /^\{"message":"standard output can’t be written to: ENOSPC[^\n]*","code":"ioerr","exit_code":74\}\n$/;
+const FULL_AS_JSON =
+  /^\{"message":"standard output can’t be written to: ENOSPC[^\n]*","code":"ioerr","exit_code":74\}\n$/;
 
 const rows = Array.from({ length: 3_000 }, (_, i) => JSON.stringify({ email: `${i}@x`, password_digest: DIGEST }));
 const cwd = t.testdir({ 'users.jsonl': rows.join('\n') });

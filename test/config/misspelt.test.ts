@@ -82,7 +82,7 @@ t.test('where the variable that is meant is set too, or its file, it is a warnin
 });
 
 t.test('a name with a word more, which a newer version may know, is a warning', async (t) => {
-  for (const name of ['REFRESH_TOKEN_TTL_SECONDS', 'JWT_SECRET_NEXT', 'JWT_SECRET_NEXT_FILE', 'MY_LOG_LEVEL']) {
+  for (const name of ['MY_TOKEN_TTL_SECONDS', 'JWT_SECRET_NEXT', 'JWT_SECRET_NEXT_FILE', 'MY_LOG_LEVEL']) {
     const { faults, warnings } = read({ [name]: '1' });
     t.same(faults, [], name);
     t.equal(warnings.length, 1, name);

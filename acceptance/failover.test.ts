@@ -1,4 +1,4 @@
-/** The set-up of docs/operating.md with Patroni and HAProxy: nodes that die under logins and changes of passwords. */
+/** The set-up of docs/failover.md with Patroni and HAProxy: nodes that die under logins and changes of passwords. */
 import { writeFile } from 'node:fs/promises';
 import t from 'tap';
 import { createPasswords } from '#built/passwords/passwords.js';

@@ -1,4 +1,4 @@
-/** The commands of docs/operating.md, as they stand there: backups under logins, restored elsewhere; keys that rotate or leak. */
+/** The commands of the operator’s pages, as they stand there: backups under logins, restored elsewhere; keys that rotate or leak. */
 import { execFile, spawn } from 'node:child_process';
 import { createHmac } from 'node:crypto';
 import { once } from 'node:events';
@@ -87,7 +87,7 @@ async function backUpAndRestore(
   return { token: JSON.parse(replies[0]?.body ?? '').auth_token };
 }
 
-const SQLITE = '### SQLite';
+const SQLITE = '## SQLite';
 t.test(SQLITE, { skip: missing('/usr/bin/sqlite3') }, async (t) => {
   const directory = t.testdir({ backup: {}, served: {} });
   const env = { DATABASE: `${directory}/served/sessions.db`, BACKUP: `${directory}/backup` };
@@ -96,7 +96,7 @@ t.test(SQLITE, { skip: missing('/usr/bin/sqlite3') }, async (t) => {
     cwd: directory,
     env: { ...ENV, DATABASE_URL: `file:${DATABASE}` },
   });
-  const [backUp, restore] = await blocksOf('operating.md', SQLITE);
+  const [backUp, restore] = await blocksOf('backups.md', SQLITE);
   const { token } = await backUpAndRestore(
     t,
     optionsOf(env),
@@ -126,7 +126,7 @@ t.test(SQLITE, { skip: missing('/usr/bin/sqlite3') }, async (t) => {
   await t.rejects(sh(backUp, { ...env, DATABASE: `${directory}/damaged` }), 'a backup that fails says so');
 });
 
-const POSTGRESQL = '### PostgreSQL';
+const POSTGRESQL = '## PostgreSQL';
 t.test(POSTGRESQL, { skip: missing('/usr/bin/pg_virtualenv') }, async (t) => {
   // Debian's server, because its pg_dump refuses one that is newer.
   const shell = spawn('pg_virtualenv', ['sh', '-c', 'env | grep ^PG; echo ready; cat'], {
@@ -153,7 +153,7 @@ t.test(POSTGRESQL, { skip: missing('/usr/bin/pg_virtualenv') }, async (t) => {
       DATABASE_URL: `postgresql://${PGUSER}:${PGPASSWORD}@${PGHOST}:${PGPORT}/${database}`,
     },
   });
-  const [backUp, restore] = await blocksOf('operating.md', POSTGRESQL);
+  const [backUp, restore] = await blocksOf('backups.md', POSTGRESQL);
   await backUpAndRestore(
     t,
     optionsOf('sessions'),
@@ -174,7 +174,7 @@ t.test(ATTACK, { skip: missing('/usr/bin/jq') }, async (t) => {
   await service.exited;
   await writeFile(`${cwd}/log`, service.output());
   const answers = await Promise.all(
-    (await blocksOf('operating.md', ATTACK)).map((block) => sh(block, { LOG: `${cwd}/log` })),
+    (await blocksOf('throttling.md', ATTACK)).map((block) => sh(block, { LOG: `${cwd}/log` })),
   );
   t.match(answers[0], /^ +3 127\.0\.0\.1\n$/, 'the address, and how often it failed');
   t.match(answers[1], /^ +3 unknown_email\n$/);
@@ -229,10 +229,10 @@ async function startWithKeys(t: Test) {
 
 const kidOf = (token: string): string => JSON.parse(Buffer.from(token.split('.')[0] ?? '', 'base64url').toString()).kid;
 
-const ROTATION = '### Rotation';
+const ROTATION = '### Rotate the keys';
 t.test(ROTATION, { skip: missing('/usr/bin/jq') }, async (t) => {
   const { instances, commands, pass, reloaded, statusesOf } = await startWithKeys(t);
-  const [add, promote, remove] = await blocksOf('operating.md', ROTATION);
+  const [add, promote, remove] = await blocksOf('secrets.md', ROTATION);
   const tokens = () => Promise.all(instances.map(({ url }) => getToken(url)));
   const [old = ''] = await tokens();
   await sh(add, commands);
@@ -258,11 +258,11 @@ t.test(ROTATION, { skip: missing('/usr/bin/jq') }, async (t) => {
 const LEAK = '### A key has leaked';
 t.test(LEAK, { skip: missing('/usr/bin/jq') }, async (t) => {
   const { instances, commands, reloaded, statusesOf } = await startWithKeys(t);
-  const [add] = await blocksOf('operating.md', ROTATION);
+  const [add] = await blocksOf('secrets.md', ROTATION);
   await sh(add, commands);
   const leaked = await reloaded();
   const tokens = await Promise.all(instances.map(({ url }) => getToken(url)));
-  const [replace] = await blocksOf('operating.md', LEAK);
+  const [replace] = await blocksOf('secrets.md', LEAK);
   await sh(replace, commands);
   const kids = await reloaded();
   t.equal(kids.length, 1);

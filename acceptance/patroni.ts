@@ -55,7 +55,7 @@ export type Cluster = {
   nodeThatIs(role: string, among?: Node[]): Promise<Node>;
 };
 
-/** Three nodes and HAProxy, as docs/operating.md and deploy/ have them but for ports, addresses and the directory of the data. */
+/** Three nodes and HAProxy, as docs/failover.md and deploy/ have them but for ports, addresses and the directory of the data. */
 export async function startCluster(t: Test): Promise<Cluster> {
   const { directory, server, portOf, example, writeConfiguration, createDatabase } = await prepareSetUp(t);
   const patroniYaml = await example('patroni.yaml');
@@ -99,7 +99,8 @@ async function prepareSetUp(t: Test) {
   for (const port of PORTS) ports.set(port, String(await freePort()));
   const portOf = (port: string) => ports.get(port) ?? port;
   const withPorts = (text: string) => text.replace(/\b\d{4}\b/g, portOf);
-  const commands = (await blocksOf('operating.md', '### When the primary dies')).map(withPorts);
+  const [writeFiles] = (await blocksOf('failover.md', '## Set up the nodes')).map(withPorts);
+  const [create] = (await blocksOf('failover.md', '## Create the database')).map(withPorts);
   const run =
     (block: string | undefined) =>
     (cwd: string, variables: NodeJS.ProcessEnv = {}) => {
@@ -117,8 +118,8 @@ async function prepareSetUp(t: Test) {
       await writeFile(`${directory}/${file}`, withPorts(text));
       return `${directory}/${file}`;
     },
-    writeConfiguration: run(commands[0]),
-    createDatabase: run(commands[1]),
+    writeConfiguration: run(writeFiles),
+    createDatabase: run(create),
   };
 }
 

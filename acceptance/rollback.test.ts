@@ -1,4 +1,4 @@
-/** docs/migrating.md, there and back: what an app of before accepts once its users have come back to it. */
+/** docs/migrating.md and docs/rollback.md, there and back: what an app of before accepts once its users have come back to it. */
 import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
@@ -49,7 +49,7 @@ const PSQL = ['/usr/bin/psql', '/usr/bin/jq'];
 const RUBY = ['ruby-activerecord', 'ruby-devise', 'ruby-pg'].map((name) => `/usr/share/doc/${name}`);
 
 const PEPPER = 'a pepper of the app';
-const [HASHERS = ''] = await blocksOf('migrating.md', '### Back to Django', 'python');
+const [HASHERS = ''] = await blocksOf('rollback.md', '## Back to Django', 'python');
 const NO_MATCH = { bcrypt: { now: true }, argon2id: { now: false } };
 
 const SOURCES: Source[] = [
@@ -199,16 +199,16 @@ for (const source of SOURCES) {
       }
       await useService(t, cwd, env);
 
-      const [exportUsers = ''] = await blocksOf('migrating.md', '## Roll back');
+      const [exportUsers = ''] = await blocksOf('rollback.md', '## Export and load');
       await execute(
         '/bin/bash',
         ['-euc', exportUsers.replace('node dist/main.js', `'${process.execPath}' ${MAIN}`)],
         env,
         cwd,
       );
-      const load = await blocksOf('migrating.md', '## Roll back', 'sql');
+      const load = await blocksOf('rollback.md', '## Export and load', 'sql');
       const listed = await runSql(
-        [...load, ...(await blocksOf('migrating.md', `### Back to ${name}`, 'sql'))],
+        [...load, ...(await blocksOf('rollback.md', `## Back to ${name}`, 'sql'))],
         appEnv,
         cwd,
       );
@@ -242,6 +242,6 @@ t.test('digests that passlib and Werkzeug read', async (t) => {
 });
 
 t.test('the guide shows the code that better-auth runs', async (t) => {
-  const [code] = await blocksOf('migrating.md', '### Back to better-auth', 'js');
+  const [code] = await blocksOf('rollback.md', '## Back to better-auth', 'js');
   t.equal(code, await readFile(`${APPS}verify.js`, 'utf8'));
 });

@@ -51,7 +51,7 @@ async function startBackend(t: Test) {
     renewals: () => service.output().split('"operationId":"refreshSession"').length - 1,
     /** Lets the minute pass in which a renewal returns the same refresh token again. */
     passMinute: () =>
-      execute({ provider: 'sqlite', file: `${cwd}/data/sessions.db` }, 'UPDATE sessions SET rotated_at = 0'),
+      execute({ provider: 'sqlite', file: `${cwd}/data/sessions.db` }, 'UPDATE sessions SET last_used_at = 0'),
   };
 }
 

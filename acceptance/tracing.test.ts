@@ -81,7 +81,7 @@ t.test('a login is a span below its caller’s, with what took its time below it
   const names = (list: Span[]) => list.map(({ name }) => name).sort();
   // The first login also reads the key of the stand-ins, and proves that a failure could be counted.
   const first = ['SELECT secrets', 'SELECT throttle_counters', 'SELECT users', 'UPSERT throttle_counters'];
-  t.same(names(below(span?.spanId)), [...first, 'SELECT users', 'hash queue'].sort());
+  t.same(names(below(span?.spanId)), [...first, 'SELECT users', 'hash queue', 'INSERT sessions'].sort());
   const queue = below(span?.spanId).find(({ name }) => name === 'hash queue');
   t.same(names(below(queue?.spanId)), ['hash']);
   const query = spans.find(({ name }) => name === 'SELECT users');

@@ -170,7 +170,7 @@ t.test('@sessions-api/client, packed and installed in an empty project', async (
     const { kept, statuses } = await go();
     t.same(statuses, ten(200));
     // A renewal returns the same refresh token for a minute after the login.
-    await execute({ provider: 'sqlite', file: `${cwd}/data/sessions.db` }, 'UPDATE sessions SET rotated_at = 0');
+    await execute({ provider: 'sqlite', file: `${cwd}/data/sessions.db` }, 'UPDATE sessions SET last_used_at = 0');
     t.same(await go(kept), {
       statuses: ten(200),
       isAnother: true,

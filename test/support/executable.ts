@@ -76,7 +76,9 @@ export async function start(t: Test, options: Options, args: string[] = []): Pro
     });
     return Promise.race([line, ended]);
   };
-  const [url = ''] = (await written('http://')).match(/http:\/\/[\d.:]+/) ?? [];
+  // The demo logs warnings only.
+  const announced = args.includes('demo') ? 'Swagger UI: http://' : 'listening at http://';
+  const [url = ''] = (await written(announced)).match(/http:\/\/[\d.:]+/) ?? [];
   return {
     url,
     pid: child.pid ?? 0,

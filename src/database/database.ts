@@ -76,7 +76,7 @@ export async function openDatabase(
     findForLogin: createFindForLogin(run, secrets),
     findCaller: createFindCaller(run),
     secrets,
-    sessions: createSessions(run, url.provider, tooLate),
+    sessions: createSessions(run, tooLate),
     users: createUsers(run),
     userImport: createUserImport(run, url.provider),
     throttleCounters: createThrottleCounters(run),

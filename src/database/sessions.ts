@@ -3,7 +3,6 @@ import { setTimeout as wait } from 'node:timers/promises';
 import sql, { join } from 'sql-template-tag';
 import { type Deadline, within } from '../errors/deadline.js';
 import type { Client } from './connection/client.js';
-import type { Provider } from './connection/database-url.js';
 import type { RunQuery } from './connection/run-query.js';
 
 /** What the refresh tokens of a session are made and judged by. */
@@ -56,7 +55,7 @@ export type Sessions = {
   removeExpired(before: number): Promise<number>;
 };
 
-/** Milliseconds for which SQLite's logins wait for each other, to share a commit: it holds the event loop. */
+/** Milliseconds for which logins wait for each other, to share a commit: SQLite's holds the event loop. */
 const SHARED_FOR = 2;
 /** Rows that one statement removes: meanwhile it holds SQLite's only lock, and the event loop. */
 const ROWS_AT_A_TIME = 500;
@@ -70,17 +69,14 @@ export function newEpoch(): string {
 }
 
 /** @param tooLate - makes the error of a session that is not stored by its deadline */
-export function createSessions(runQuery: RunQuery, provider: Provider, tooLate: () => Error): Sessions {
+export function createSessions(runQuery: RunQuery, tooLate: () => Error): Sessions {
   const run = <T>(operation: string, query: (client: Client) => Promise<T>, deadline?: Deadline) =>
     runQuery({ operation, table: 'sessions' }, query, deadline);
-  const insert = (rows: SessionRow[], deadline?: Deadline) =>
-    run('INSERT', (client) => client.$executeRaw(insertQuery(rows)), deadline);
-
   let shared: { rows: SessionRow[]; inserted: Promise<unknown> } | undefined;
   async function insertShared(rows: SessionRow[]): Promise<void> {
     await wait(SHARED_FOR);
     shared = undefined;
-    await insert(rows);
+    await run('INSERT', (client) => client.$executeRaw(insertQuery(rows)));
   }
 
   /** Their rows stay until they expire: a user may have more than one statement should delete. */
@@ -93,7 +89,6 @@ export function createSessions(runQuery: RunQuery, provider: Provider, tooLate: 
 
   return {
     async add(session, deadline) {
-      if (provider !== 'sqlite') return void (await insert([session], deadline));
       if (!shared) {
         const rows: SessionRow[] = [];
         shared = { rows, inserted: insertShared(rows) };

@@ -138,6 +138,11 @@ async function startWorld(t: Test, provider: Provider, env: NodeJS.ProcessEnv) {
     return session && text ? { session, text } : undefined;
   };
 
+  async function renewCurrent(choice: number): Promise<void> {
+    const chosen = renewable(choice, ({ current }) => current);
+    if (chosen) await present(chosen.session, chosen.text, false, choice % 2);
+  }
+
   return {
     async check(): Promise<string[]> {
       const faults: string[] = [];
@@ -169,10 +174,7 @@ async function startWorld(t: Test, provider: Provider, env: NodeJS.ProcessEnv) {
       }
       known.push(session);
     },
-    async renew(choice: number) {
-      const chosen = renewable(choice, ({ current }) => current);
-      if (chosen) await present(chosen.session, chosen.text, false, choice % 2);
-    },
+    renew: renewCurrent,
     /** The reply was lost. */
     async renewAgain(choice: number) {
       const chosen = renewable(choice, ({ parent }) => parent);
@@ -180,6 +182,8 @@ async function startWorld(t: Test, provider: Provider, env: NodeJS.ProcessEnv) {
     },
     /** Somebody has stolen it. */
     async renewWithOldToken(choice: number) {
+      // The second renewal makes the first one's token old.
+      for (let renewals = 0; renewals < 2; renewals += 1) await renewCurrent(choice);
       const chosen = renewable(choice, ({ old }) => old[choice % old.length]);
       if (chosen) await present(chosen.session, chosen.text, true, choice % 2);
     },

@@ -24,6 +24,7 @@ import { requestMetricsPlugin } from './telemetry/request-metrics.js';
 import type { Tracing } from './telemetry/tracing.js';
 import { expiredCountersTask } from './throttle/expired-counters.js';
 import { tokensPlugin } from './tokens/tokens.js';
+import { clockTask } from './upkeep/clock.js';
 import { upkeepPlugin } from './upkeep/upkeep.js';
 
 export type AppOptions = Pick<ServerOptions, 'requestTimeout' | 'keepAliveTimeout'> & {
@@ -72,6 +73,10 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
   await app.register(docsPlugin, { contract });
   await app.register(upkeepPlugin, {
     tasks: [
+      clockTask(
+        () => database.clockWarning(Date.now),
+        (warning) => app.log.warn(warning),
+      ),
       expiredSessionsTask(database.sessions, now),
       expiredCountersTask(database.throttleCounters, config.budgets, now),
     ],

@@ -51,8 +51,8 @@ export type ServicesOptions = {
   admission: AdmissionLimits;
   budgets: Budgets;
   tokenKeys: TokenKeys;
-  /** Of the throttle's counters: any text that all instances know, or a key. */
-  throttleSecret: string | Buffer;
+  /** Of the throttle's counters; all instances know it. */
+  throttleKey: Buffer;
   log: Log;
   metrics: Metrics | undefined;
   tracing: Tracing | undefined;
@@ -62,7 +62,7 @@ export type ServicesOptions = {
   now?: () => number;
 };
 
-export type OpenServicesOptions = Omit<ServicesOptions, 'tokenKeys' | 'throttleSecret'> &
+export type OpenServicesOptions = Omit<ServicesOptions, 'tokenKeys' | 'throttleKey'> &
   DatabaseOptions &
   JwtSecretOptions;
 
@@ -97,8 +97,8 @@ export async function openServices(options: OpenServicesOptions): Promise<Servic
   try {
     const secret = await readJwtSecret(options, database, (message) => log.warn({}, message));
     const tokenKeys = { signingKeys, secret, previousSecret: options.jwtSecretPrevious };
-    const throttleSecret = await throttleKeyOf(database, secret);
-    const services = createServices(database, { ...options, tokenKeys, throttleSecret });
+    const throttleKey = await throttleKeyOf(database, secret);
+    const services = createServices(database, { ...options, tokenKeys, throttleKey });
     // Tells the admission how long a hash takes.
     void services.passwords.hash(randomUUID());
     return services;
@@ -122,7 +122,7 @@ function loginTimeoutOf({ loginTimeout, admission }: Pick<ServicesOptions, 'logi
 
 /** Makes the services on an open database, with metrics and traces. */
 export function createServices(database: Database, options: ServicesOptions): Services {
-  const { contract, hashing, budgets, tokenKeys, throttleSecret, log, metrics, tracing, now = Date.now } = options;
+  const { contract, hashing, budgets, tokenKeys, throttleKey, log, metrics, tracing, now = Date.now } = options;
   const { slots } = options.admission;
   const admission = createAdmission(options.admission);
   const onHashed = (times: { waited: number; took: number }) => {
@@ -133,7 +133,7 @@ export function createServices(database: Database, options: ServicesOptions): Se
   metrics?.watchHashQueue(hashQueue);
   const passwords = options.passwords ?? createPasswords(hashing, hashQueue);
   const passwordUpgrades = createPasswordUpgrades(database.users, passwords, log);
-  const throttle = createThrottle(database.throttleCounters, budgets, throttleSecret, now);
+  const throttle = createThrottle(database.throttleCounters, budgets, throttleKey, now);
   return {
     contract,
     database,

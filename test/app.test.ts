@@ -6,6 +6,7 @@ import { type Contract, loadContract, operationNamed } from '#built/contract/con
 import type { Database } from '#built/database/database.js';
 import { createServices } from '#built/services.js';
 import { createLog } from '#built/telemetry/log.js';
+import { deriveKey } from '#built/throttle/keys.js';
 import { checkReply } from './support/check-reply.js';
 import { FORM } from './support/send.js';
 import { SECRET } from './support/service.js';
@@ -60,7 +61,7 @@ const broken: Database = {
     hasSecretBeside: unused,
     rememberSecretBeside: unused,
   },
-  clockWarning: unused,
+  clockWarning: () => Promise.resolve(undefined),
   ping: () => Promise.resolve(),
   reconnect: async () => {},
   close: () => Promise.resolve(),
@@ -92,7 +93,7 @@ async function build(t: Test, options: Partial<AppOptions> = {}) {
     ...unobserved,
     contract,
     tokenKeys,
-    throttleSecret: SECRET,
+    throttleKey: deriveKey(SECRET),
     log: logger,
   });
   const app = await buildApp({

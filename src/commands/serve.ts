@@ -14,8 +14,6 @@ import type { SessionLifetimes } from '../sessions/sessions.js';
 import { createLog } from '../telemetry/log.js';
 import { type MetricsServer, serveMetrics } from '../telemetry/metrics-server.js';
 import type { TokenKeys } from '../tokens/tokens.js';
-import { clockTask } from '../upkeep/clock.js';
-import { upkeepPlugin } from '../upkeep/upkeep.js';
 import { keepHeapSmall } from './heap.js';
 import { createReload, reloadAt } from './reload.js';
 import { VERSION } from './version.js';
@@ -62,7 +60,6 @@ export async function serve(env: NodeJS.ProcessEnv): Promise<string> {
   warnOfLongTokens(config, warn);
   const services = await openServices({ ...config, ...observed, onDatabaseReplaced });
   const app = await buildApp({ ...observed, config, services });
-  await app.register(upkeepPlugin, { tasks: [clockTask(() => services.database.clockWarning(Date.now), warn)] });
   let metricsServer: MetricsServer | undefined;
   const close = async () => {
     await app.close();

@@ -5,17 +5,16 @@ import ipaddr from 'ipaddr.js';
 /** Keys of counters: emails and addresses are stored only as keyed hashes. */
 export type KeyedHashes = { email: string; network: string; both: string };
 
-/** The key of the hashes, derived from any text that all instances know. */
+/** Derives the key of the hashes from a text that all instances know. */
 export function deriveKey(secret: string): Buffer {
   return Buffer.from(hkdfSync('sha256', secret, '', 'throttle', 32));
 }
 
 /**
- * @param secret - any text that all instances know, or the key that was derived from one
+ * @param key - as deriveKey makes it
  * @returns makes the keys of a normalized email and an address
  */
-export function createKeyedHashes(secret: string | Buffer): (email: string, address: string) => KeyedHashes {
-  const key = typeof secret === 'string' ? deriveKey(secret) : secret;
+export function createKeyedHashes(key: Buffer): (email: string, address: string) => KeyedHashes {
   const hash = (...parts: string[]) =>
     createHmac('sha256', key).update(JSON.stringify(parts)).digest('base64url').slice(0, 22);
   return (email, address) => {

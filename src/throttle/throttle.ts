@@ -63,19 +63,19 @@ export type Throttle = {
 /**
  * Slows down guessing, with counters in the database that all instances share.
  *
- * @param secret - any text that all instances know, or the key that was derived from one
+ * @param key - of the counters' keyed hashes, which all instances know
  * @param now - milliseconds since the epoch
  */
 export function createThrottle(
   counters: Pick<ThrottleCounters, 'countFailure' | 'shorten' | 'reset' | 'remove'>,
   budgets: Budgets,
-  secret: string | Buffer,
+  key: Buffer,
   now: () => number,
 ): Throttle {
   const rules = rulesOf(budgets);
   const tallies = new Map<string, Tally>();
   const knownAddresses = createKnownAddresses(counters);
-  const keyedHashes = createKeyedHashes(secret);
+  const keyedHashes = createKeyedHashes(key);
 
   function enter(key: string, turn: Turn): Tally {
     const tally = tallies.get(key) ?? { inFlight: 0, attempts: new Set() };

@@ -6,6 +6,7 @@ import { openDatabase } from '#built/database/database.js';
 import { migrate } from '#built/database/migrations/migrate.js';
 import { createDeadline } from '#built/errors/deadline.js';
 import { sweepCounters } from '#built/throttle/expired-counters.js';
+import { deriveKey } from '#built/throttle/keys.js';
 import { createThrottle } from '#built/throttle/throttle.js';
 import { setPassword, unlock } from '#built/users/change.js';
 import { attempt } from '../support/attempt.js';
@@ -25,7 +26,7 @@ async function start(t: Test, provider: Provider, budgets = BUDGETS) {
   t.teardown(() => database.close());
   const id = (await database.users.add('foo@bar.com', { passwordDigest: 'a digest', peppered: null })) ?? 0;
   const clock = { now: Date.now() };
-  const throttle = createThrottle(database.throttleCounters, budgets, SECRET, () => clock.now);
+  const throttle = createThrottle(database.throttleCounters, budgets, deriveKey(SECRET), () => clock.now);
   let verified = 0;
   /** Returns the outcome, or the failure with which it was refused. */
   const tryTo = (outcome: 'succeeded' | 'wrong_password', address: string, email = 'foo@bar.com') => {

@@ -155,7 +155,7 @@ for (const provider of PROVIDERS) {
     t.teardown(() => database.close());
     // As earlier versions counted: by JWT_SECRET.
     const budgets = { emailAddress: 10, address: 0, email: 1 };
-    const earlier = createThrottle(database.throttleCounters, budgets, SECRET, Date.now);
+    const earlier = createThrottle(database.throttleCounters, budgets, deriveKey(SECRET), Date.now);
     const email = 'foo@bar.com';
     await attempt(
       earlier,
@@ -186,7 +186,12 @@ const succeed = async () => 'succeeded';
 const fail = async () => 'wrong_password';
 
 t.test('an attempt that fails to read its counters is closed', async (t) => {
-  const throttle = createThrottle(throttleCounters, { emailAddress: 1, address: 0, email: 0 }, SECRET, Date.now);
+  const throttle = createThrottle(
+    throttleCounters,
+    { emailAddress: 1, address: 0, email: 0 },
+    deriveKey(SECRET),
+    Date.now,
+  );
   await t.rejects(
     attempt(throttle, who(), () => Promise.reject(new Error('no answer')), succeed),
     { message: 'no answer' },
@@ -203,7 +208,7 @@ t.test('an attempt whose verification throws is closed, and not counted', async 
       return new Map();
     },
   };
-  const throttle = createThrottle(counting, { emailAddress: 1, address: 0, email: 0 }, SECRET, Date.now);
+  const throttle = createThrottle(counting, { emailAddress: 1, address: 0, email: 0 }, deriveKey(SECRET), Date.now);
   await t.rejects(attempt(throttle, who(), find, () => Promise.reject(new Error('overloaded'))));
   t.equal(counted, 0);
   t.equal(await attempt(throttle, who(), find, succeed), 'succeeded', 'the next one is not kept waiting');
@@ -220,7 +225,7 @@ t.test('an attempt that has waited is judged by what has failed since its counte
       return new Map([[count?.key ?? '', { failures, expiresAt: count?.expiresAt ?? 0 }]]);
     },
   };
-  const throttle = createThrottle(counting, { emailAddress: 2, address: 0, email: 0 }, SECRET, Date.now);
+  const throttle = createThrottle(counting, { emailAddress: 2, address: 0, email: 0 }, deriveKey(SECRET), Date.now);
   const verified: string[] = [];
   const guess = (name: string) =>
     attempt(throttle, who(), find, async () => {
@@ -242,7 +247,7 @@ t.test('replies of the database that overtake each other', async (t) => {
     countFailure: async ([count]: Count[]) =>
       new Map([[count?.key ?? '', replies.shift() ?? { failures: 3, expiresAt: 1_000 }]]),
   };
-  const throttle = createThrottle(counting, { emailAddress: 0, address: 0, email: 2 }, SECRET, () => 0);
+  const throttle = createThrottle(counting, { emailAddress: 0, address: 0, email: 2 }, deriveKey(SECRET), () => 0);
   const guesses = await Promise.allSettled(Array.from({ length: 4 }, () => attempt(throttle, who(), find, fail)));
   t.equal(guesses.filter(({ status }) => status === 'fulfilled').length, 2, 'the one with more failures counts');
 });

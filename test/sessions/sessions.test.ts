@@ -324,6 +324,10 @@ for (const provider of PROVIDERS) {
     t.equal(await statusOf(3), 401, 'an id that may have been deleted here');
     t.equal(await statusOf(2_000), 200, 'an id that was never here');
 
+    const changed = { ...imported(2_000, 'new@x'), passwordDigest: digests[1]?.passwordDigest };
+    await later.userImport.store([changed, imported(1_900, 'smaller@x')], 'update');
+    t.equal(await statusOf(1_900), 200, 'a smaller one, after a user has changed and kept her id');
+
     await later.userImport.store([imported(6_000, 'x@x')], 'reject');
     t.equal(await statusOf(6_000), 200);
     await later.userImport.store([imported(6_001, 'x@x'), imported(6_000, 'y@x')], 'update');

@@ -82,7 +82,7 @@ export function planImport(
     if (isDeepStrictEqual(next, entry)) return 'unchanged';
     users.replace(user, next);
     if (user.stored && !isSame) rekeys.push({ oldId: entry.id, id: next.id, email: next.email });
-    firstNewId = Math.max(firstNewId, entry.id + 1);
+    if (entry.id !== next.id) firstNewId = Math.max(firstNewId, entry.id + 1);
     return 'updated';
   }
 

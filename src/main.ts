@@ -7,6 +7,7 @@ import { describeVariables } from './commands/variables.js';
 import { VERSION } from './commands/version.js';
 import { describeExitCodes, EXIT, nameOfExitCode } from './errors/exit-codes.js';
 import { ExpectedError } from './errors/expected-error.js';
+import { HttpError } from './errors/http-error.js';
 import { sizeThreadPool } from './passwords/thread-pool.js';
 
 // Each command is loaded when it runs: the web server is slow to load.
@@ -69,5 +70,6 @@ try {
 function printAsJson(error: unknown, exitCode: number): void {
   const isBug = !(error instanceof ExpectedError || error instanceof CommanderError);
   const message = error instanceof Error ? (isBug && error.stack) || error.message : String(error);
-  console.error(JSON.stringify({ message, code: nameOfExitCode(exitCode), exit_code: exitCode }));
+  const { clientCode, errors } = error instanceof HttpError ? error : {};
+  console.error(JSON.stringify({ message, code: clientCode ?? nameOfExitCode(exitCode), exit_code: exitCode, errors }));
 }

@@ -13,6 +13,7 @@ export const VARIABLES = {
       'TOKEN_TTL_SECONDS',
       'REFRESH_TOKEN_TTL_SECONDS',
       'SESSION_TTL_SECONDS',
+      'PASSWORD_MIN_LENGTH',
       ...HASHING,
     ],
     ...[...LIMITS, 'HASH_QUEUE_MAX', 'HASH_WAIT_MAX_MS'],
@@ -21,7 +22,7 @@ export const VARIABLES = {
   ],
   migrate: DATABASE,
   health: ['HOST', 'PORT'],
-  users: [...DATABASE, ...HASHING, ...LIMITS],
+  users: [...DATABASE, 'PASSWORD_MIN_LENGTH', ...HASHING, ...LIMITS],
   keys: ['JWT_KEYS_FILE', 'TOKEN_TTL_SECONDS'],
 };
 

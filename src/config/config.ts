@@ -40,6 +40,8 @@ export type Config = {
   /** Undefined where sessions are not renewed. */
   refreshTokenTtlSeconds: number | undefined;
   sessionTtlSeconds: number;
+  /** Characters of a password that is set. */
+  passwordMinLength: number;
   hashing: Hashing;
   admission: AdmissionLimits;
   budgets: Budgets;
@@ -106,6 +108,7 @@ export function readConfig(
     tokenTtlSeconds: values.TOKEN_TTL_SECONDS,
     refreshTokenTtlSeconds: values.REFRESH_TOKEN_TTL_SECONDS,
     sessionTtlSeconds: values.SESSION_TTL_SECONDS,
+    passwordMinLength: values.PASSWORD_MIN_LENGTH,
     hashing: {
       ...(values.PASSWORD_HASHING === 'bcrypt'
         ? { algorithm: 'bcrypt', cost: values.BCRYPT_COST }
@@ -181,6 +184,7 @@ const specsOf = ({ needsSecret }: { needsSecret: boolean }) => ({
   TOKEN_TTL_SECONDS: integer(1, TOKEN_TTL_MAX_SECONDS)({ default: 86_400 }),
   REFRESH_TOKEN_TTL_SECONDS: integer(1, TOKEN_TTL_MAX_SECONDS)({ default: undefined }),
   SESSION_TTL_SECONDS: integer(1, TOKEN_TTL_MAX_SECONDS)({ default: 7_776_000 }),
+  PASSWORD_MIN_LENGTH: integer(8, 64)({ default: 8 }),
   PASSWORD_HASHING: oneOf(HASHINGS)({ default: 'argon2id' }),
   BCRYPT_COST: integer(4, BCRYPT_MAX_COST)({ default: 12 }),
   BCRYPT_PEPPER: text({ default: '' }),

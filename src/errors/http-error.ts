@@ -1,6 +1,11 @@
 import { ExpectedError } from './expected-error.js';
 
-export type FieldError = { field: string; message: string };
+export type FieldError = {
+  field: string;
+  message: string;
+  /** For programs. */
+  code?: string;
+};
 
 /** Outcomes of failures, by their names in the log and the metrics. Each failure states one of these. */
 export const FAILURE_OUTCOMES = ['throttled', 'overloaded', 'database_unavailable', 'client_gone'] as const;

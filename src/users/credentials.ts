@@ -4,14 +4,24 @@ import type { StoredDigest } from '../database/users.js';
 import { EXIT } from '../errors/exit-codes.js';
 import { type FieldError, HttpError } from '../errors/http-error.js';
 import { type Passwords, PasswordTooLong } from '../passwords/passwords.js';
+import { checkNewPassword } from '../passwords/policy.js';
 import { isDecoded } from '../text/utf8.js';
 
-/** A login would not accept an email or a password. */
+export type Credentials = { email: string; password: string };
+
+export type HashNewServices = {
+  passwords: Pick<Passwords, 'hash'>;
+  /** Characters of a password that is set. */
+  passwordMinLength: number;
+};
+
+/** A login would not accept an email or a password, or the policy refuses a password. */
 class CredentialsRefused extends HttpError {
   override readonly exitCode = EXIT.DATAERR;
 
-  constructor(errors: FieldError[]) {
-    super(422, '', { errors, message: errors.map(({ field, message }) => `${field} ${message}`).join('; ') });
+  constructor(errors: FieldError[], code?: 'weak_password') {
+    const message = errors.map(({ field, message }) => `${field} ${message}`).join('; ');
+    super(422, '', { code, errors, message });
   }
 }
 
@@ -28,17 +38,27 @@ export function createCredentialsCheck(required = ['email', 'password']) {
     isDecoded(credentials.email) ? check(credentials) : [{ field: 'email', message: 'is not valid UTF-8' }];
 }
 
-/**
- * Hashes the password of new credentials.
- *
- * @throws CredentialsRefused
- */
-export async function hashNew(email: string, password: string, passwords: Passwords): Promise<StoredDigest> {
-  const errors = createCredentialsCheck()({ email, password });
+/** @throws CredentialsRefused where a login would not accept the email or the password; operations have the contract for that */
+export function refuseInvalid(credentials: Credentials): void {
+  const errors = createCredentialsCheck()(credentials);
   if (errors.length > 0) throw new CredentialsRefused(errors);
+}
+
+/**
+ * Hashes a password that a user is given.
+ *
+ * @param allowWeak - whether the policy does not apply
+ * @throws CredentialsRefused, with the code `weak_password` where the policy refuses the password
+ */
+export async function hashNew(
+  { email, password }: Credentials,
+  { passwords, passwordMinLength: minLength }: HashNewServices,
+  { allowWeak = false } = {},
+): Promise<StoredDigest> {
+  const errors = allowWeak ? [] : await checkNewPassword(password, { email, minLength });
+  if (errors.length > 0) throw new CredentialsRefused(errors, 'weak_password');
   return passwords.hash(password).catch((error) => {
-    throw error instanceof PasswordTooLong
-      ? new CredentialsRefused([{ field: 'password', message: error.message }])
-      : error;
+    if (!(error instanceof PasswordTooLong)) throw error;
+    throw new CredentialsRefused([{ field: 'password', message: error.message, code: 'password_too_long' }]);
   });
 }

@@ -12,11 +12,12 @@ type Load<Args extends unknown[]> = () => Promise<(env: NodeJS.ProcessEnv, ...ar
 
 const PASSWORD = 'prompts for the password, or reads it from one line of standard input';
 
+const ALLOW_WEAK = ['--allow-weak', 'store a password that the policy for passwords refuses'] as const;
+
 const USER = ['<user>', 'an id or an email'] as const;
 
 /** The verbs that take <user>, and no option but --json. */
 const USER_VERBS: [name: string, description: string, load: Load<[user: string, Output]>][] = [
-  ['set-password', `set a password; ${PASSWORD}`, async () => (await import('./change.js')).setUserPassword],
   ['sessions', 'list the sessions of a user', async () => (await import('./sessions.js')).listSessions],
   ['disable', 'disable a user, and end all sessions', async () => (await import('./change.js')).disableUser],
   ['unlock', 'forgive the failed logins of a user', async () => (await import('./change.js')).unlockUser],
@@ -55,7 +56,9 @@ export function declareUsersCommands(program: Command, env: NodeJS.ProcessEnv): 
       .action(async (...args: Args) => (await load())(env, ...args));
 
   const added = `add a user and print the id; ${PASSWORD}`;
-  verb('add', 'you@example.com', added, async () => (await import('./add.js')).addUser).argument('<email>');
+  verb('add', 'you@example.com', added, async () => (await import('./add.js')).addUser)
+    .argument('<email>')
+    .option(...ALLOW_WEAK);
   verb('list', '--email @example.com --disabled', 'list users by id', async () => (await import('./list.js')).listUsers)
     .option('--email <part>', 'only emails that contain this')
     .addOption(new Option('--disabled', 'only disabled users').conflicts('enabled'))
@@ -66,6 +69,10 @@ export function declareUsersCommands(program: Command, env: NodeJS.ProcessEnv): 
   verb('show', 'you@example.com --address 192.0.2.1', shown, async () => (await import('./show.js')).showUser)
     .argument(...USER)
     .option('--address <ip>', 'also the failed logins that count against this address', ipAddress);
+  const set = `set a password; ${PASSWORD}`;
+  verb('set-password', 'you@example.com', set, async () => (await import('./change.js')).setUserPassword)
+    .argument(...USER)
+    .option(...ALLOW_WEAK);
   for (const [name, description, load] of USER_VERBS)
     verb(name, 'you@example.com', description, load).argument(...USER);
   const ended = 'end all sessions of a user, or one of them, or those of all users; they may log in again';

@@ -27,6 +27,7 @@ export type OpenUsers = {
   users: Users;
   sessions: Sessions;
   passwords: Passwords;
+  passwordMinLength: number;
   databaseUrl: DatabaseUrl;
   /** @param address - see readFailedLogins */
   failedLogins(user: UserRecord, address: string | undefined): Promise<FailedLogins[]>;
@@ -46,7 +47,7 @@ export async function withUsers(
   work: (opened: OpenUsers) => Promise<void>,
   { mayCreate = false } = {},
 ): Promise<void> {
-  const { databaseUrl, hashing, budgets } = readConfig(env, { issuesTokens: false });
+  const { databaseUrl, hashing, passwordMinLength, budgets } = readConfig(env, { issuesTokens: false });
   await migrate(databaseUrl, { mayCreate, onCreated: reportCreated });
   const database = await openDatabase(databaseUrl);
   try {
@@ -55,7 +56,8 @@ export async function withUsers(
       const key = await secrets.findThrottleKey();
       return key ? readFailedLogins(findForLogin, { budgets, key, now: Date.now() }, { email, address }) : [];
     };
-    await work({ users, sessions, passwords: createPasswords(hashing), databaseUrl, failedLogins });
+    const passwords = createPasswords(hashing);
+    await work({ users, sessions, passwords, passwordMinLength, databaseUrl, failedLogins });
   } finally {
     await database.close();
   }

@@ -17,14 +17,15 @@ async function askPassword(): Promise<string> {
 }
 
 async function readLine(): Promise<string> {
-  const chunks: Buffer[] = [];
+  let bytes = Buffer.alloc(0);
   for await (const chunk of process.stdin) {
-    chunks.push(chunk);
-    if (chunk.includes('\n')) break;
+    bytes = Buffer.concat([bytes, chunk]);
+    const end = bytes.indexOf('\n');
+    if (end !== -1 && end < bytes.length - 1) throw new UserRefused('standard input has more than one line');
   }
-  const text = decodeUtf8(Buffer.concat(chunks));
+  const text = decodeUtf8(bytes);
   if (text === undefined) throw new UserRefused('password is not valid UTF-8');
-  return text.split(/\r?\n/, 1)[0] ?? '';
+  return text.replace(/\r?\n$/, '');
 }
 
 /**

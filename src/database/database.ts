@@ -8,6 +8,7 @@ import { createFileCheck } from './connection/sqlite-file.js';
 import { createFindCaller, type FindCaller } from './find-caller.js';
 import { createFindForLogin, type FindForLogin } from './find-for-login.js';
 import { createUserImport, type UserImport } from './import/user-import.js';
+import { createOneTimeTokens, type OneTimeTokens } from './one-time-tokens.js';
 import { createPing, readTables } from './ping.js';
 import { createSecrets, type Secrets } from './secrets.js';
 import { createSessions, type Sessions } from './sessions.js';
@@ -20,6 +21,7 @@ export type Database = {
   secrets: Secrets;
   sessions: Sessions;
   users: Users;
+  oneTimeTokens: OneTimeTokens;
   userImport: UserImport;
   throttleCounters: ThrottleCounters;
   clockWarning: ClockWarning;
@@ -77,7 +79,8 @@ export async function openDatabase(
     findCaller: createFindCaller(run),
     secrets,
     sessions: createSessions(run, tooLate),
-    users: createUsers(run),
+    users: createUsers(run, url.provider),
+    oneTimeTokens: createOneTimeTokens(run),
     userImport: createUserImport(run, url.provider),
     throttleCounters: createThrottleCounters(run),
     clockWarning: createClockWarning(run, url.provider),

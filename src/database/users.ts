@@ -1,6 +1,11 @@
+import sql, { empty, join, raw, type Sql } from 'sql-template-tag';
+import { EXIT } from '../errors/exit-codes.js';
 import { ExpectedError } from '../errors/expected-error.js';
+import { HttpError } from '../errors/http-error.js';
 import { normalizeEmail } from '../text/email.js';
 import type { Client } from './connection/client.js';
+import { undefinedIfTaken } from './connection/database-unavailable.js';
+import type { Provider } from './connection/database-url.js';
 import type { RunQuery } from './connection/run-query.js';
 import { newEpoch } from './sessions.js';
 
@@ -26,33 +31,65 @@ export type User = StoredDigest & {
 export type UserRecord = StoredDigest & {
   id: number;
   email: string;
-  /** By a command; null where it never was. */
+  /** Rises with each change, but not with a login. */
+  version: number;
+  /** Null where nobody has set it since the user was added. */
   passwordChangedAt: Date | null;
   disabledAt: Date | null;
+  emailConfirmedAt: Date | null;
+  /** To the hour. */
+  lastLoginAt: Date | null;
+  sessionsEpoch: string;
   createdAt: Date;
   updatedAt: Date;
 };
 
-export type UserChange = Partial<Omit<UserRecord, 'id' | 'email'> & { unlockedAt: Date }>;
+/** What may be given beside the email and the digest. */
+export type NewUser = Partial<Pick<UserRecord, 'id' | 'disabledAt' | 'emailConfirmedAt'>>;
+
+export type UserChange = Partial<
+  Pick<UserRecord, 'email' | 'passwordDigest' | 'peppered' | 'passwordChangedAt' | 'disabledAt' | 'emailConfirmedAt'>
+> & { unlockedAt?: Date };
+
+export type UpdateOptions = {
+  endsSessions?: boolean;
+  /** Nothing changes where the user has another one meanwhile. */
+  ifVersion?: number | undefined;
+  ifEpoch?: string | undefined;
+};
 
 /** All conditions that are given must hold. */
 export type UserFilter = {
   /** A part of the email, without regard to case. */
   email?: string;
-  disabled?: boolean;
+  disabled?: boolean | undefined;
 };
+
+/** Another user has the email, or the id. */
+export class Taken extends HttpError {
+  override readonly exitCode = EXIT.DATAERR;
+
+  constructor(field: 'email' | 'id', value: string | number) {
+    const errors = [{ field, message: 'is taken', code: 'taken' }];
+    super(409, `The ${field} is taken`, { code: `${field}_taken`, errors, message: `${field} is taken: ${value}` });
+  }
+}
 
 export type Users = {
   find(key: { id: number } | { email: string }): Promise<UserRecord | undefined>;
-  /** Returns the id; undefined where the email is taken. Throws ExpectedError where no id is left. */
-  add(email: string, digest: StoredDigest): Promise<number | undefined>;
+  /** Throws Taken, and ExpectedError where no id is left. */
+  add(email: string, digest: StoredDigest, rest?: NewUser): Promise<UserRecord>;
   count(): Promise<number>;
   /** In the order of ids, after one of them. */
   list(page: { after: number; limit: number; filter?: UserFilter }): Promise<UserRecord[]>;
-  /** Stores another digest if the user's is still the old one; returns whether it was. */
+  /** Those whose email begins with `prefix`, in the order of emails, after one of them. */
+  listByEmail(page: { prefix: string; after: string; limit: number; disabled?: boolean | undefined }): Promise<UserRecord[]>;
+  /** Stores another digest if the user's is still the old one; returns whether it was. For upgrades: no change of the user. */
   replacePasswordDigest(id: number, old: string, digest: StoredDigest): Promise<boolean>;
-  /** Returns whether there is such a user. */
-  update(id: number, change: UserChange, options?: { endsSessions: boolean }): Promise<boolean>;
+  /** Undefined where there is no such user, or a condition does not hold. Throws Taken. */
+  update(id: number, change: UserChange, options?: UpdateOptions): Promise<UserRecord | undefined>;
+  /** Notes that users have logged in. No change of theirs. */
+  noteLogins(ids: number[], at: Date): Promise<void>;
   /** Ends all sessions of the user too. Returns whether there was such a user. */
   delete(id: number): Promise<boolean>;
 };
@@ -60,62 +97,97 @@ export type Users = {
 /** Of PostgreSQL's integer. */
 export const MAX_ID = 2_147_483_647;
 
-/** Prisma's code for a broken unique constraint. */
-const UNIQUE_CONSTRAINT_FAILED = 'P2002';
-
 /** The columns of a UserRecord. */
 const select = {
   id: true,
   email: true,
   passwordDigest: true,
   peppered: true,
+  version: true,
   passwordChangedAt: true,
   disabledAt: true,
+  emailConfirmedAt: true,
+  lastLoginAt: true,
+  sessionsEpoch: true,
   createdAt: true,
   updatedAt: true,
 };
 
-export function createUsers(runQuery: RunQuery): Users {
-  const run = <T>(operation: string, query: (model: Client['user']) => Promise<T>) =>
-    runQuery({ operation, table: 'users' }, ({ user }) => query(user));
+export function createUsers(runQuery: RunQuery, provider: Provider): Users {
+  // PostgreSQL's index by a prefix is in the order of bytes, as SQLite's unique index is.
+  const byBytes = provider === 'postgresql' ? raw('left(email, 254) COLLATE "C"') : raw('email');
+  const run = <T>(operation: string, query: (model: Client['user'], client: Client) => Promise<T>) =>
+    runQuery({ operation, table: 'users' }, (client) => query(client.user, client));
+
+  async function find(key: { id: number } | { email: string }): Promise<UserRecord | undefined> {
+    const where = 'id' in key ? key : { email: normalizeEmail(key.email) };
+    return (await run('SELECT', (model) => model.findUnique({ where, select }))) ?? undefined;
+  }
+
+  /** Reads users in the order of a query that selects their ids by an index: Prisma's filters would miss it. */
+  async function read(idsInOrder: Sql): Promise<UserRecord[]> {
+    const rows = await run('SELECT', (_model, client) => client.$queryRaw<{ id: number | bigint }[]>(idsInOrder));
+    const ids = rows.map(({ id }) => Number(id));
+    const users = await run('SELECT', (model) => model.findMany({ where: { id: { in: ids } }, select }));
+    const byId = new Map(users.map((user) => [user.id, user]));
+    return ids.flatMap((id) => byId.get(id) ?? []);
+  }
 
   return {
-    async find(key) {
-      const where = 'id' in key ? key : { email: normalizeEmail(key.email) };
-      return (await run('SELECT', (model) => model.findUnique({ where, select }))) ?? undefined;
-    },
-    async add(email, digest) {
-      const data = { email: normalizeEmail(email), ...digest, sessionsEpoch: newEpoch() };
-      const id = await run('INSERT', (model) =>
-        model.create({ data, select: { id: true } }).then((user) => user.id, undefinedIfTaken),
-      );
-      if (id === undefined || id <= MAX_ID) return id;
-      // SQLite's ids go on. PostgreSQL could not take the user over, nor a model query the id.
-      await run('DELETE', (model) => model.deleteMany({ where: { email: data.email } }));
-      throw new ExpectedError(`no id is left: the largest is ${MAX_ID}`);
-    },
-    count: () => run('SELECT', (model) => model.count()),
-    async list({ after, limit, filter = {} }) {
-      const part = normalizeEmail(filter.email ?? '');
-      const users: UserRecord[] = [];
-      for (let last = after; ; ) {
-        const where = { ...whereOf(filter), id: { gt: last } };
-        const page = await run('SELECT', (model) =>
-          model.findMany({ where, select, orderBy: { id: 'asc' }, take: limit }),
-        );
-        // Prisma's `contains` takes % and _ for wildcards, and is left out where it would miss some.
-        users.push(...page.filter(({ email }) => email.includes(part)));
-        last = page.at(-1)?.id ?? last;
-        if (page.length < limit || users.length >= limit) return users.slice(0, limit);
+    find,
+    async add(email, digest, rest = {}) {
+      const data = { email: normalizeEmail(email), ...digest, ...rest, sessionsEpoch: newEpoch() };
+      for (;;) {
+        const user = await run('INSERT', (model) => model.create({ data, select }).catch(undefinedIfTaken));
+        if (user && user.id <= MAX_ID) return user;
+        if (user) {
+          // SQLite's ids go on. PostgreSQL could not take the user over, nor a model query the id.
+          await run('DELETE', (model) => model.deleteMany({ where: { email: data.email } }));
+          throw new ExpectedError(`no id is left: the largest is ${MAX_ID}`);
+        }
+        if (await find(data)) throw new Taken('email', data.email);
+        if (rest.id !== undefined) throw new Taken('id', rest.id);
+        // PostgreSQL has drawn an id that was given to another user: it draws the next one.
       }
     },
-    async replacePasswordDigest(id, old, data) {
-      const where = { id, passwordDigest: old };
-      return (await run('UPDATE', (model) => model.updateMany({ where, data }))).count > 0;
+    count: () => run('SELECT', (model) => model.count()),
+    list({ after, limit, filter: { email, disabled } = {} }) {
+      const part = email === undefined ? empty : sql`AND email LIKE ${`%${escapeLike(normalizeEmail(email))}%`} ESCAPE '~'`;
+      return read(sql`SELECT id FROM users WHERE id > ${after} ${part} ${isDisabled(disabled)} ORDER BY id LIMIT ${limit}`);
     },
-    async update(id, change, { endsSessions } = { endsSessions: false }) {
-      const data = { ...change, ...(endsSessions && { sessionsEpoch: newEpoch() }) };
-      return (await run('UPDATE', (model) => model.updateMany({ where: { id }, data }))).count > 0;
+    listByEmail({ prefix, after, limit, disabled }) {
+      const [first, end] = [normalizeEmail(prefix), endOfPrefix(normalizeEmail(prefix))];
+      const before = end === undefined ? empty : sql`AND ${byBytes} < ${end}`;
+      return read(sql`SELECT id FROM users WHERE ${byBytes} >= ${first} ${before} AND ${byBytes} > ${after}
+        ${isDisabled(disabled)} ORDER BY ${byBytes} LIMIT ${limit}`);
+    },
+    async replacePasswordDigest(id, old, { passwordDigest, peppered }) {
+      const replace = sql`UPDATE users SET password_digest = ${passwordDigest}, peppered = ${peppered}
+        WHERE id = ${id} AND password_digest = ${old}`;
+      return (await run('UPDATE', (_model, client) => client.$executeRaw(replace))) > 0;
+    },
+    async update(id, change, { endsSessions, ifVersion, ifEpoch } = {}) {
+      const where = {
+        id,
+        ...(ifVersion !== undefined && { version: ifVersion }),
+        ...(ifEpoch !== undefined && { sessionsEpoch: ifEpoch }),
+      };
+      const email = change.email === undefined ? undefined : normalizeEmail(change.email);
+      const data = {
+        ...change,
+        ...(email !== undefined && { email }),
+        ...(endsSessions && { sessionsEpoch: newEpoch() }),
+        version: { increment: 1 },
+      };
+      const updated = await run('UPDATE', (model) =>
+        model.updateManyAndReturn({ where, data, select }).catch(undefinedIfTaken),
+      );
+      if (!updated) throw new Taken('email', email ?? '');
+      return updated[0];
+    },
+    async noteLogins(ids, at) {
+      const note = sql`UPDATE users SET last_login_at = ${at} WHERE id IN (${join(ids)})`;
+      await run('UPDATE', (_model, client) => client.$executeRaw(note));
     },
     async delete(id) {
       return (await run('DELETE', (model) => model.deleteMany({ where: { id } }))).count > 0;
@@ -123,15 +195,24 @@ export function createUsers(runQuery: RunQuery): Users {
   };
 }
 
-function undefinedIfTaken(error: unknown): undefined {
-  if (error instanceof Error && 'code' in error && error.code === UNIQUE_CONSTRAINT_FAILED) return undefined;
-  throw error;
+/** The first condition is that of the index, the second one that of the rows in it. */
+function isDisabled(disabled: boolean | undefined): Sql {
+  if (disabled === undefined) return empty;
+  return disabled
+    ? sql`AND (disabled_at IS NOT NULL) = true AND disabled_at IS NOT NULL`
+    : sql`AND disabled_at IS NULL`;
 }
 
-function whereOf({ email, disabled }: UserFilter) {
-  return {
-    // PostgreSQL would take a backslash for an escape.
-    ...(email !== undefined && !email.includes('\\') && { email: { contains: normalizeEmail(email) } }),
-    ...(disabled !== undefined && { disabledAt: disabled ? { not: null } : null }),
-  };
+function escapeLike(text: string): string {
+  return text.replaceAll(/[~%_]/g, '~$&');
+}
+
+/** The first text, in the order of code points, after all that begin with a prefix; undefined where there is none. */
+function endOfPrefix(prefix: string): string | undefined {
+  const characters = [...prefix];
+  const last = characters.pop()?.codePointAt(0);
+  if (last === undefined) return undefined;
+  if (last === 0x10ffff) return endOfPrefix(characters.join(''));
+  // Surrogates are no characters.
+  return characters.join('') + String.fromCodePoint(last === 0xd7ff ? 0xe000 : last + 1);
 }

@@ -16,8 +16,9 @@ const SQLITE_BULK_PRAGMAS = `${SQLITE_PRAGMAS};
 export type Client = {
   user: Pick<
     PrismaClient['user'],
-    'count' | 'create' | 'deleteMany' | 'findFirst' | 'findMany' | 'findUnique' | 'updateMany'
+    'count' | 'create' | 'deleteMany' | 'findFirst' | 'findMany' | 'findUnique' | 'updateManyAndReturn'
   >;
+  oneTimeToken: Pick<PrismaClient['oneTimeToken'], 'deleteMany'>;
   throttleCounter: Pick<
     PrismaClient['throttleCounter'],
     'count' | 'deleteMany' | 'findFirst' | 'updateMany' | 'upsert'

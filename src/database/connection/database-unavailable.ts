@@ -40,6 +40,12 @@ export function isBusy(error: unknown): error is Error {
   return driverErrorOf(error)?.kind === 'SocketTimeout';
 }
 
+/** A unique constraint is broken: resolves to undefined, since the database is not to blame. */
+export function undefinedIfTaken(error: unknown): undefined {
+  if (driverErrorOf(error)?.kind === 'UniqueConstraintViolation') return undefined;
+  throw error;
+}
+
 /** PostgreSQL's invalid_password, and invalid_authorization_specification: there is no such role. */
 export function isRefused(error: unknown): boolean {
   return ['28P01', '28000'].includes(String(codeOf(error)));

@@ -4,7 +4,7 @@ import { readConfig } from '#built/config/config.js';
 import { PROVIDERS } from '#built/database/connection/database-url.js';
 import { type Database, openDatabase } from '#built/database/database.js';
 import { createPasswords } from '#built/passwords/passwords.js';
-import { disable, enable, setPassword } from '#built/users/change.js';
+import { updateUser } from '#built/users/update-user.js';
 import { bearer } from '../test/support/keys.js';
 import { send } from '../test/support/send.js';
 import { createDatabase, startService, UNTHROTTLED } from '../test/support/service.js';
@@ -18,13 +18,12 @@ const bcrypt = createPasswords({ algorithm: 'bcrypt', cost: 4 });
 const digest = await bcrypt.hash('foobar');
 
 /** What ends all sessions of a user, and lets her log in again. */
-const ENDS: { [what: string]: (database: Database, id: number) => Promise<void> } = {
+const ENDS: { [what: string]: (database: Database, id: number) => Promise<unknown> } = {
   'a log-out everywhere': (database, id) => database.sessions.endAll(id),
-  'a new password': ({ users }, id) => setPassword(users, { id }, digest),
+  'a new password': ({ users }, id) => updateUser(users, id, { digest }),
   async 'disabling the user'({ users }, id) {
-    const disabledAt = new Date();
-    await disable(users, { id, disabledAt: null }, disabledAt);
-    await enable(users, { id, disabledAt });
+    await updateUser(users, id, { disabled: true });
+    await updateUser(users, id, { disabled: false });
   },
 };
 

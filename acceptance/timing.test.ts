@@ -35,8 +35,8 @@ async function startWith(t: Test, added: Added[], hashing = 'bcrypt'): Promise<s
   await migrate({ provider: 'sqlite', file });
   const { users, close } = await openDatabase({ provider: 'sqlite', file });
   for (const { email, digest, disabledAt } of added) {
-    const id = await users.add(email, digest);
-    if (disabledAt && id) await users.update(id, { disabledAt });
+    const { id } = await users.add(email, digest);
+    if (disabledAt) await users.update(id, { disabledAt });
   }
   t.equal(await users.count(), added.length);
   await close();

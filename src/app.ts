@@ -15,8 +15,7 @@ import { responseHeadersPlugin } from './http/response-headers.js';
 import { routesPlugin } from './http/routes.js';
 import { createServer, type ServerOptions } from './http/server.js';
 import type { Services } from './services.js';
-import { authenticate } from './sessions/authenticate.js';
-import { expiredSessionsTask } from './sessions/expired-sessions.js';
+import { authenticate, authenticateAdmin } from './sessions/authenticate.js';
 import { createSessions, type SessionLifetimes } from './sessions/sessions.js';
 import type { Metrics } from './telemetry/metrics.js';
 import { requestLogPlugin } from './telemetry/request-log.js';
@@ -25,6 +24,7 @@ import type { Tracing } from './telemetry/tracing.js';
 import { expiredCountersTask } from './throttle/expired-counters.js';
 import { tokensPlugin } from './tokens/tokens.js';
 import { clockTask } from './upkeep/clock.js';
+import { expiredRowsTask } from './upkeep/expired-rows.js';
 import { upkeepPlugin } from './upkeep/upkeep.js';
 
 export type AppOptions = Pick<ServerOptions, 'requestTimeout' | 'keepAliveTimeout'> & {
@@ -66,7 +66,10 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
   const { tokens } = app;
   await app.register(authenticationPlugin, {
     contract,
-    authenticators: { userToken: (token) => authenticate(token, { tokens, database }) },
+    authenticators: {
+      userToken: (token) => authenticate(token, { tokens, database }),
+      adminToken: async (token) => authenticateAdmin(token, services.adminTokens),
+    },
   });
   await app.register(loadSheddingPlugin, services);
   await app.register(bodyPlugin);
@@ -77,7 +80,8 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
         () => database.clockWarning(Date.now),
         (warning) => app.log.warn(warning),
       ),
-      expiredSessionsTask(database.sessions, now),
+      expiredRowsTask('sessions', database.sessions, now),
+      expiredRowsTask('one-time tokens', database.oneTimeTokens, now),
       expiredCountersTask(database.throttleCounters, config.budgets, now),
     ],
   });

@@ -12,10 +12,13 @@ import type { Sessions } from './sessions/sessions.js';
 import type { Metrics } from './telemetry/metrics.js';
 import type { Tracing } from './telemetry/tracing.js';
 import { deriveKey } from './throttle/keys.js';
+import { type FailedLogins, readFailedLogins } from './throttle/lockouts.js';
 import type { Budgets } from './throttle/rules.js';
 import { createThrottle, type Throttle } from './throttle/throttle.js';
+import { type AdminTokens, createAdminTokens } from './tokens/admin-tokens.js';
 import { type JwtSecretOptions, readJwtSecret } from './tokens/jwt-secret.js';
 import type { TokenKeys, Tokens } from './tokens/tokens.js';
+import { createLastLogins, type LastLogins } from './users/last-logins.js';
 
 /** Opened before the web server, and closed after it. */
 export type Services = {
@@ -26,13 +29,19 @@ export type Services = {
   passwordUpgrades: PasswordUpgrades;
   admission: Admission;
   throttle: Throttle;
+  /** The failures of an email that count against all addresses. */
+  failedLogins(email: string): Promise<FailedLogins[]>;
+  lastLogins: LastLogins;
+  adminTokens: AdminTokens;
+  /** Characters of a password that is set. */
+  passwordMinLength: number;
   /** Milliseconds from the end of a login's body to its reply, without the hash. */
   loginTimeout: number;
   /** Finishes what is being written, and closes the database. */
   close(): Promise<void>;
 };
 
-type HandlerServices = Omit<Services, 'close' | 'tokenKeys' | 'admission'> & {
+type HandlerServices = Omit<Services, 'close' | 'tokenKeys' | 'admission' | 'adminTokens'> & {
   /** Aborts when the service is told to stop. */
   draining: AbortSignal;
   tokens: Tokens;
@@ -41,7 +50,9 @@ type HandlerServices = Omit<Services, 'close' | 'tokenKeys' | 'admission'> & {
 
 /** The services of an operation's handler. Without 503 in the contract, it gets none that may be unavailable. */
 export type ServicesOf<Id extends OperationId> =
-  MayBeUnavailable<Id> extends true ? HandlerServices : Omit<HandlerServices, 'database' | 'throttle' | 'sessions'>;
+  MayBeUnavailable<Id> extends true
+    ? HandlerServices
+    : Omit<HandlerServices, 'database' | 'throttle' | 'sessions' | 'failedLogins'>;
 
 export type ServicesOptions = {
   contract: Contract;
@@ -51,6 +62,8 @@ export type ServicesOptions = {
   admission: AdmissionLimits;
   budgets: Budgets;
   tokenKeys: TokenKeys;
+  adminTokens: readonly string[];
+  passwordMinLength: number;
   /** Of the throttle's counters; all instances know it. */
   throttleKey: Buffer;
   log: Log;
@@ -122,7 +135,8 @@ function loginTimeoutOf({ loginTimeout, admission }: Pick<ServicesOptions, 'logi
 
 /** Makes the services on an open database, with metrics and traces. */
 export function createServices(database: Database, options: ServicesOptions): Services {
-  const { contract, hashing, budgets, tokenKeys, throttleKey, log, metrics, tracing, now = Date.now } = options;
+  const { contract, hashing, budgets, tokenKeys, throttleKey, passwordMinLength } = options;
+  const { log, metrics, tracing, now = Date.now } = options;
   const { slots } = options.admission;
   const admission = createAdmission(options.admission);
   const onHashed = (times: { waited: number; took: number }) => {
@@ -134,6 +148,7 @@ export function createServices(database: Database, options: ServicesOptions): Se
   const passwords = options.passwords ?? createPasswords(hashing, hashQueue);
   const passwordUpgrades = createPasswordUpgrades(database.users, passwords, log);
   const throttle = createThrottle(database.throttleCounters, budgets, throttleKey, now);
+  const lastLogins = createLastLogins(database.users, log, now);
   return {
     contract,
     database,
@@ -142,9 +157,17 @@ export function createServices(database: Database, options: ServicesOptions): Se
     passwordUpgrades,
     admission,
     throttle,
+    failedLogins(email) {
+      const counted = { budgets, key: throttleKey, now: now() };
+      return readFailedLogins(database.findForLogin, counted, { email, address: undefined });
+    },
+    lastLogins,
+    adminTokens: createAdminTokens(options.adminTokens),
+    passwordMinLength,
     loginTimeout: loginTimeoutOf(options),
     async close() {
       await passwordUpgrades.stop();
+      await lastLogins.flush();
       await throttle.flush().catch((err) => log.warn({ err }, 'known addresses are lost'));
       await database.close();
     },

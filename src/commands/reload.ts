@@ -6,6 +6,7 @@ import type { DatabaseUrl } from '../database/connection/database-url.js';
 import type { Database } from '../database/database.js';
 import { ConfigError } from '../errors/config-error.js';
 import { ExpectedError } from '../errors/expected-error.js';
+import type { AdminTokens } from '../tokens/admin-tokens.js';
 import { readJwtSecret } from '../tokens/jwt-secret.js';
 import type { TokenKeys } from '../tokens/tokens.js';
 
@@ -16,10 +17,18 @@ type ReloadOptions = {
   database: Database;
   /** @throws DatabaseUnavailable */
   rotateKeys(keys: TokenKeys): Promise<void>;
+  adminTokens: Pick<AdminTokens, 'replace'>;
 };
 
 /** Creates the handler of SIGHUP: it re-reads secrets from their files, and applies all changes, or none at an error. */
-export function createReload({ env, running, log, database, rotateKeys }: ReloadOptions): () => Promise<void> {
+export function createReload({
+  env,
+  running,
+  log,
+  database,
+  rotateKeys,
+  adminTokens,
+}: ReloadOptions): () => Promise<void> {
   let { config, tokenKeys } = running;
   const files = secretFileVariables(env);
   if (config.jwtSecret === undefined && tokenKeys.secret !== undefined)
@@ -42,6 +51,10 @@ export function createReload({ env, running, log, database, rotateKeys }: Reload
       if (secret !== tokenKeys.secret) changed.push('the JWT secret');
       if (nextKeys.previousSecret !== tokenKeys.previousSecret) changed.push('the previous JWT secret');
       if (!isDeepStrictEqual(nextKeys.signingKeys, tokenKeys.signingKeys)) changed.push('the signing keys');
+    }
+    if (!isDeepStrictEqual(next.adminTokens, config.adminTokens)) {
+      adminTokens.replace(next.adminTokens);
+      changed.push('the admin tokens');
     }
     if (next.hashing.bcryptPepper !== config.hashing.bcryptPepper) {
       log.warn('SIGHUP: BCRYPT_PEPPER_FILE has changed: restart to apply it');

@@ -58,6 +58,7 @@ export async function serve(env: NodeJS.ProcessEnv): Promise<string> {
   const onDatabaseReplaced = (error: DatabaseReplaced) => replaced.abort(error);
   const observed = { contract, log, metrics, tracing };
   warnOfLongTokens(config, warn);
+  if (config.adminTokens.length === 0) log.info('ADMIN_TOKENS is not set: the operations for an application reply 401');
   const services = await openServices({ ...config, ...observed, onDatabaseReplaced });
   const app = await buildApp({ ...observed, config, services });
   let metricsServer: MetricsServer | undefined;
@@ -71,11 +72,11 @@ export async function serve(env: NodeJS.ProcessEnv): Promise<string> {
   // Before the log says that it listens: a signal may follow at once.
   started();
   const { uninstall } = stopOnSignal(app, close, config.shutdownDelaySeconds * 1_000, replaced.signal);
-  const { tokenKeys } = services;
+  const { tokenKeys, database: opened, adminTokens } = services;
   const rotateKeys = (keys: TokenKeys) => app.tokens.rotateKeys(keys);
   reloadAt(
     hangups,
-    createReload({ env, running: { config, tokenKeys }, log, database: services.database, rotateKeys }),
+    createReload({ env, running: { config, tokenKeys }, log, database: opened, rotateKeys, adminTokens }),
   );
   try {
     if (metrics && config.metrics) {

@@ -12,6 +12,7 @@ import { LOG_LEVELS, type LogLevel } from '../telemetry/log.js';
 import type { TracingOptions } from '../telemetry/tracing.js';
 import { parseWholeNumber } from '../text/whole-number.js';
 import type { Budgets } from '../throttle/rules.js';
+import { parseAdminTokens } from '../tokens/admin-tokens.js';
 import { parseJwkSet, type SigningKey } from '../tokens/jwk-set.js';
 import { JWT_SECRET_MIN_BYTES } from '../tokens/jwt-secret.js';
 import { addTo, integer, oneOf, text } from './env-validators.js';
@@ -30,6 +31,8 @@ export type Config = {
   jwtSecret: string | undefined;
   /** The first one signs. If empty, the secret signs. */
   signingKeys: SigningKey[];
+  /** Of the application's backend. If empty, nobody calls its operations. */
+  adminTokens: string[];
   /** Verifies the tokens that `jwtSecret` does not. */
   jwtSecretPrevious: string | undefined;
   /** The `iss` of tokens. */
@@ -103,6 +106,7 @@ export function readConfig(
     jwtSecret: values.JWT_SECRET,
     jwtSecretPrevious: values.JWT_SECRET_PREVIOUS,
     signingKeys: values.JWT_KEYS,
+    adminTokens: values.ADMIN_TOKENS,
     jwtIssuer: values.JWT_ISSUER,
     jwtAudiences: values.JWT_AUDIENCE,
     tokenTtlSeconds: values.TOKEN_TTL_SECONDS,
@@ -179,6 +183,7 @@ const specsOf = ({ needsSecret }: { needsSecret: boolean }) => ({
   }),
   JWT_SECRET_PREVIOUS: jwtSecret({ default: undefined }),
   JWT_KEYS: jwtKeys({ default: [] }),
+  ADMIN_TOKENS: adminTokens({ default: [] }),
   JWT_ISSUER: jwtIssuer({ default: undefined }),
   JWT_AUDIENCE: jwtAudience({ default: [] }),
   TOKEN_TTL_SECONDS: integer(1, TOKEN_TTL_MAX_SECONDS)({ default: 86_400 }),
@@ -206,13 +211,17 @@ const jwtSecret = makeExactValidator((value) => {
   throw new EnvError(`must have at least ${JWT_SECRET_MIN_BYTES} bytes`);
 });
 
-const jwtKeys = makeExactValidator((value) => {
+const jwtKeys = makeExactValidator((value) => orEnvError(() => parseJwkSet(value)));
+
+const adminTokens = makeExactValidator((value) => orEnvError(() => parseAdminTokens(value)));
+
+function orEnvError<T>(parse: () => T): T {
   try {
-    return parseJwkSet(value);
+    return parse();
   } catch (error) {
     throw new EnvError(error instanceof Error ? error.message : String(error));
   }
-});
+}
 
 /** OpenID Connect Discovery 1.0, section 3: its metadata is below it. HTTP serves tests. */
 const jwtIssuer = makeExactValidator((value) => {

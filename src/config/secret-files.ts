@@ -2,7 +2,14 @@ import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
 import { decodeUtf8 } from '../text/utf8.js';
 
 /** Variables whose value may be in a file, which NAME_FILE names. */
-export const SECRETS = ['DATABASE_URL', 'JWT_SECRET', 'JWT_SECRET_PREVIOUS', 'JWT_KEYS', 'BCRYPT_PEPPER'] as const;
+export const SECRETS = [
+  'DATABASE_URL',
+  'JWT_SECRET',
+  'JWT_SECRET_PREVIOUS',
+  'JWT_KEYS',
+  'BCRYPT_PEPPER',
+  'ADMIN_TOKENS',
+] as const;
 /** Those whose empty file is none: between two rotations. */
 const MAY_BE_EMPTY: readonly string[] = ['JWT_SECRET_PREVIOUS'];
 

@@ -7,6 +7,7 @@ import {
   withHeadersOfEveryReply,
   withoutExtensions,
 } from './document.js';
+import type { Callers } from './handler.js';
 
 /** A JSON Schema (draft 2020-12) with every `$ref` resolved. */
 export type Schema = { [keyword: string]: unknown };
@@ -40,6 +41,8 @@ export type Operation = {
   parameters: { path: Schema; query: Schema; header: Schema };
   /** By media type, in the contract's order. Empty where the operation takes no body. */
   bodies: Map<string, BodySpec>;
+  /** Whether a request must have a body. */
+  needsBody: boolean;
   /** Bytes. */
   maxContentLength: number | undefined;
   replies: Map<number, ReplySpec>;
@@ -69,6 +72,9 @@ const STATUSES_OF_ANY_OPERATION = [405, 500];
 const STATUSES_OF_PARAMETERS = [400];
 const STATUSES_OF_A_BODY = [400, 413, 415];
 const STATUSES_OF_SECURITY = [401];
+/** The scheme of the application's backend. */
+export const ADMIN_SCHEME = 'adminToken' satisfies keyof Callers;
+
 const STATUSES_OF_HASHING = [503];
 
 /**
@@ -141,7 +147,7 @@ type ResolvedOperation = {
   'x-hashes-password'?: boolean;
   'x-replies-below'?: Record<string, ResolvedReply>;
   parameters?: ResolvedParameter[];
-  requestBody?: { 'x-max-content-length'?: number; content: Record<string, ResolvedBody> };
+  requestBody?: { required?: boolean; 'x-max-content-length'?: number; content: Record<string, ResolvedBody> };
   responses: Record<string, ResolvedReply>;
 };
 type ResolvedBody = { schema: Schema; examples?: Record<string, BodySpec['examples'][number]> };
@@ -185,7 +191,11 @@ function readOperation(
     securitySchemes,
     parameters: {
       path: parametersSchema(parameters, 'path'),
-      query: parametersSchema(parameters, 'query'),
+      // The application is told of a misspelt filter. Users' browsers and proxies add parameters of their own.
+      query: {
+        ...parametersSchema(parameters, 'query'),
+        additionalProperties: !securitySchemes.includes(ADMIN_SCHEME),
+      },
       header: parametersSchema(parameters, 'header'),
     },
     bodies: new Map(
@@ -194,6 +204,7 @@ function readOperation(
         { schema, examples: Object.values(examples) },
       ]),
     ),
+    needsBody: requestBody?.required ?? false,
     maxContentLength: requestBody?.['x-max-content-length'],
     replies,
   };

@@ -20,6 +20,10 @@ export type Callers = {
     /** The session's id; undefined for a token of the Rails API, or of an earlier version. */
     sid: string | undefined;
   };
+  adminToken: {
+    /** The first 8 hex digits of the token's SHA-256: for the log. */
+    fingerprint: string;
+  };
 };
 
 /** By one of the operation's schemes; undefined where the contract asks for none. */

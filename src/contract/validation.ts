@@ -6,8 +6,8 @@ import type { Schema } from './contract.js';
 /** Returns the errors of a value, at most one a field. */
 export type Validate = (value: unknown) => FieldError[];
 
-/** The message for a field that is missing. */
-export const IS_REQUIRED = 'is required';
+/** Of a field that is missing. */
+export const IS_REQUIRED = { message: 'is required', code: 'required' };
 
 /**
  * Compiles a schema of the contract. Validation collects all errors, since requests are short. The build has checked the
@@ -20,7 +20,7 @@ export function compileSchema(schema: Schema, options: Options = {}): Validate {
     const byField = new Map<string, FieldError>();
     for (const error of validate.errors ?? []) {
       const field = fieldOf(error);
-      if (!byField.has(field)) byField.set(field, { field, message: messageOf(error, schema) });
+      if (!byField.has(field)) byField.set(field, { field, message: messageOf(error, schema), code: codeOf(error) });
     }
     return [...byField.values()];
   };
@@ -41,13 +41,31 @@ function createAjv(options: Options): Ajv2020 {
 
 function fieldOf({ instancePath, keyword, params }: ErrorObject): string {
   const path = instancePath.split('/').slice(1);
-  return (keyword === 'required' ? [...path, params.missingProperty] : path).join('.');
+  const more = { required: params.missingProperty, additionalProperties: params.additionalProperty }[keyword];
+  return (more === undefined ? path : [...path, more]).join('.');
+}
+
+/** What is wrong with a field, by keyword of JSON Schema. */
+const CODES: { [keyword: string]: string } = {
+  required: IS_REQUIRED.code,
+  additionalProperties: 'unknown',
+  type: 'wrong_type',
+  minLength: 'too_short',
+  maxLength: 'too_long',
+  minimum: 'too_small',
+  maximum: 'too_large',
+};
+
+function codeOf({ keyword }: ErrorObject): string {
+  return CODES[keyword] ?? 'malformed';
 }
 
 function messageOf({ keyword, params, message, schemaPath }: ErrorObject, schema: Schema): string {
   switch (keyword) {
     case 'required':
-      return IS_REQUIRED;
+      return IS_REQUIRED.message;
+    case 'additionalProperties':
+      return 'is unknown';
     case 'type':
       return params.type === 'boolean' ? 'must be true or false' : `must be one ${params.type}`;
     case 'minLength':

@@ -48,6 +48,7 @@ type Row = {
   stand_in: string | null;
   stand_in_peppered: Flag;
   sessions_epoch: string | null;
+  last_login_at: Time;
 } & (CounterRow | { key: null });
 
 export function createFindForLogin(run: RunQuery, secrets: Pick<Secrets, 'read'>): FindForLogin {
@@ -92,7 +93,7 @@ function select({ email, counterKeys }: Login, draw: number) {
   const drawn = sql`coalesce(${first(sql`AND ${PLACE} >= ${draw}`)}, ${first(empty)})`;
   // SQLite prepares this for each login; it prepares joins of tables faster than subqueries.
   return sql`SELECT known.id, known.password_digest, known.peppered, known.disabled_at, known.unlocked_at,
-      known.password_changed_at, known.sessions_epoch, drawn.password_digest AS stand_in,
+      known.password_changed_at, known.sessions_epoch, known.last_login_at, drawn.password_digest AS stand_in,
       drawn.peppered AS stand_in_peppered, counters.key, counters.failures, counters.expires_at
     FROM (SELECT 1) AS one_row
     LEFT JOIN users AS known ON known.email = ${email}
@@ -100,10 +101,16 @@ function select({ email, counterKeys }: Login, draw: number) {
     LEFT JOIN (${join(byKey, ' UNION ALL ')}) AS counters ON true`;
 }
 
-function userIn({ id, password_digest, peppered, disabled_at, sessions_epoch }: Row): User | undefined {
+function userIn({ id, password_digest, peppered, disabled_at, sessions_epoch, last_login_at }: Row): User | undefined {
   const digest = digestOf(password_digest, peppered);
   if (id === null || sessions_epoch === null || !digest) return undefined;
-  return { id: Number(id), ...digest, disabled: disabled_at !== null, sessionsEpoch: sessions_epoch };
+  return {
+    id: Number(id),
+    ...digest,
+    disabled: disabled_at !== null,
+    sessionsEpoch: sessions_epoch,
+    lastLoginAt: timeOf(last_login_at),
+  };
 }
 
 function digestOf(passwordDigest: string | null, peppered: Flag): StoredDigest | undefined {

@@ -19,7 +19,13 @@ export type GoodToken = {
 /** All throw DatabaseUnavailable. Times are in milliseconds since the epoch. */
 export type OneTimeTokens = {
   /** Replaces the user's earlier token of its kind. */
-  store(token: { hash: string; kind: OneTimeTokenKind; userId: number; newEmail?: string; expiresAt: number }): Promise<void>;
+  store(token: {
+    hash: string;
+    kind: OneTimeTokenKind;
+    userId: number;
+    newEmail?: string;
+    expiresAt: number;
+  }): Promise<void>;
   find(hash: string, kind: OneTimeTokenKind, now: number): Promise<GoodToken | undefined>;
   /** Uses a token: sets the password, unlocks the user, and ends all sessions. Returns whether the token was good still. */
   resetPassword(hash: string, digest: StoredDigest, now: number): Promise<boolean>;

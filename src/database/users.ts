@@ -27,6 +27,8 @@ export type User = StoredDigest & {
   disabled: boolean;
   /** Sessions of another epoch have ended. */
   sessionsEpoch: string;
+  /** Milliseconds since the epoch; 0 where there was none. */
+  lastLoginAt: number;
 };
 export type UserRecord = StoredDigest & {
   id: number;
@@ -83,7 +85,12 @@ export type Users = {
   /** In the order of ids, after one of them. */
   list(page: { after: number; limit: number; filter?: UserFilter }): Promise<UserRecord[]>;
   /** Those whose email begins with `prefix`, in the order of emails, after one of them. */
-  listByEmail(page: { prefix: string; after: string; limit: number; disabled?: boolean | undefined }): Promise<UserRecord[]>;
+  listByEmail(page: {
+    prefix: string;
+    after: string;
+    limit: number;
+    disabled?: boolean | undefined;
+  }): Promise<UserRecord[]>;
   /** Stores another digest if the user's is still the old one; returns whether it was. For upgrades: no change of the user. */
   replacePasswordDigest(id: number, old: string, digest: StoredDigest): Promise<boolean>;
   /** Undefined where there is no such user, or a condition does not hold. Throws Taken. */
@@ -152,8 +159,11 @@ export function createUsers(runQuery: RunQuery, provider: Provider): Users {
     },
     count: () => run('SELECT', (model) => model.count()),
     list({ after, limit, filter: { email, disabled } = {} }) {
-      const part = email === undefined ? empty : sql`AND email LIKE ${`%${escapeLike(normalizeEmail(email))}%`} ESCAPE '~'`;
-      return read(sql`SELECT id FROM users WHERE id > ${after} ${part} ${isDisabled(disabled)} ORDER BY id LIMIT ${limit}`);
+      const part =
+        email === undefined ? empty : sql`AND email LIKE ${`%${escapeLike(normalizeEmail(email))}%`} ESCAPE '~'`;
+      return read(
+        sql`SELECT id FROM users WHERE id > ${after} ${part} ${isDisabled(disabled)} ORDER BY id LIMIT ${limit}`,
+      );
     },
     listByEmail({ prefix, after, limit, disabled }) {
       const [first, end] = [normalizeEmail(prefix), endOfPrefix(normalizeEmail(prefix))];

@@ -4,7 +4,7 @@ export type FieldError = {
   field: string;
   message: string;
   /** For programs. */
-  code?: string;
+  code: string;
 };
 
 /** Outcomes of failures, by their names in the log and the metrics. Each failure states one of these. */
@@ -22,6 +22,10 @@ export type LogFields = {
   renewal?: string;
   /** The outcome of authentication. */
   authentication?: string;
+  /** What has been done with a user. Never what was set. */
+  event?: string;
+  /** By whom. */
+  by?: string;
   /** Of the line; `info` unless given. */
   level?: 'info' | 'debug';
 };

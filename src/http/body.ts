@@ -39,6 +39,11 @@ export const bodyPlugin = fp(
         if (headers['content-type'] !== undefined) headers['content-type'] = undefined;
         return done();
       }
+      if (!hasBody(headers) && !operation?.needsBody) {
+        // Clients name the type of a body that they leave out.
+        headers['content-type'] = undefined;
+        return done();
+      }
       if (!hasBody(headers) && headers['content-type'] === undefined) return done(absent(body));
       done(isReadable(headers, [...(operation?.bodies.keys() ?? [])]) ? undefined : new HttpError(415));
     });
@@ -69,7 +74,7 @@ function notUtf8(): HttpError {
 function absent({ schema }: BodySpec): HttpError {
   const required = [schema.required ?? []].flat();
   return new HttpError(400, '', {
-    errors: required.map((field) => ({ field: String(field), message: IS_REQUIRED })),
+    errors: required.map((field) => ({ field: String(field), ...IS_REQUIRED })),
   });
 }
 
@@ -96,7 +101,7 @@ function isReadable(headers: Headers, mediaTypes: string[]): boolean {
 function checkText(body: object, { schema }: BodySpec): void {
   const faults = Object.entries(body).flatMap(([field, value]) => {
     const message = faultOf(value);
-    return message === undefined ? [] : [{ field, message }];
+    return message === undefined ? [] : [{ field, message, code: 'malformed' }];
   });
   const errors = faults.filter(({ field }) => Object.hasOwn(schema.properties ?? {}, field));
   if (errors.length > 0) throw new HttpError(400, '', { errors });

@@ -1,7 +1,7 @@
 import cors from '@fastify/cors';
 import type { FastifyRequest } from 'fastify';
 import fp from 'fastify-plugin';
-import type { Contract } from '../contract/contract.js';
+import { ADMIN_SCHEME, type Contract, type Operation } from '../contract/contract.js';
 import { methodsOf } from './operation.js';
 
 export type CorsOptions = {
@@ -23,7 +23,11 @@ export const corsPlugin = fp<CorsOptions>(
       delegator(request, done) {
         const { origin = '' } = request.headers;
         if (!origins.includes(origin)) return done(null, { origin: false });
-        const { operationsAtPath: operations = [] } = request.routeOptions.config;
+        const { operation, operationsAtPath = [] } = request.routeOptions.config;
+        if (operation && !isForPages(operation)) return done(null, { origin: false });
+        const operations = operationsAtPath.filter(isForPages);
+        if (operations.length < operationsAtPath.length && operations.length === 0)
+          return done(null, { origin: false });
         const preflight = isPreflight(request) && operations.length > 0;
         done(null, { origin, exposedHeaders, preflight, methods: methodsOf(operations), allowedHeaders });
       },
@@ -36,6 +40,11 @@ export const corsPlugin = fp<CorsOptions>(
   },
   { name: 'cors', dependencies: ['operation', 'response-headers', 'errors'] },
 );
+
+/** A page that had the admin token would have lost it. */
+function isForPages({ securitySchemes }: Operation): boolean {
+  return !securitySchemes.includes(ADMIN_SCHEME);
+}
 
 function isPreflight({ method, headers }: FastifyRequest): boolean {
   return method === 'OPTIONS' && headers['access-control-request-method'] !== undefined;

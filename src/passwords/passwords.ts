@@ -25,9 +25,10 @@ export type Passwords = {
   /**
    * Makes the digest that is stored: a PHC string, or bcrypt's `$2b$`, peppered where a pepper is configured.
    *
-   * @throws PasswordTooLong where bcrypt would cut the password off
+   * @param waiter - may leave the queue
+   * @throws PasswordTooLong where bcrypt would cut the password off; Overloaded at the waiter's deadline; ClientGone
    */
-  hash(password: string): Promise<StoredDigest>;
+  hash(password: string, waiter?: Waiter): Promise<StoredDigest>;
   /**
    * Whether the password matches the digest. Takes as long without a digest, or with one of an unknown format, so that the
    * time does not tell which emails are known.
@@ -77,15 +78,15 @@ export function createPasswords(hashing: Hashing, hashQueue: HashQueue = queueFo
   const unmatchable = readDigest(unmatchableDigest(hashing), options);
   const memory = unmatchable?.memory;
   return {
-    async hash(password) {
+    async hash(password, waiter) {
       if (hashing.algorithm === 'argon2id') {
         const hash = () => hashArgon2(password, ARGON2ID);
-        return { passwordDigest: await hashQueue.run(hash, undefined, memory), peppered: false };
+        return { passwordDigest: await hashQueue.run(hash, waiter, memory), peppered: false };
       }
       if (Buffer.byteLength(password) > BCRYPT_MAX_BYTES) throw new PasswordTooLong();
       // The pepper may reach past the 72 bytes, as it does in Devise.
       const hash = () => hashBcrypt(password + options.bcryptPepper, hashing.cost);
-      return { passwordDigest: await hashQueue.run(hash, undefined, memory), peppered: options.bcryptPepper !== '' };
+      return { passwordDigest: await hashQueue.run(hash, waiter, memory), peppered: options.bcryptPepper !== '' };
     },
     async verify(password, digest, waiter) {
       const known = (digest && readStored(digest, options)) ?? unmatchable;

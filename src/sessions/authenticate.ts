@@ -1,6 +1,7 @@
 import type { Callers } from '../contract/handler.js';
 import type { Database } from '../database/database.js';
 import { HttpError, type LogFields } from '../errors/http-error.js';
+import type { AdminTokens } from '../tokens/admin-tokens.js';
 import type { Tokens } from '../tokens/tokens.js';
 
 export const AUTHENTICATIONS = [
@@ -14,7 +15,7 @@ export const AUTHENTICATIONS = [
 ] as const;
 type Authentication = (typeof AUTHENTICATIONS)[number];
 
-export type Authenticated = { caller: Callers['userToken']; log: LogFields };
+export type Authenticated<Scheme extends keyof Callers> = { caller: Callers[Scheme]; log: LogFields };
 
 export type AuthenticateOptions = {
   tokens: Pick<Tokens, 'verify'>;
@@ -38,7 +39,7 @@ export class Unauthorized extends HttpError {
 export async function authenticate(
   token: string | undefined,
   { tokens, database }: AuthenticateOptions,
-): Promise<Authenticated> {
+): Promise<Authenticated<'userToken'>> {
   if (token === undefined) throw new Unauthorized('no_token');
   const verified = tokens.verify(token);
   const { authentication } = verified;
@@ -49,4 +50,20 @@ export async function authenticate(
   if (user.disabled) throw new Unauthorized('disabled_user', userId);
   if (!isSessionGood) throw new Unauthorized('revoked_token', userId);
   return { caller: { userId, exp, sid }, log: { authentication, userId } };
+}
+
+/**
+ * Tells which admin token calls.
+ *
+ * @param token - undefined where there is none
+ * @throws Unauthorized
+ */
+export function authenticateAdmin(
+  token: string | undefined,
+  adminTokens: Pick<AdminTokens, 'fingerprintOf'>,
+): Authenticated<'adminToken'> {
+  if (token === undefined) throw new Unauthorized('no_token');
+  const fingerprint = adminTokens.fingerprintOf(token);
+  if (fingerprint === undefined) throw new Unauthorized('invalid_token');
+  return { caller: { fingerprint }, log: { authentication: 'accepted', by: `admin:${fingerprint}` } };
 }

@@ -6,7 +6,7 @@ import type { HashQueue } from '../passwords/hash-queue.js';
 import { AUTHENTICATIONS } from '../sessions/authenticate.js';
 import { RENEWAL_OUTCOMES, REVOCATIONS } from '../sessions/sessions.js';
 import { BUDGETS } from '../throttle/rules.js';
-import { LOGIN_OUTCOMES } from '../users/log-in.js';
+import { VERIFY_OUTCOMES } from '../users/verify-password.js';
 import type { EndedRequest } from './ended-request.js';
 
 export type Metrics = {
@@ -58,7 +58,7 @@ export function createMetrics({ operations }: Pick<Contract, 'operations'>): Met
     labelNames: ['outcome'],
     registers,
   });
-  for (const outcome of [...LOGIN_OUTCOMES, ...FAILURE_OUTCOMES]) logins.inc({ outcome }, 0);
+  for (const outcome of [...VERIFY_OUTCOMES, ...FAILURE_OUTCOMES]) logins.inc({ outcome }, 0);
 
   const authentications = new Counter({
     name: 'sessions_authentications_total',

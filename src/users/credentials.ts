@@ -3,6 +3,7 @@ import { compileSchema } from '../contract/validation.js';
 import type { StoredDigest } from '../database/users.js';
 import { EXIT } from '../errors/exit-codes.js';
 import { type FieldError, HttpError } from '../errors/http-error.js';
+import type { Waiter } from '../passwords/hash-queue.js';
 import { type Passwords, PasswordTooLong } from '../passwords/passwords.js';
 import { checkNewPassword } from '../passwords/policy.js';
 import { isDecoded } from '../text/utf8.js';
@@ -10,7 +11,7 @@ import { isDecoded } from '../text/utf8.js';
 export type Credentials = { email: string; password: string };
 
 export type HashNewServices = {
-  passwords: Pick<Passwords, 'hash'>;
+  passwords: Pick<Passwords, 'hash' | 'formOf'>;
   /** Characters of a password that is set. */
   passwordMinLength: number;
 };
@@ -25,6 +26,8 @@ class CredentialsRefused extends HttpError {
   }
 }
 
+const NOT_UTF8: FieldError = { field: 'email', message: 'is not valid UTF-8', code: 'malformed' };
+
 /**
  * Returns the errors of credentials by the contract's schema of them.
  *
@@ -35,30 +38,66 @@ export function createCredentialsCheck(required = ['email', 'password']) {
   if (!schema) throw new Error('openapi.yaml: there is no schema Credentials');
   const check = compileSchema({ ...schema, required });
   return (credentials: { email: string; password?: string }): FieldError[] =>
-    isDecoded(credentials.email) ? check(credentials) : [{ field: 'email', message: 'is not valid UTF-8' }];
+    isDecoded(credentials.email) ? check(credentials) : [NOT_UTF8];
 }
 
 /** @throws CredentialsRefused where a login would not accept the email or the password; operations have the contract for that */
-export function refuseInvalid(credentials: Credentials): void {
-  const errors = createCredentialsCheck()(credentials);
+export function refuseInvalid(credentials: { email: string; password?: string }): void {
+  const errors = createCredentialsCheck(Object.keys(credentials))(credentials);
   if (errors.length > 0) throw new CredentialsRefused(errors);
 }
+
+/** @throws CredentialsRefused, with the code `weak_password`, where the policy refuses the password */
+export async function refuseWeak(
+  { email, password }: Credentials,
+  { passwordMinLength: minLength }: Pick<HashNewServices, 'passwordMinLength'>,
+): Promise<void> {
+  const errors = await checkNewPassword(password, { email, minLength });
+  if (errors.length > 0) throw new CredentialsRefused(errors, 'weak_password');
+}
+
+/** @property waiter - may leave the queue of hashes */
+type HashNewOptions = { allowWeak?: boolean | undefined; waiter?: Waiter };
 
 /**
  * Hashes a password that a user is given.
  *
- * @param allowWeak - whether the policy does not apply
- * @throws CredentialsRefused, with the code `weak_password` where the policy refuses the password
+ * @param options.allowWeak - whether the policy does not apply
+ * @throws CredentialsRefused; Overloaded and ClientGone with a waiter
  */
 export async function hashNew(
-  { email, password }: Credentials,
-  { passwords, passwordMinLength: minLength }: HashNewServices,
-  { allowWeak = false } = {},
+  credentials: Credentials,
+  services: HashNewServices,
+  { allowWeak = false, waiter }: HashNewOptions = {},
 ): Promise<StoredDigest> {
-  const errors = allowWeak ? [] : await checkNewPassword(password, { email, minLength });
-  if (errors.length > 0) throw new CredentialsRefused(errors, 'weak_password');
-  return passwords.hash(password).catch((error) => {
+  if (!allowWeak) await refuseWeak(credentials, services);
+  return services.passwords.hash(credentials.password, waiter).catch((error) => {
     if (!(error instanceof PasswordTooLong)) throw error;
     throw new CredentialsRefused([{ field: 'password', message: error.message, code: 'password_too_long' }]);
   });
+}
+
+/** What a user is to log in with: at most one of them. */
+export type NewSecret = { password?: string | undefined; passwordDigest?: string | undefined };
+
+/**
+ * Makes the digest of what is given; undefined where neither is.
+ *
+ * @throws HttpError for both, and for a digest of an unknown format; CredentialsRefused
+ */
+export async function digestOf(
+  { email, password, passwordDigest }: NewSecret & { email: string },
+  services: HashNewServices,
+  waiter?: Waiter,
+): Promise<StoredDigest | undefined> {
+  if (passwordDigest === undefined) {
+    return password === undefined ? undefined : hashNew({ email, password }, services, waiter && { waiter });
+  }
+  if (password !== undefined) throw digestRefused('must not be given beside password', 'conflicting');
+  if (!services.passwords.formOf(passwordDigest)) throw digestRefused('is of no known format', 'unknown_format');
+  return { passwordDigest, peppered: null };
+}
+
+function digestRefused(message: string, code: string): HttpError {
+  return new HttpError(400, '', { errors: [{ field: 'password_digest', message, code }] });
 }

@@ -4,7 +4,7 @@ import { readConfig } from '#built/config/config.js';
 import { PROVIDERS } from '#built/database/connection/database-url.js';
 import { openDatabase } from '#built/database/database.js';
 import { migrate } from '#built/database/migrations/migrate.js';
-import { disable } from '#built/users/change.js';
+import { updateUser } from '#built/users/update-user.js';
 import { createDatabase, execute, query } from '../support/service.js';
 import { storedDigest } from '../support/stored-digest.js';
 
@@ -27,7 +27,7 @@ for (const provider of PROVIDERS) {
 
     const tokens = [];
     for (let index = 0; index < 40; index += 1) {
-      const userId = (await database.users.add(`${index}@x`, storedDigest('digest'))) ?? 0;
+      const userId = (await database.users.add(`${index}@x`, storedDigest('digest'))).id;
       const [[epoch]] = (await query(databaseUrl, `SELECT sessions_epoch FROM users WHERE id = ${userId}`)) as [
         [string],
       ];
@@ -44,7 +44,7 @@ for (const provider of PROVIDERS) {
         userAgent: undefined,
         rotation: undefined,
       });
-      if (kind === 'disabled') await disable(database.users, { id: userId, disabledAt: null });
+      if (kind === 'disabled') await updateUser(database.users, userId, { disabled: true });
       if (kind === 'deleted') await database.users.delete(userId);
       if (kind === 'ended') await database.sessions.end(userId, id);
       if (kind === 'all ended') await database.sessions.endAll(userId);

@@ -26,6 +26,7 @@ t.test('the first scheme whose kind of token it is decides', async (t) => {
   await app.register(authenticationPlugin, {
     contract,
     authenticators: {
+      adminToken: async () => undefined,
       async userToken(token) {
         tokens.push(token);
         const reply = replies.shift();

@@ -5,7 +5,7 @@ import { openDatabase } from '#built/database/database.js';
 import { migrate } from '#built/database/migrations/migrate.js';
 import { createPasswordUpgrades } from '#built/passwords/password-upgrades.js';
 import { createPasswords } from '#built/passwords/passwords.js';
-import { disable } from '#built/users/change.js';
+import { updateUser } from '#built/users/update-user.js';
 import { run, start, stop } from '../support/executable.js';
 import { FORM, send } from '../support/send.js';
 import { createDatabase, SECRET, startService } from '../support/service.js';
@@ -28,8 +28,8 @@ for (const provider of PROVIDERS) {
     await users.add('django@bar.com', storedDigest(DJANGO));
     await users.add('rails@bar.com', await bcrypt.hash('foobar'));
     await users.add('wrong@bar.com', storedDigest(DJANGO));
-    const id = (await users.add('disabled@bar.com', storedDigest(DJANGO))) ?? 0;
-    await disable(users, { id, disabledAt: null });
+    const id = (await users.add('disabled@bar.com', storedDigest(DJANGO))).id;
+    await updateUser(users, id, { disabled: true });
 
     const service = await start(t, { cwd, env });
     const login = async (email: string, password: string) => {

@@ -4,7 +4,7 @@ import { readConfig } from '#built/config/config.js';
 import { PROVIDERS, type Provider } from '#built/database/connection/database-url.js';
 import { openDatabase } from '#built/database/database.js';
 import { createPasswords } from '#built/passwords/passwords.js';
-import { disable, enable, setPassword } from '#built/users/change.js';
+import { updateUser } from '#built/users/update-user.js';
 import { bearer, claimsOf, jwkSet, privateJwks } from '../support/keys.js';
 import { tokenOf } from '../support/rails-token.js';
 import { JSON_TYPE, type Request, send } from '../support/send.js';
@@ -84,7 +84,7 @@ async function startWorld(t: Test, provider: Provider, env: NodeJS.ProcessEnv) {
   let services = [await startOne(0), await startOne(1)];
   const database = await openDatabase(config.databaseUrl);
   t.teardown(() => database.close());
-  const id = (await database.users.add('foo@bar.com', digests[0] ?? (await bcrypt.hash('foobar')))) ?? 0;
+  const id = (await database.users.add('foo@bar.com', digests[0] ?? (await bcrypt.hash('foobar')))).id;
 
   const ask = (instance: number, request: Request) => send(services[instance]?.url ?? '', request);
   const isGood = (session: Known, token: string, instance: number) =>
@@ -225,13 +225,13 @@ async function startWorld(t: Test, provider: Provider, env: NodeJS.ProcessEnv) {
     async changePassword() {
       password = 1 - password;
       const digest = digests[password];
-      if (digest) await setPassword(database.users, { id }, digest);
+      if (digest) await updateUser(database.users, id, { digest });
       endAll();
     },
     async disableAndEnable() {
       const disabledAt = new Date(clock.now);
-      await disable(database.users, { id, disabledAt: null }, disabledAt);
-      await enable(database.users, { id, disabledAt });
+      await updateUser(database.users, id, { disabled: true }, { at: disabledAt });
+      await updateUser(database.users, id, { disabled: false });
       endAll();
     },
     async deleteAndCreateAnew() {
@@ -303,12 +303,12 @@ for (const provider of PROVIDERS) {
       createdAt: undefined,
     });
     await database.userImport.store([imported(7, 'seven@x'), imported(3, 'three@x')], 'reject');
-    const added = await database.users.add('added@x', digests[0] ?? (await bcrypt.hash('foobar')));
+    const { id: added } = await database.users.add('added@x', digests[0] ?? (await bcrypt.hash('foobar')));
     const statusOf = async (userId: number) =>
       (await service.request({ path: '/api/v1/session', headers: bearer(tokenOf(userId)) })).status;
     t.equal(await statusOf(7), 200, 'of a user who was imported');
     t.equal(await statusOf(3), 200, 'also after one with a larger id');
-    t.equal(await statusOf(added ?? 0), 401, 'the service has issued none to a user that it added');
+    t.equal(await statusOf(added), 401, 'the service has issued none to a user that it added');
     const { body } = await service.request({ path: '/api/v1/session', headers: bearer(tokenOf(7)) });
     t.notMatch(body, 'sid');
 

@@ -133,11 +133,10 @@ export async function startService(
       return reply;
     },
     async addUser(email, password, digest) {
-      const id = await services.database.users.add(
+      const { id } = await services.database.users.add(
         email,
         typeof digest === 'string' ? storedDigest(digest) : (digest ?? (await passwords.hash(password))),
       );
-      if (id === undefined) throw new Error(`email is taken: ${email}`);
       return id;
     },
     disableUser: (id) =>

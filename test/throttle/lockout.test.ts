@@ -8,7 +8,7 @@ import { createDeadline } from '#built/errors/deadline.js';
 import { sweepCounters } from '#built/throttle/expired-counters.js';
 import { deriveKey } from '#built/throttle/keys.js';
 import { createThrottle } from '#built/throttle/throttle.js';
-import { setPassword, unlock } from '#built/users/change.js';
+import { updateUser } from '#built/users/update-user.js';
 import { attempt } from '../support/attempt.js';
 import { createDatabase, SECRET } from '../support/service.js';
 
@@ -24,7 +24,7 @@ async function start(t: Test, provider: Provider, budgets = BUDGETS) {
   await migrate(databaseUrl);
   const database = await openDatabase(databaseUrl);
   t.teardown(() => database.close());
-  const id = (await database.users.add('foo@bar.com', { passwordDigest: 'a digest', peppered: null })) ?? 0;
+  const id = (await database.users.add('foo@bar.com', { passwordDigest: 'a digest', peppered: null })).id;
   const clock = { now: Date.now() };
   const throttle = createThrottle(database.throttleCounters, budgets, deriveKey(SECRET), () => clock.now);
   let verified = 0;
@@ -126,7 +126,7 @@ for (const provider of PROVIDERS) {
     };
     await lockOut();
     clock.now += SECOND;
-    await unlock(database.users, { id }, new Date(clock.now));
+    await updateUser(database.users, id, { unlocked: true }, { at: new Date(clock.now) });
     clock.now += SECOND;
     t.equal(await tryTo('succeeded', '192.0.2.3'), 'succeeded');
     t.equal(await tryTo('succeeded', '192.0.2.1'), 'succeeded');
@@ -135,7 +135,7 @@ for (const provider of PROVIDERS) {
     t.match(await tryTo('wrong_password', '192.0.2.1', 'new@bar.com'), { status: 429 }, 'the address’s stay');
 
     const again = await start(t, provider);
-    await unlock(again.database.users, again, new Date(again.clock.now - 1));
+    await updateUser(again.database.users, again.id, { unlocked: true }, { at: new Date(again.clock.now - 1) });
     for (let i = 0; i < 3; i += 1) await again.tryTo('wrong_password', '192.0.2.1');
     t.match(await again.tryTo('succeeded', '192.0.2.1'), { status: 429 }, 'later failures count');
   });
@@ -146,7 +146,7 @@ for (const provider of PROVIDERS) {
     await tryTo('succeeded', '192.0.2.1');
     await throttle.flush();
     for (let i = 0; i < 5; i += 1) await tryTo('wrong_password', '192.0.2.1', `${i}@bar.com`);
-    await setPassword(database.users, { id }, { passwordDigest: 'another digest', peppered: null });
+    await updateUser(database.users, id, { digest: { passwordDigest: 'another digest', peppered: null } });
     clock.now = Date.now() + SECOND;
     const before = verified();
     t.match(await tryTo('succeeded', '192.0.2.1'), { status: 429 }, 'the thief’s address is known no more');

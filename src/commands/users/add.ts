@@ -1,18 +1,15 @@
 import { type NewPasswordOptions, readNewPassword } from './new-password.js';
-import { findUser, type OpenUsers, UserRefused, withUsers } from './open-users.js';
+import { type OpenUsers, withUsers } from './open-users.js';
 import { type Output, printUser } from './print.js';
 
-/** @throws UserRefused where the email is taken; CredentialsRefused */
-export async function addUser(
-  env: NodeJS.ProcessEnv,
-  email: string,
-  options: Output & NewPasswordOptions,
-): Promise<void> {
+type AddOptions = Output & NewPasswordOptions & { id?: number };
+
+/** @throws Taken, CredentialsRefused */
+export async function addUser(env: NodeJS.ProcessEnv, email: string, { id, ...options }: AddOptions): Promise<void> {
   const add = async (opened: OpenUsers) => {
-    const { users, passwords } = opened;
-    const id = await users.add(email, await readNewPassword(email, opened, options));
-    if (id === undefined) throw new UserRefused(`email is taken: ${email}`);
-    await printUser(await findUser(users, String(id)), passwords, options, String(id));
+    const digest = await readNewPassword(email, opened, options);
+    const user = await opened.users.add(email, digest, id === undefined ? {} : { id });
+    await printUser(user, opened.passwords, options, String(user.id));
   };
   await withUsers(env, add, { mayCreate: true });
 }

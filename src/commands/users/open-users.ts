@@ -2,12 +2,14 @@ import { readConfig } from '../../config/config.js';
 import type { DatabaseUrl } from '../../database/connection/database-url.js';
 import { openDatabase } from '../../database/database.js';
 import { migrate } from '../../database/migrations/migrate.js';
+import type { OneTimeTokens } from '../../database/one-time-tokens.js';
 import type { Sessions } from '../../database/sessions.js';
 import { MAX_ID, type UserRecord, type Users } from '../../database/users.js';
 import { EXIT } from '../../errors/exit-codes.js';
 import { ExpectedError } from '../../errors/expected-error.js';
 import { createPasswords, type Passwords } from '../../passwords/passwords.js';
 import { type FailedLogins, readFailedLogins } from '../../throttle/lockouts.js';
+import { UserNotFound } from '../../users/find-user.js';
 import { keepHeapSmall } from '../heap.js';
 import { startProgress } from '../progress.js';
 import { printable, reportCreated } from './print.js';
@@ -26,6 +28,7 @@ export class UserRefused extends ExpectedError {
 export type OpenUsers = {
   users: Users;
   sessions: Sessions;
+  oneTimeTokens: OneTimeTokens;
   passwords: Passwords;
   passwordMinLength: number;
   databaseUrl: DatabaseUrl;
@@ -51,13 +54,13 @@ export async function withUsers(
   await migrate(databaseUrl, { mayCreate, onCreated: reportCreated });
   const database = await openDatabase(databaseUrl);
   try {
-    const { users, sessions, secrets, findForLogin } = database;
+    const { users, sessions, oneTimeTokens, secrets, findForLogin } = database;
     const failedLogins: OpenUsers['failedLogins'] = async ({ email }, address) => {
       const key = await secrets.findThrottleKey();
       return key ? readFailedLogins(findForLogin, { budgets, key, now: Date.now() }, { email, address }) : [];
     };
     const passwords = createPasswords(hashing);
-    await work({ users, sessions, passwords, passwordMinLength, databaseUrl, failedLogins });
+    await work({ users, sessions, oneTimeTokens, passwords, passwordMinLength, databaseUrl, failedLogins });
   } finally {
     await database.close();
   }
@@ -65,14 +68,14 @@ export async function withUsers(
 
 /**
  * @param key - an id or an email
- * @throws UserRefused where there is no such user
+ * @throws UserNotFound
  */
 export async function findUser(users: Users, key: string): Promise<UserRecord> {
   const isId = /^\d+$/.test(key);
   const id = Number(key);
   const user = isId ? id <= MAX_ID && (await users.find({ id })) : await users.find({ email: key });
   if (user) return user;
-  throw new UserRefused(`there is no user with the ${isId ? 'id' : 'email'} ${printable(key)}`, EXIT.NOUSER);
+  throw new UserNotFound(`there is no user with the ${isId ? 'id' : 'email'} ${printable(key)}`);
 }
 
 /** Reads all users by id, in pages, and shows the progress. */

@@ -5,7 +5,7 @@ import { PROVIDERS } from '#built/database/connection/database-url.js';
 import { openDatabase } from '#built/database/database.js';
 import { migrate } from '#built/database/migrations/migrate.js';
 import { createPasswords } from '#built/passwords/passwords.js';
-import { setPassword } from '#built/users/change.js';
+import { updateUser } from '#built/users/update-user.js';
 import { run, start } from '../../support/executable.js';
 import { FORM, send } from '../../support/send.js';
 import { createDatabase, SECRET } from '../../support/service.js';
@@ -112,7 +112,7 @@ for (const provider of PROVIDERS) {
     const enabled = await json('list', '--enabled');
     t.match(enabled.users, [{ id: 1 }, { id: 3 }, { id: 4 }]);
 
-    await setPassword(database.users, { id: 1 }, await createPasswords(config.hashing).hash('foobar'));
+    await updateUser(database.users, 1, { digest: await createPasswords(config.hashing).hash('foobar') });
     const withoutPassword = env.DATABASE_URL.replace(/\/\/.*@/, '//');
     t.same(await json('stats'), {
       database: withoutPassword,

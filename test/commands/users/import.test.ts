@@ -130,11 +130,11 @@ for (const provider of PROVIDERS) {
       t.same(await imports(devise, { onConflict }), { ...NONE, unchanged: 2 }, 'again');
     }
     t.same(await database.users.find({ id: 7 }), before, 'nothing is touched');
-    t.equal(await database.users.add('next@bar.com', storedDigest(BCRYPT)), 8, 'ids go on after the largest');
+    t.equal((await database.users.add('next@bar.com', storedDigest(BCRYPT))).id, 8, 'ids go on after the largest');
 
     t.same(await imports(jsonLines([{ email: 'django@bar.com', password: DJANGO, extra: {} }])), { ...NONE, added: 1 });
     t.match(await database.users.find({ email: 'django@bar.com' }), { id: 9, passwordDigest: DJANGO });
-    t.equal(await database.users.add('after@bar.com', storedDigest(BCRYPT)), 10);
+    t.equal((await database.users.add('after@bar.com', storedDigest(BCRYPT))).id, 10);
     t.same(await imports(''), NONE, 'an empty file');
 
     const bad = [

@@ -1,4 +1,4 @@
-import type { Handler } from '../contract/handler.js';
+import type { Handler } from '../../contract/handler.js';
 
 export const authorizeRequest: Handler<'authorizeRequest'> = ({ caller: { userId } }) => ({
   status: 200,

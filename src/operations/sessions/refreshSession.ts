@@ -1,6 +1,6 @@
-import type { Handler } from '../contract/handler.js';
-import { HttpError } from '../errors/http-error.js';
-import type { Sessions } from '../sessions/sessions.js';
+import type { Handler } from '../../contract/handler.js';
+import { HttpError } from '../../errors/http-error.js';
+import type { Sessions } from '../../sessions/sessions.js';
 
 export const refreshSession: Handler<'refreshSession', { sessions: Sessions }> = async ({ body }, { sessions }) => {
   if (!sessions.isRenewable) throw new HttpError(404);

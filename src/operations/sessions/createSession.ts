@@ -1,5 +1,5 @@
-import type { Handler } from '../contract/handler.js';
-import { type LogInServices, logIn } from '../users/log-in.js';
+import type { Handler } from '../../contract/handler.js';
+import { type LogInServices, logIn } from '../../users/log-in.js';
 
 /** One reply for an unknown email, a wrong password and a disabled user; only the log tells them apart. */
 export const createSession: Handler<'createSession', LogInServices> = async ({ body, client }, services) => {

@@ -1,7 +1,7 @@
-import type { Handler } from '../contract/handler.js';
-import type { Database } from '../database/database.js';
-import { HttpError } from '../errors/http-error.js';
-import type { Revocation } from '../sessions/sessions.js';
+import type { Handler } from '../../contract/handler.js';
+import type { Database } from '../../database/database.js';
+import { HttpError } from '../../errors/http-error.js';
+import type { Revocation } from '../../sessions/sessions.js';
 
 export const deleteOwnSession: Handler<'deleteOwnSession', { database: Pick<Database, 'sessions'> }> = async (
   { caller, path },

@@ -1,7 +1,7 @@
-import { type Contract, operationNamed } from '../contract/contract.js';
-import type { Handler } from '../contract/handler.js';
-import { HttpError } from '../errors/http-error.js';
-import type { Tokens } from '../tokens/tokens.js';
+import { type Contract, operationNamed } from '../../contract/contract.js';
+import type { Handler } from '../../contract/handler.js';
+import { HttpError } from '../../errors/http-error.js';
+import type { Tokens } from '../../tokens/tokens.js';
 
 type Services = { contract: Contract; tokens: Pick<Tokens, 'issuer' | 'algorithms'> };
 

@@ -1,4 +1,4 @@
-import type { Handler } from '../contract/handler.js';
+import type { Handler } from '../../contract/handler.js';
 
 export const getSession: Handler<'getSession'> = ({ caller: { userId, exp, sid } }) => ({
   status: 200,

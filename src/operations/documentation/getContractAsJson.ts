@@ -1,5 +1,5 @@
-import type { Contract } from '../contract/contract.js';
-import type { Handler } from '../contract/handler.js';
+import type { Contract } from '../../contract/contract.js';
+import type { Handler } from '../../contract/handler.js';
 
 export const getContractAsJson: Handler<'getContractAsJson', { contract: Contract }> = ({ origin }, { contract }) => ({
   status: 200,

@@ -1,7 +1,7 @@
-import type { Handler } from '../contract/handler.js';
-import type { Database } from '../database/database.js';
-import { Unauthorized } from '../sessions/authenticate.js';
-import type { Revocation } from '../sessions/sessions.js';
+import type { Handler } from '../../contract/handler.js';
+import type { Database } from '../../database/database.js';
+import { Unauthorized } from '../../sessions/authenticate.js';
+import type { Revocation } from '../../sessions/sessions.js';
 
 export const deleteOwnSessions: Handler<'deleteOwnSessions', { database: Pick<Database, 'sessions'> }> = async (
   { caller: { userId, sid }, query },

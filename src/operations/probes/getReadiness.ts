@@ -1,6 +1,6 @@
-import type { Handler } from '../contract/handler.js';
-import type { Database } from '../database/database.js';
-import { HttpError } from '../errors/http-error.js';
+import type { Handler } from '../../contract/handler.js';
+import type { Database } from '../../database/database.js';
+import { HttpError } from '../../errors/http-error.js';
 
 type Services = { database: Pick<Database, 'ping'>; draining: AbortSignal };
 

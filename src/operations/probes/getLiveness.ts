@@ -1,3 +1,3 @@
-import type { Handler } from '../contract/handler.js';
+import type { Handler } from '../../contract/handler.js';
 
 export const getLiveness: Handler<'getLiveness'> = () => ({ status: 200, body: { status: 'ok' } });

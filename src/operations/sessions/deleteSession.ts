@@ -1,6 +1,6 @@
-import type { Handler } from '../contract/handler.js';
-import type { Database } from '../database/database.js';
-import type { Revocation } from '../sessions/sessions.js';
+import type { Handler } from '../../contract/handler.js';
+import type { Database } from '../../database/database.js';
+import type { Revocation } from '../../sessions/sessions.js';
 
 /** A token without `sid` names no session: all end. */
 export const deleteSession: Handler<'deleteSession', { database: Pick<Database, 'sessions'> }> = async (

@@ -1,0 +1,29 @@
+import { isIP } from 'node:net';
+import type { Handler } from '../../contract/handler.js';
+import type { Database } from '../../database/database.js';
+import { HttpError } from '../../errors/http-error.js';
+import type { Sessions } from '../../sessions/sessions.js';
+import { findUser } from '../../users/find-user.js';
+import type { LastLogins } from '../../users/last-logins.js';
+import { UserDisabled } from '../../users/user-disabled.js';
+
+type Services = {
+  database: Pick<Database, 'users'>;
+  sessions: Pick<Sessions, 'start'>;
+  lastLogins: Pick<LastLogins, 'add'>;
+};
+
+export const createUserSession: Handler<'createUserSession', Services> = async (
+  { path: { id }, body = {}, client },
+  { database, sessions, lastLogins },
+) => {
+  const { client_address: address = client.address, user_agent: userAgent, remember } = body;
+  if (isIP(address) === 0) throw new HttpError(400, '', { errors: [NO_ADDRESS] });
+  const user = await findUser(database.users, id);
+  if (user.disabledAt) throw new UserDisabled();
+  const grant = await sessions.start(user, { address, userAgent }, { remember });
+  lastLogins.add({ id, lastLoginAt: user.lastLoginAt?.getTime() ?? 0 });
+  return { status: 201, body: grant, log: { event: 'session_created', userId: id } };
+};
+
+const NO_ADDRESS = { field: 'client_address', message: 'must be an IP address', code: 'malformed' };

@@ -19,6 +19,8 @@ const VOLATILE = ['X-Request-Id', 'X-Runtime', 'ETag'];
 
 const JWT = /\beyJ[\w-]+\.[\w-]+\.[\w-]+/g;
 const REFRESH_TOKEN = /\brt_[\w-]{91}\b/g;
+const ONE_TIME_TOKEN = /\b(?<=(?:pr|ec)_)[\w-]{43}\b/g;
+const TIMESTAMP = /\b\d{4}-\d\d-\d\dT[\d:.]{12}Z/g;
 const UUID = /\b[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}\b/g;
 
 /** What is documented under one heading. */
@@ -84,10 +86,12 @@ ${fence('plaintext', [...headerLines(spec, reply.headers), `${reply.status} ${ST
 ${reply.body && `\n\n${fence('json', [JSON.stringify(JSON.parse(reply.body), null, 2)])}\n`}`;
 }
 
-/** Puts the contract's examples in place of tokens and ids, which differ from one run to the next. */
+/** Puts the contract's examples in place of tokens, ids and times, which differ from one run to the next. */
 function withExamples(contract: Contract, exchange: Exchange): Exchange {
   const { auth_token = '', refresh_token = '' } =
     operationNamed(contract, 'refreshSession').replies.get(200)?.example ?? {};
+  const { token: oneTimeToken, expires_at } =
+    operationNamed(contract, 'createPasswordReset').replies.get(201)?.example ?? {};
   const [id] = [contract.schemas.SessionId?.examples].flat();
   const ids: string[] = [];
   const nthId = (found: string) => {
@@ -97,6 +101,8 @@ function withExamples(contract: Contract, exchange: Exchange): Exchange {
   const text = JSON.stringify(exchange)
     .replaceAll(JWT, String(auth_token))
     .replaceAll(REFRESH_TOKEN, String(refresh_token))
+    .replaceAll(ONE_TIME_TOKEN, String(oneTimeToken).slice('pr_'.length))
+    .replaceAll(TIMESTAMP, String(expires_at))
     .replaceAll(UUID, nthId);
   return JSON.parse(text);
 }

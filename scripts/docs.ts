@@ -20,6 +20,15 @@ const TESTS = {
   'Api::V1::User::Sessions': 'test/operations/listOwnSessions.test.ts',
   'Api::V1::User::Sessions, one of them': 'test/operations/deleteOwnSession.test.ts',
   'Api::V1::Session and Api::V1::User::Sessions, ended': 'test/operations/deleteSession.test.ts',
+  'Api::V1::User': 'test/operations/getOwnUser.test.ts',
+  'Api::V1::User::Password': 'test/operations/changePassword.test.ts',
+  'Api::V1::Users': 'test/operations/createUser.test.ts',
+  'Api::V1::Users, listed': 'test/operations/listUsers.test.ts',
+  'Api::V1::Users, changed and deleted': 'test/operations/updateUser.test.ts',
+  'Api::V1::Users::Sessions': 'test/operations/createUserSession.test.ts',
+  'Api::V1::Users::PasswordResets and Api::V1::User::Password::Reset': 'test/operations/createPasswordReset.test.ts',
+  'Api::V1::Users::EmailConfirmations and Api::V1::User::Email::Confirm':
+    'test/operations/createEmailConfirmation.test.ts',
   'Api::V1::ForwardAuth': 'test/operations/authorizeRequest.test.ts',
 };
 

@@ -52,7 +52,7 @@ function schemasOf(document: Node): Place[] {
 }
 
 function schemaFaults(path: string[], schema: Node): string[] {
-  if (typeof schema === 'boolean') return ['a boolean schema'];
+  if (typeof schema === 'boolean') return schema || path.at(-1) !== 'additionalProperties' ? ['a boolean schema'] : [];
   const named = path.at(-2) === 'schemas';
   const choices: Node[] = [...(schema.anyOf ?? []), ...(schema.oneOf ?? [])];
   return [

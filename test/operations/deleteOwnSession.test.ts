@@ -40,7 +40,9 @@ for (const provider of PROVIDERS) {
       for (const sid of ['1', randomUUID().toUpperCase(), `${randomUUID()}0`, '%20', 'a%2fb']) {
         const reply = await service.request(request(sid));
         t.equal(reply.status, 400, sid);
-        t.same(JSON.parse(reply.body).errors, [{ field: 'sid', message: 'must be a UUID in lower case' }]);
+        t.same(JSON.parse(reply.body).errors, [
+          { field: 'sid', message: 'must be a UUID in lower case', code: 'malformed' },
+        ]);
       }
     });
 

@@ -73,15 +73,15 @@ for (const provider of PROVIDERS) {
     });
 
     t.test('when it is missing, or too long', async (t) => {
-      for (const [request, message] of [
-        [refresh, 'is required'],
-        [{ ...refresh, headers: JSON_TYPE, body: '{}' }, 'is required'],
-        [renewal(''), 'must not be empty'],
-        [renewal('r'.repeat(1_025)), 'must have at most 1024 characters'],
+      for (const [request, message, code] of [
+        [refresh, 'is required', 'required'],
+        [{ ...refresh, headers: JSON_TYPE, body: '{}' }, 'is required', 'required'],
+        [renewal(''), 'must not be empty', 'too_short'],
+        [renewal('r'.repeat(1_025)), 'must have at most 1024 characters', 'too_long'],
       ] as const) {
         const reply = await service.request(request);
         t.equal(reply.status, 400);
-        t.same(JSON.parse(reply.body).errors, [{ field: 'refresh_token', message }]);
+        t.same(JSON.parse(reply.body).errors, [{ field: 'refresh_token', message, code }]);
       }
     });
   });

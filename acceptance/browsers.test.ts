@@ -14,7 +14,7 @@ import { blocksOf } from './guide.js';
 
 /** The backend trusts nobody, and the service the backend. */
 const ENV = { ...CHEAP, TOKEN_TTL_SECONDS: '300', REFRESH_TOKEN_TTL_SECONDS: '2592000', TRUST_PROXY: '1' };
-const CREDENTIALS = { email: 'foo@bar.com', password: 'foobar' };
+const CREDENTIALS = { email: 'foo@bar.com', password: 'correct horse' };
 const CLEARED = '__Host-refresh=; Max-Age=0; Path=/; HttpOnly; Secure; SameSite=Strict';
 const STORED = /^__Host-refresh=rt_[\w-]+; Max-Age=2592000; Path=\/; HttpOnly; Secure; SameSite=Strict$/;
 

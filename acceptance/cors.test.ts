@@ -57,7 +57,7 @@ type Sent = { token?: string; body?: object; sid?: string };
 t.test('pages of other origins in a browser', { skip: noBrowser }, async (t) => {
   const [listed, unlisted] = [await servePage(t), await servePage(t)];
   const cwd = t.testdir();
-  await run(['users', 'add', 'foo@bar.com'], { cwd, input: 'foobar\n' });
+  await run(['users', 'add', 'foo@bar.com'], { cwd, input: 'correct horse\n' });
   const { url } = await start(t, { cwd, env: { CORS_ORIGINS: `https://app.example.com,${listed}` } });
   const browser = await launchBrowser(t);
   const page = await browser.newPage();
@@ -65,7 +65,7 @@ t.test('pages of other origins in a browser', { skip: noBrowser }, async (t) => 
   await page.goto(listed);
   for (const type of ['form', 'json'] as const) {
     t.match(
-      await login(page, url, type, 'foobar'),
+      await login(page, url, type, 'correct horse'),
       { status: 200, body: { auth_token: /\./ }, requestId: 'mine' },
       type,
     );
@@ -81,7 +81,7 @@ t.test('pages of other origins in a browser', { skip: noBrowser }, async (t) => 
   await page.goto(unlisted);
   for (const type of ['form', 'json'] as const) {
     t.same(
-      await login(page, url, type, 'foobar'),
+      await login(page, url, type, 'correct horse'),
       { thrown: 'TypeError' },
       `${type}, from an origin that is not listed`,
     );
@@ -100,12 +100,12 @@ t.test('pages of other origins in a browser', { skip: noBrowser }, async (t) => 
 t.test('a page of a listed origin logs in, renews, lists, ends and logs out', { skip: noBrowser }, async (t) => {
   const listed = await servePage(t);
   const cwd = t.testdir();
-  await run(['users', 'add', 'foo@bar.com'], { cwd, input: 'foobar\n' });
+  await run(['users', 'add', 'foo@bar.com'], { cwd, input: 'correct horse\n' });
   const { url } = await start(t, { cwd, env: { CORS_ORIGINS: listed, ...RENEWABLE } });
   const page = await (await launchBrowser(t)).newPage();
   await page.goto(listed);
 
-  const body = { email: 'foo@bar.com', password: 'foobar' };
+  const body = { email: 'foo@bar.com', password: 'correct horse' };
   const other = await wrapped(page, url, 'createSession', { body });
   t.match(other, { status: 200 });
   const first = (await wrapped(page, url, 'createSession', { body })) as { refresh_token: string };

@@ -24,7 +24,7 @@ type Fault = { begin(): Promise<unknown>; end(): Promise<unknown> };
 /** Starts the built service, and lets it log users in, rightly and wrongly, until it is stopped. */
 async function startUnderLogins(t: Test, databaseUrl: string) {
   const options = { cwd: t.testdir(), env: { DATABASE_URL: databaseUrl, JWT_SECRET: SECRET, ...HIGH_BUDGETS } };
-  await run(['users', 'add', 'foo@bar.com'], { ...options, input: 'foobar' });
+  await run(['users', 'add', 'foo@bar.com'], { ...options, input: 'correct horse' });
   const service = await start(t, options);
   // `waited` for a core, which another process had.
   const replies: { expected: number; status: number; at: number; milliseconds: number; waited: number }[] = [];
@@ -37,7 +37,7 @@ async function startUnderLogins(t: Test, databaseUrl: string) {
         method: 'POST',
         path: '/api/v1/sessions',
         headers: FORM,
-        body: `email=foo%40bar.com&password=${password}`,
+        body: new URLSearchParams({ email: 'foo@bar.com', password }).toString(),
       });
       const milliseconds = performance.now() - started;
       const waited = (await waitedForCores(service)) - waitedBefore;
@@ -45,7 +45,7 @@ async function startUnderLogins(t: Test, databaseUrl: string) {
       await wait(20);
     }
   };
-  const loops = [keepLoggingIn('foobar', 200), keepLoggingIn('wrong', 401), keepLoggingIn('foobar', 200)];
+  const loops = [keepLoggingIn('correct horse', 200), keepLoggingIn('wrong', 401), keepLoggingIn('correct horse', 200)];
   const stop = async () => {
     going = false;
     await Promise.all(loops);

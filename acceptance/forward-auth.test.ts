@@ -102,8 +102,8 @@ async function startBehind(t: Test, example: Example) {
   const env = { DATABASE_URL: postgresql.url, JWT_SECRET: SECRET, CORS_ORIGINS: ORIGIN, ...CHEAP, ...proxy.env };
   const options = { cwd: t.testdir(), env };
   // So that the caller’s id is not the first one.
-  await run(['users', 'add', 'first@bar.com'], { ...options, input: 'foobar' });
-  const { stdout } = await run(['users', 'add', 'foo@bar.com'], { ...options, input: 'foobar' });
+  await run(['users', 'add', '--allow-weak', 'first@bar.com'], { ...options, input: 'foobar' });
+  const { stdout } = await run(['users', 'add', '--allow-weak', 'foo@bar.com'], { ...options, input: 'foobar' });
   const service = await start(t, options);
   const relay = await startRelay(t, sessionsPort, service.url);
   const application = await startApplication(t, applicationPort);

@@ -16,7 +16,12 @@ const TAG = 'sessions-api';
 const MOST_ADDED = 80_000_000;
 const LOGINS_IN_FLIGHT = 64;
 
-const login = { method: 'POST', path: '/api/v1/sessions', headers: FORM, body: 'email=foo%40bar.com&password=foobar' };
+const login = {
+  method: 'POST',
+  path: '/api/v1/sessions',
+  headers: FORM,
+  body: 'email=foo%40bar.com&password=correct+horse',
+};
 
 async function outcome({ process: child }: Container, input?: string) {
   if (!child.stdin || !child.stdout || !child.stderr) throw new Error('no pipes');
@@ -78,7 +83,7 @@ t.test('the image', { skip: !engine && 'neither docker, podman nor (as root) bui
     'is not healthy while it does not serve',
   );
   t.match(
-    await outcome(await run({ args: ['users', 'add', 'foo@bar.com'] }), 'foobar\n'),
+    await outcome(await run({ args: ['users', 'add', 'foo@bar.com'] }), 'correct horse\n'),
     { code: 0, stdout: '1\n' },
     'adds a user',
   );

@@ -38,7 +38,8 @@ async function login(url: string, email: string, password: string): Promise<Answ
 /** Logs a user in until it succeeds, and returns the milliseconds that it took. */
 async function recover(url: string, email: string): Promise<number> {
   const started = performance.now();
-  while ((await login(url, email, 'foobar')).status !== 200 && performance.now() - started < 20_000) await wait(50);
+  while ((await login(url, email, 'correct horse')).status !== 200 && performance.now() - started < 20_000)
+    await wait(50);
   return performance.now() - started;
 }
 
@@ -56,12 +57,12 @@ t.test('PostgreSQL freezes at each query of a login in turn', async (t) => {
   const databaseUrl = await createPostgresqlDatabase('frozen');
   const proxy = await startFreezingProxy(t, databaseUrl);
   const options = { cwd: t.testdir(), env: { ...CHEAP, DATABASE_URL: proxy.url, JWT_SECRET: SECRET } };
-  await run(['users', 'add', 'foo@bar.com'], { ...options, input: 'foobar' });
+  await run(['users', 'add', 'foo@bar.com'], { ...options, input: 'correct horse' });
   const { url } = await start(t, options);
   const connection = await new PrismaPg({ connectionString: databaseUrl }).connect();
   t.teardown(() => connection.dispose());
   const known = { sql: `SELECT 1 FROM throttle_counters WHERE key LIKE 'known:%'`, args: [], argTypes: [] };
-  await login(url, 'foo@bar.com', 'foobar');
+  await login(url, 'foo@bar.com', 'correct horse');
   while ((await connection.queryRaw(known)).rows.length === 0) await wait(50);
 
   /** Returns the SQL of the query that it was frozen at; undefined where the login has fewer. */
@@ -94,7 +95,7 @@ t.test('PostgreSQL freezes at each query of a login in turn', async (t) => {
   }
 
   const failure = await freezeAtEach('wrong', 401);
-  const successAfterFailure = await freezeAtEach('foobar', 200, async () => {
+  const successAfterFailure = await freezeAtEach('correct horse', 200, async () => {
     t.equal((await login(url, 'foo@bar.com', 'wrong')).status, 401);
   });
   for (const query of [
@@ -111,7 +112,7 @@ t.test('PostgreSQL freezes at each query of a login in turn', async (t) => {
 
   for (const [password, lastQuery] of [
     ['wrong', 'INSERT INTO throttle_counters AS counter'],
-    ['foobar', 'DELETE FROM'],
+    ['correct horse', 'DELETE FROM'],
   ] as const) {
     t.equal((await login(url, 'foo@bar.com', 'wrong')).status, 401);
     proxy.freezeAt((sql) => sql.startsWith('SELECT known.'));
@@ -149,7 +150,7 @@ const STALLS: Record<string, Stall> = {
 
 let databases = 0;
 
-/** Starts the service with users whose password is "foobar". */
+/** Starts the service with users whose password is "correct horse". */
 async function startWithUsers(t: Test, provider: Provider, hashing: NodeJS.ProcessEnv) {
   const cwd = t.testdir();
   const file = `${cwd}/sessions.db`;
@@ -161,7 +162,7 @@ async function startWithUsers(t: Test, provider: Provider, hashing: NodeJS.Proce
   const service = await start(t, { cwd, env });
   const [algorithm, cost] = [hashing.PASSWORD_HASHING, Number(hashing.BCRYPT_COST)];
   const { hash } = createPasswords(algorithm === 'bcrypt' ? { algorithm, cost } : { algorithm: 'argon2id' });
-  const { passwordDigest } = await hash('foobar');
+  const { passwordDigest } = await hash('correct horse');
   const rows = Array.from({ length: USERS }, (_, number) => `('${emailOf(number)}', '${passwordDigest}')`);
   await execute(
     provider === 'sqlite' ? { provider, file } : { provider, href: databaseUrl },
@@ -234,7 +235,7 @@ for (const [name, { provider, begin }] of Object.entries(STALLS)) {
   t.test(`${name} before 300 users log in`, async (t) => {
     const { service, databaseUrl } = await startWithUsers(t, provider, CHEAP);
     const end = await begin(databaseUrl);
-    const half = (number: number) => (number % 2 === 0 ? 'foobar' : 'wrong');
+    const half = (number: number) => (number % 2 === 0 ? 'correct horse' : 'wrong');
     const waited = await waitedForCores(service);
     await checkAnswers(t, service, logInAll(service.url, half), waited).finally(end);
     await checkRecovery(t, service);

@@ -53,12 +53,12 @@ function selectorsOf(query: string): { name: string; matchers: string }[] {
 /** Starts the service, and has it answered a login of each common kind and a probe. */
 async function startService(t: Test) {
   const cwd = t.testdir();
-  await run(['users', 'add', 'foo@bar.com'], { cwd, input: 'foobar' });
+  await run(['users', 'add', 'foo@bar.com'], { cwd, input: 'correct horse' });
   const service = await start(t, { cwd, env: { METRICS_PORT: '0' } });
   const metricsUrl = await metricsUrlOf(service);
   const use = async () => {
-    for (const password of ['foobar', 'wrong', 'foobar']) {
-      const body = `email=foo%40bar.com&password=${password}`;
+    for (const password of ['correct horse', 'wrong', 'correct horse']) {
+      const body = new URLSearchParams({ email: 'foo@bar.com', password }).toString();
       await send(service.url, { method: 'POST', path: '/api/v1/sessions', headers: FORM, body });
     }
     await send(service.url, { path: '/readyz' });

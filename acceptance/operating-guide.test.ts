@@ -43,7 +43,7 @@ async function startUnderWrites(t: Test, options: Options) {
   const add = async () => {
     for (let user = 0; going; user += 1) {
       const email = `user${user}@bar.com`;
-      const { code } = await run(['users', 'add', email], { ...options, input: 'foobar' });
+      const { code } = await run(['users', 'add', '--allow-weak', email], { ...options, input: 'foobar' });
       if (code === 0) users.push(email);
       else t.fail(`${email} was not added`);
     }
@@ -188,7 +188,7 @@ async function startWithKeys(t: Test) {
   await writeFile(`${cwd}/bin/sessions-api`, `#!/bin/sh\nexec '${process.execPath}' '${MAIN}' "$@"\n`);
   await chmod(`${cwd}/bin/sessions-api`, 0o755);
   await run(['keys', 'generate'], { cwd, env });
-  await run(['users', 'add', 'foo@bar.com'], { cwd, env, input: 'foobar' });
+  await run(['users', 'add', '--allow-weak', 'foo@bar.com'], { cwd, env, input: 'foobar' });
   const instances = await Promise.all([start(t, { cwd, env }), start(t, { cwd, env })]);
   const kidsAt = async ({ url }: Running): Promise<string[]> => {
     const { body } = await send(url, { path: '/.well-known/jwks.json' });

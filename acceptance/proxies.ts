@@ -129,7 +129,7 @@ export async function prepareProxy(t: Test, { name, file: path, ports: named }: 
 /** Starts the instances of an example, with a user, and the proxy. */
 export async function startBehind(t: Test, proxy: ReverseProxy, { cwd, env }: Options) {
   const options = { cwd, env: { ...CHEAP, ...proxy.env, ...env } };
-  await run(['users', 'add', 'foo@bar.com'], { ...options, input: 'foobar' });
+  await run(['users', 'add', '--allow-weak', 'foo@bar.com'], { ...options, input: 'foobar' });
   const startAt = async (port: number): Promise<Running> => {
     const instance = await start(t, { ...options, env: { ...options.env, PORT: String(port) } });
     while ((await send(instance.url, { path: '/readyz' })).status !== 200) await wait(20);

@@ -16,7 +16,7 @@ const INSTANCES = 4;
 
 t.setTimeout(300_000);
 
-function login({ url }: Running, password = 'foobar') {
+function login({ url }: Running, password = 'correct horse') {
   const body = new URLSearchParams({ email: 'foo@bar.com', password }).toString();
   return send(url, { method: 'POST', path: '/api/v1/sessions', headers: FORM, body });
 }
@@ -28,7 +28,7 @@ async function startInstances(t: Test, env: NodeJS.ProcessEnv, urls: string[]): 
   );
   const instances = await started;
   const [DATABASE_URL] = urls;
-  await run(['users', 'add', 'foo@bar.com'], { cwd, env: { ...BCRYPT, DATABASE_URL }, input: 'foobar' });
+  await run(['users', 'add', 'foo@bar.com'], { cwd, env: { ...BCRYPT, DATABASE_URL }, input: 'correct horse' });
   return instances;
 }
 
@@ -106,7 +106,7 @@ t.test('a login reads by index only, among a million users and counters', async 
   // From the sixth on PostgreSQL may use one plan for all; it tells what was read some time later.
   for (let logins = 0; after.byIndex < before.byIndex + 100; logins += 1) {
     if (logins === 5_000) return t.fail('PostgreSQL tells of no scan of an index');
-    t.equal((await login(instance, logins % 4 ? 'foobar' : 'wrong')).status, logins % 4 ? 200 : 401);
+    t.equal((await login(instance, logins % 4 ? 'correct horse' : 'wrong')).status, logins % 4 ? 200 : 401);
     after = await scans();
   }
   t.ok(after.read - before.read < 1_000, `${after.read - before.read} rows were read otherwise`);
@@ -171,7 +171,7 @@ async function connectionsUnderLogins(t: Test, instances: Running[], url: string
   const answers = new Set<string>();
   const loops = Array.from({ length: 40 }, async (_, loop) => {
     const instance = instances[loop % instances.length];
-    const password = loop % 4 > 1 ? 'foobar' : 'wrong';
+    const password = loop % 4 > 1 ? 'correct horse' : 'wrong';
     while (instance && performance.now() < end) answers.add(`${password} ${(await login(instance, password)).status}`);
   });
   const most: { [name: string]: number } = {};
@@ -181,6 +181,6 @@ async function connectionsUnderLogins(t: Test, instances: Running[], url: string
     }
   }
   await Promise.all(loops);
-  t.same([...answers].sort(), ['foobar 200', 'wrong 401'], 'every login is answered');
+  t.same([...answers].sort(), ['correct horse 200', 'wrong 401'], 'every login is answered');
   return most;
 }

@@ -114,13 +114,13 @@ async function untilAll(t: Test, verifiers: Verifier[], token: string, answer: R
 }
 
 async function logIn({ url }: Running): Promise<string> {
-  const body = 'email=foo%40bar.com&password=foobar';
+  const body = 'email=foo%40bar.com&password=correct+horse';
   const reply = await send(url, { method: 'POST', path: '/api/v1/sessions', headers: FORM, body });
   return JSON.parse(reply.body).auth_token;
 }
 
 async function startWithUser(t: Test, options: Options): Promise<Running> {
-  const added = await run(['users', 'add', 'foo@bar.com'], { ...options, input: 'foobar' });
+  const added = await run(['users', 'add', 'foo@bar.com'], { ...options, input: 'correct horse' });
   if (added.code !== 0) throw new Error(added.stderr);
   return start(t, options);
 }

@@ -29,7 +29,7 @@ t.test('a new SQLite database', async (t) => {
 
 t.test('a database that is there', async (t) => {
   const cwd = t.testdir();
-  await run(['users', 'add', 'foo@bar.com'], { cwd, input: 'foobar\n' });
+  await run(['users', 'add', 'foo@bar.com'], { cwd, input: 'correct horse\n' });
   const service = await start(t, { cwd });
   t.match(await check(cwd), { code: 0, stderr: '' }, 'while the service runs');
   await stop(t, service);

@@ -17,7 +17,7 @@ const login = { method: 'POST', path: '/api/v1/sessions', headers: FORM, body: '
 
 t.test('serves with nothing set, from an empty directory', async (t) => {
   const cwd = t.testdir();
-  const added = await run(['users', 'add', 'foo@bar.com'], { cwd, input: 'foobar\n' });
+  const added = await run(['users', 'add', '--allow-weak', 'foo@bar.com'], { cwd, input: 'foobar\n' });
   t.same(added, { code: 0, stdout: '1\n', stderr: `created the database ${cwd}/data/sessions.db\n` });
   const service = await start(t, { cwd });
   const reply = await send(service.url, login);
@@ -49,7 +49,7 @@ t.test('a database that was restored without its secret is refused, where users 
   await stop(t, await start(t, { cwd }));
   t.not(await readFile(secretFile, 'utf8'), secret, 'without users a new one is generated');
 
-  await run(['users', 'add', 'foo@bar.com'], { cwd, input: 'foobar\n' });
+  await run(['users', 'add', '--allow-weak', 'foo@bar.com'], { cwd, input: 'foobar\n' });
   await rm(secretFile);
   const { code, stderr } = await run([], { cwd, env: { LOG_LEVEL: 'silent' } });
   t.equal(code, 78);
@@ -161,7 +161,7 @@ t.test('says all that is wrong with the environment at once, and exits 78', asyn
 t.test('every command takes secrets from files', async (t) => {
   const cwd = t.testdir({ url: 'file:./elsewhere.db\n', secret: `${SECRET}\n`, short: 'short and secret' });
   const env = { DATABASE_URL_FILE: 'url', JWT_SECRET_FILE: 'secret' };
-  t.equal((await run(['users', 'add', 'foo@bar.com'], { cwd, env, input: 'foobar\n' })).stdout, '1\n');
+  t.equal((await run(['users', 'add', '--allow-weak', 'foo@bar.com'], { cwd, env, input: 'foobar\n' })).stdout, '1\n');
   t.equal((await run(['migrate'], { cwd, env })).stdout, 'nothing to apply\n');
   t.ok((await stat(`${cwd}/elsewhere.db`)).size > 0);
   const service = await start(t, { cwd, env });
@@ -234,7 +234,7 @@ for (const provider of PROVIDERS) {
       ...(provider === 'postgresql' && { JWT_SECRET: SECRET }),
     };
     const services = await Promise.all([start(t, { cwd, env }), start(t, { cwd, env })]);
-    const { stdout } = await run(['users', 'add', 'foo@bar.com'], { cwd, env, input: 'foobar' });
+    const { stdout } = await run(['users', 'add', '--allow-weak', 'foo@bar.com'], { cwd, env, input: 'foobar' });
     t.equal(stdout, '1\n');
     const headers = await Promise.all(
       services.map(async ({ url }) => {

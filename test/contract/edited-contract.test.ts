@@ -46,7 +46,7 @@ t.test('openapi.yaml alone changes what the running service does', async (t) => 
     ['          description: OK.', '          description: Alive.'],
     ['        "200":\n          description: Alive.', `${BAD_REQUEST}        "200":\n          description: Alive.`],
   ]);
-  await run(['users', 'add', 'foo@bar.com'], { ...options, input: 'foobar\n' });
+  await run(['users', 'add', '--allow-weak', 'foo@bar.com'], { ...options, input: 'foobar\n' });
   const service = await start(t, options);
   const login = (password: string, type: object = FORM) =>
     send(service.url, {

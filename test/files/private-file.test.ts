@@ -4,7 +4,12 @@ import t, { type Test } from 'tap';
 import { run, start, stop } from '../support/executable.js';
 import { FORM, send } from '../support/send.js';
 
-const LOGIN = { method: 'POST', path: '/api/v1/sessions', headers: FORM, body: 'email=foo%40bar.com&password=foobar' };
+const LOGIN = {
+  method: 'POST',
+  path: '/api/v1/sessions',
+  headers: FORM,
+  body: 'email=foo%40bar.com&password=correct+horse',
+};
 const USER = 65_431;
 const WARNING = /"msg":"other users of this machine may read the (digests|secret) in [^"]+: chmod 600 [^"]+"/g;
 
@@ -52,7 +57,7 @@ t.test('what root creates is its user’s, whose service starts on it', async (t
     const cwd = await directoryOf(t, USER);
     if (cwd === undefined) return t.comment('not root, or others may not read the executable: not tried');
     const env = { DATABASE_URL };
-    t.match(await run(['users', 'add', 'foo@bar.com'], { cwd, env, input: 'foobar' }), { code: 0 });
+    t.match(await run(['users', 'add', 'foo@bar.com'], { cwd, env, input: 'correct horse' }), { code: 0 });
     const byRoot = await start(t, { cwd, env });
     t.equal((await send(byRoot.url, { ...LOGIN, body: `${LOGIN.body}x` })).status, 401);
     const files = await listFiles(cwd);
@@ -112,7 +117,7 @@ t.test('a database that its user can’t write to', async (t) => {
   for (const [why, spoil, named] of cases) {
     const cwd = await directoryOf(t, USER);
     if (cwd === undefined) return t.comment('not root, or others may not read the executable: not tried');
-    const options = { cwd, env: { DATABASE_URL: 'file:sessions.db' }, user: USER, input: 'foobar' };
+    const options = { cwd, env: { DATABASE_URL: 'file:sessions.db' }, user: USER, input: 'correct horse' };
     t.match(await run(['users', 'add', 'foo@bar.com'], options), { code: 0 });
     await chmod(`${cwd}/sessions.db`, 0o640);
     await spoil(cwd);

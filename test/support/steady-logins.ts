@@ -15,7 +15,7 @@ export async function replaceFile(file: string, content: string): Promise<void> 
 }
 
 export async function startWithUser(t: Test, options: Options): Promise<Running> {
-  await run(['users', 'add', 'foo@bar.com'], { ...options, input: 'foobar\n' });
+  await run(['users', 'add', '--allow-weak', 'foo@bar.com'], { ...options, input: 'foobar\n' });
   return start(t, options);
 }
 

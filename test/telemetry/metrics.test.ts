@@ -206,9 +206,9 @@ t.test('says that the port is taken', async (t) => {
 
 t.test('counts who called with which token, and log-outs', async (t) => {
   const cwd = t.testdir();
-  await run(['users', 'add', EMAIL], { cwd, env: CHEAP, input: 'foobar\n' });
+  await run(['users', 'add', EMAIL], { cwd, env: CHEAP, input: PASSWORD });
   const { service, metricsUrl } = await startWithMetrics(t, CHEAP, cwd);
-  const body = new URLSearchParams({ email: EMAIL, password: 'foobar' }).toString();
+  const body = new URLSearchParams({ email: EMAIL, password: PASSWORD }).toString();
   const login = () => send(service.url, { ...LOGIN, headers: FORM, body });
   const authorized = async () => bearer(JSON.parse((await login()).body).auth_token);
   const headers = await authorized();

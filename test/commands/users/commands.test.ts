@@ -18,15 +18,15 @@ for (const provider of PROVIDERS) {
       run(['users', 'add', email], { cwd, env: { ...env, ...more }, input });
 
     const created = provider === 'sqlite' ? `created the database ${env.DATABASE_URL.slice('file:'.length)}\n` : '';
-    t.same(await add('foo@bar.com', 'foobar\n'), { code: 0, stdout: '1\n', stderr: created }, 'prints the id');
-    t.same(await add('second@bar.com', 'pass word\r\nmore\n', { PASSWORD_HASHING: 'bcrypt', BCRYPT_COST: '4' }), {
+    t.same(await add('foo@bar.com', 'correct horse\n'), { code: 0, stdout: '1\n', stderr: created }, 'prints the id');
+    t.same(await add('second@bar.com', 'pass word\r\n', { PASSWORD_HASHING: 'bcrypt', BCRYPT_COST: '4' }), {
       code: 0,
       stdout: '2\n',
       stderr: '',
     });
 
     for (const email of ['foo@bar.com', 'FOO@BAR.com', ' Foo@bar.com ']) {
-      const { code, stdout, stderr } = await add(email, 'another\n');
+      const { code, stdout, stderr } = await add(email, 'another password\n');
       t.equal(code, 65);
       t.equal(stdout, '');
       t.equal(stderr, `sessions-api: email is taken: ${email}\n`);
@@ -37,9 +37,9 @@ for (const provider of PROVIDERS) {
       const body = new URLSearchParams({ email, password }).toString();
       return (await send(service.url, { method: 'POST', path: '/api/v1/sessions', headers: FORM, body })).status;
     };
-    t.equal(await login('foo@bar.com', 'foobar'), 200, 'the duplicates have changed nothing');
-    t.equal(await login('foo@bar.com', 'another'), 401);
-    t.equal(await login('second@bar.com', 'pass word'), 200, 'one line is the password');
+    t.equal(await login('foo@bar.com', 'correct horse'), 200, 'the duplicates have changed nothing');
+    t.equal(await login('foo@bar.com', 'another password'), 401);
+    t.equal(await login('second@bar.com', 'pass word'), 200, 'without the end of its line');
   });
 }
 
@@ -57,17 +57,47 @@ t.test('what users add refuses', async (t) => {
     ['a@b', 'a\0b', /password must not contain NUL/],
     ['a@b', Buffer.from([0xff, 0x0a]), /password is not valid UTF-8/],
     ['x', '', /email must look like .*; password must not be empty/],
+    ['a@b', 'correct\nhorse', /^sessions-api: standard input has more than one line\n$/],
+    ['a@b', 'correct horse\n\n', /more than one line/],
+    [
+      'a@b',
+      'foobar\n',
+      /^sessions-api: password must have at least 8 characters; password must not be one of the most/,
+    ],
+    ['correct@b', 'Correct@B', /^sessions-api: password must not be the email, or the part before its @\n$/],
   ];
   await Promise.all(
     refused.map(async ([email, input, said]) => {
       t.match(await run(['users', 'add', email], { cwd, input }), { code: 65, stdout: '', stderr: said });
     }),
   );
+  const env = { PASSWORD_MIN_LENGTH: '15' };
+  t.match(await run(['users', 'add', 'a@b', '--json'], { cwd, env, input: 'correct horse' }), {
+    code: 65,
+    stderr: `${JSON.stringify({
+      message: 'password must have at least 15 characters',
+      code: 'weak_password',
+      exit_code: 65,
+      errors: [{ field: 'password', message: 'must have at least 15 characters', code: 'password_too_short' }],
+    })}\n`,
+  });
   const bcrypt = { PASSWORD_HASHING: 'bcrypt' };
   const tooLong = await run(['users', 'add', 'a@b'], { cwd, env: bcrypt, input: 'ä'.repeat(37) });
   t.match(tooLong, { code: 65, stderr: /^sessions-api: password must have at most 72 bytes/ });
   const { stdout } = await run(['users', 'list', '--json'], { cwd });
   t.same(JSON.parse(stdout).users, [], 'nothing has changed');
+});
+
+t.test('--allow-weak stores what the policy refuses, but nothing that a login would not accept', async (t) => {
+  const cwd = t.testdir();
+  const users = (verb: string, input: string) => run(['users', verb, 'a@b', '--allow-weak'], { cwd, input });
+  t.match(await users('add', '\n'), { code: 65, stderr: /password must not be empty/ });
+  t.match(await users('add', 'foobar'), { code: 0, stdout: '1\n' });
+  t.match(await users('set-password', ''), { code: 65, stderr: /password must not be empty/ });
+  t.match(await users('set-password', 'password'), { code: 0 });
+  const database = await openDatabase({ provider: 'sqlite', file: `${cwd}/data/sessions.db` });
+  const user = await database.users.find({ id: 1 }).finally(() => database.close());
+  t.ok(await createPasswords({ algorithm: 'argon2id' }).verify('password', user));
 });
 
 for (const provider of PROVIDERS) {
@@ -161,14 +191,22 @@ t.test('users set-password', async (t) => {
   t.equal((await run(['users', 'add', 'foo@bar.com'], options)).code, 0);
   const exported = async () => JSON.parse((await run(['users', 'export'], { cwd })).stdout);
   t.match(await exported(), { password_changed_at: null });
-  t.same(await run(['users', 'set-password', 'FOO@bar.com'], { cwd, input: 'new\n' }), {
+  for (const [input, stderr] of [
+    ['password', /^sessions-api: password must not be one of the most common passwords\n$/],
+    ['FOO@bar.com', /must not be the email/],
+    ['correct\nhorse', /more than one line/],
+  ] as const) {
+    t.match(await run(['users', 'set-password', '1'], { cwd, input }), { code: 65, stdout: '', stderr });
+  }
+  t.match(await exported(), { password_changed_at: null }, 'a password that is refused changes nothing');
+  t.same(await run(['users', 'set-password', 'FOO@bar.com'], { cwd, input: 'new password\n' }), {
     code: 0,
     stdout: 'set the password of foo@bar.com (id 1)\n',
     stderr: '',
   });
   const database = await openDatabase({ provider: 'sqlite', file: `${cwd}/data/sessions.db` });
   const user = await database.users.find({ email: 'foo@bar.com' }).finally(() => database.close());
-  t.ok(await createPasswords({ algorithm: 'argon2id' }).verify('new', user));
+  t.ok(await createPasswords({ algorithm: 'argon2id' }).verify('new password', user));
   t.match(await exported(), { password_changed_at: /^\d{4}-/ }, 'unlike an upgrade of the digest');
   t.match(await run(['users', 'set-password', '2'], options), { code: 67, stderr: /^sessions-api: there is no user/ });
 });

@@ -13,7 +13,7 @@ const EMAIL = 'foo@bar.com';
 /** What an operator does, by its arguments, its standard input, or the file that is imported. */
 const ENDING: { [what: string]: { args: string[]; input?: string; file?: string } } = {
   'users revoke-sessions': { args: ['revoke-sessions', EMAIL] },
-  'users set-password': { args: ['set-password', EMAIL], input: 'foobar\n' },
+  'users set-password': { args: ['set-password', EMAIL], input: 'correct horse\n' },
   'users disable': { args: ['disable', EMAIL] },
   'users delete': { args: ['delete', EMAIL, '--yes'] },
   'an import of another digest': { args: ['import'], file: `email,password_digest\n${EMAIL},${OTHER_DIGEST}\n` },

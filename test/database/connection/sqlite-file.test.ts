@@ -14,7 +14,7 @@ t.setTimeout(300_000);
 /** Counts the requests, by their ids. */
 let requests = 0;
 
-function login(service: Running, email: string, password = 'foobar') {
+function login(service: Running, email: string, password = 'correct horse') {
   requests += 1;
   const id = `request-${requests}`;
   const headers = { ...FORM, 'x-request-id': id };
@@ -54,7 +54,7 @@ const sizeOf = (file: string) =>
 async function withUser(t: Test, email: string, cwd = t.testdir()) {
   const file = `${cwd}/sessions.db`;
   await mkdir(cwd, { recursive: true });
-  t.match(await run(['users', 'add', email], { cwd, env: ENV, input: 'foobar' }), { code: 0, stdout: '1\n' });
+  t.match(await run(['users', 'add', email], { cwd, env: ENV, input: 'correct horse' }), { code: 0, stdout: '1\n' });
   return { cwd, env: ENV, file };
 }
 
@@ -77,7 +77,7 @@ async function killWithLog(t: Test, { cwd, env, file }: { cwd: string; env: type
 
 async function refuses(t: Test, options: { cwd: string; env: typeof ENV }, code: number, reason: string) {
   for (const args of [['users', 'add', 'new@bar.com'], ['serve']]) {
-    const refused = await run(args, { ...options, input: 'foobar' });
+    const refused = await run(args, { ...options, input: 'correct horse' });
     // Else the service would serve for ever.
     if (!t.match(refused, { code, stdout: '' }, `${args}`)) return;
     t.match(refused.stderr, reason);

@@ -33,6 +33,6 @@ for (const provider of PROVIDERS) {
     t.match(await users(['delete', 'two@x', '--yes']), { code: 0 });
     t.match(await importAll('three@x'), { code: 0, stdout: /^1 added/ });
     t.equal(await idOf('three@x'), '3', 'no id is assigned twice');
-    t.match(await users(['add', 'four@x'], 'foobar'), { code: 0, stdout: '4\n' }, 'others follow an import');
+    t.match(await users(['add', 'four@x'], 'correct horse'), { code: 0, stdout: '4\n' }, 'others follow an import');
   });
 }

@@ -52,7 +52,7 @@ for (const provider of PROVIDERS) {
         { line: 9, reason: `no id is left: the largest is ${MAX_ID}` },
       ],
     );
-    const add = await run(['users', 'add', 'next@x'], { cwd, env, input: 'foobar' });
+    const add = await run(['users', 'add', 'next@x'], { cwd, env, input: 'correct horse' });
     t.not(add.code, 0);
     t.match(add.stderr, provider === 'sqlite' ? 'no id is left' : 'reached maximum value');
     t.match(await run(['users', 'list'], { cwd, env }), { stdout: /first@x\n.*last@x\n$/ });

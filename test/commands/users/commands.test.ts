@@ -29,7 +29,7 @@ for (const provider of PROVIDERS) {
       const { code, stdout, stderr } = await add(email, 'another password\n');
       t.equal(code, 65);
       t.equal(stdout, '');
-      t.equal(stderr, `sessions-api: email is taken: ${email}\n`);
+      t.equal(stderr, `sessions-api: email is taken: foo@bar.com\n`);
     }
 
     const service = await start(t, { cwd, env: { ...env, JWT_SECRET: SECRET } });

@@ -11,6 +11,21 @@ export type FieldError = {
 export const FAILURE_OUTCOMES = ['throttled', 'overloaded', 'database_unavailable', 'client_gone'] as const;
 export type FailureOutcome = (typeof FAILURE_OUTCOMES)[number];
 
+/** What is done with a user, by its name in the log. */
+export type UserEvent =
+  | 'user_created'
+  | 'user_updated'
+  | 'user_deleted'
+  | 'user_unlocked'
+  | 'password_changed'
+  | 'password_reset'
+  | 'password_reset_created'
+  | 'email_confirmed'
+  | 'email_confirmation_created'
+  | 'session_created'
+  | 'session_ended'
+  | 'sessions_ended';
+
 /** What an operation or a failure adds to a request's line in the log. Metrics count the outcome. */
 export type LogFields = {
   outcome?: string;
@@ -23,7 +38,7 @@ export type LogFields = {
   /** The outcome of authentication. */
   authentication?: string;
   /** What has been done with a user. Never what was set. */
-  event?: string;
+  event?: UserEvent;
   /** By whom. */
   by?: string;
   /** Of the line; `info` unless given. */

@@ -1,6 +1,6 @@
 import { type NewPasswordOptions, readNewPassword } from './new-password.js';
 import { type OpenUsers, withUsers } from './open-users.js';
-import { type Output, printUser } from './print.js';
+import { type Output, reportChange } from './print.js';
 
 type AddOptions = Output & NewPasswordOptions & { id?: number };
 
@@ -9,7 +9,8 @@ export async function addUser(env: NodeJS.ProcessEnv, email: string, { id, ...op
   const add = async (opened: OpenUsers) => {
     const digest = await readNewPassword(email, opened, options);
     const user = await opened.users.add(email, digest, id === undefined ? {} : { id });
-    await printUser(user, opened.passwords, options, String(user.id));
+    const { passwords } = opened;
+    await reportChange('user_created', user, { ...options, passwords, text: String(user.id) });
   };
   await withUsers(env, add, { mayCreate: true });
 }

@@ -1,20 +1,22 @@
 import type { UserRecord } from '../../database/users.js';
+import type { UserEvent } from '../../errors/http-error.js';
 import { refuseInvalid } from '../../users/credentials.js';
 import { type UserUpdate, updateUser } from '../../users/update-user.js';
 import { type NewPasswordOptions, readNewPassword } from './new-password.js';
 import { findUser, type OpenUsers, withUsers } from './open-users.js';
-import { nameOf, type Output, printUser } from './print.js';
+import { nameOf, type Output, reportChange } from './print.js';
 
 /** Makes a verb that changes a user, and prints the user as changed, or else what was done. */
 function changing<Options extends Output>(
   updateOf: (opened: OpenUsers, user: UserRecord, options: Options) => UserUpdate | Promise<UserUpdate>,
   done: string,
+  event: UserEvent = 'user_updated',
 ) {
   return (env: NodeJS.ProcessEnv, key: string, options: Options): Promise<void> =>
     withUsers(env, async (opened) => {
       const user = await findUser(opened.users, key);
       const updated = await updateUser(opened.users, user.id, await updateOf(opened, user, options));
-      await printUser(updated, opened.passwords, options, `${done} ${nameOf(user)}`);
+      await reportChange(event, updated, { ...options, passwords: opened.passwords, text: `${done} ${nameOf(user)}` });
     });
 }
 
@@ -24,7 +26,7 @@ export const setUserPassword = changing<Output & NewPasswordOptions>(
 );
 export const disableUser = changing(() => ({ disabled: true }), 'disabled');
 export const enableUser = changing(() => ({ disabled: false }), 'enabled');
-export const unlockUser = changing(() => ({ unlocked: true }), 'unlocked');
+export const unlockUser = changing(() => ({ unlocked: true }), 'unlocked', 'user_unlocked');
 
 /** @throws CredentialsRefused, Taken */
 export function setUserEmail(env: NodeJS.ProcessEnv, key: string, email: string, output: Output): Promise<void> {

@@ -1,6 +1,6 @@
 import { EXIT } from '../../errors/exit-codes.js';
 import { findUser, UserRefused, withUsers } from './open-users.js';
-import { nameOf, type Output, printUser } from './print.js';
+import { nameOf, type Output, reportChange } from './print.js';
 import { ask } from './prompt.js';
 
 type DeleteOptions = Output & { yes?: true };
@@ -10,7 +10,7 @@ export async function deleteUser(env: NodeJS.ProcessEnv, key: string, options: D
     const user = await findUser(users, key);
     if (!options.yes) await confirm(`Delete ${nameOf(user)}? [y/N] `);
     await users.delete(user.id);
-    await printUser(user, passwords, options, `deleted ${nameOf(user)}`);
+    await reportChange('user_deleted', user, { ...options, passwords, text: `deleted ${nameOf(user)}` });
   });
 }
 

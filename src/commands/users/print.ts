@@ -1,11 +1,18 @@
 import type { UserRecord } from '../../database/users.js';
+import type { UserEvent } from '../../errors/http-error.js';
 import type { Passwords } from '../../passwords/passwords.js';
 import { print } from '../standard-output.js';
+import { audit } from './audit.js';
 
 export type Output = { json?: true };
 
-/** Prints a user as JSON, or else the text. */
-export async function printUser(user: UserRecord, passwords: Passwords, { json }: Output, text: string): Promise<void> {
+/** Prints a user who was changed as JSON, or else the text; writes the change to the log. */
+export async function reportChange(
+  event: UserEvent,
+  user: UserRecord,
+  { passwords, json, text }: Output & { passwords: Passwords; text: string },
+): Promise<void> {
+  audit(event, user.id);
   if (json) await printJson(userJson(user, passwords));
   else await print(`${text}\n`);
 }

@@ -1,5 +1,6 @@
 import { createPasswordReset } from '../../users/reset-password.js';
 import { print } from '../standard-output.js';
+import { audit } from './audit.js';
 import { findUser, withUsers } from './open-users.js';
 import { type Output, printJson } from './print.js';
 
@@ -12,6 +13,7 @@ export async function printResetToken(
   await withUsers(env, async (opened) => {
     const { id } = await findUser(opened.users, key);
     const { token, expiresAt } = await createPasswordReset(id, opened, expiresIn);
+    audit('password_reset_created', id);
     if (json) await printJson({ token, expires_at: expiresAt });
     else await print(`${token}\n`);
   });

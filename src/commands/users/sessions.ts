@@ -1,7 +1,7 @@
 import { EXIT } from '../../errors/exit-codes.js';
 import { print } from '../standard-output.js';
 import { findUser, readPages, UserRefused, withUsers } from './open-users.js';
-import { nameOf, type Output, printable, printJson, printTable, printUser } from './print.js';
+import { nameOf, type Output, printable, printJson, printTable, reportChange } from './print.js';
 
 const MAX_LISTED = 1_000;
 
@@ -48,6 +48,7 @@ export async function revokeSessions(
     else if (!(await sessions.end(user.id, sid)))
       throw new UserRefused(`${nameOf(user)} has no session ${printable(sid)}`);
     const what = sid === undefined ? 'all sessions' : `session ${printable(sid)}`;
-    await printUser(user, passwords, output, `ended ${what} of ${nameOf(user)}`);
+    const event = sid === undefined ? 'sessions_ended' : 'session_ended';
+    await reportChange(event, user, { ...output, passwords, text: `ended ${what} of ${nameOf(user)}` });
   });
 }

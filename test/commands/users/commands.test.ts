@@ -1,4 +1,5 @@
 import { existsSync } from 'node:fs';
+import { userInfo } from 'node:os';
 import t from 'tap';
 import { readConfig } from '#built/config/config.js';
 import { PROVIDERS } from '#built/database/connection/database-url.js';
@@ -18,11 +19,14 @@ for (const provider of PROVIDERS) {
       run(['users', 'add', email], { cwd, env: { ...env, ...more }, input });
 
     const created = provider === 'sqlite' ? `created the database ${env.DATABASE_URL.slice('file:'.length)}\n` : '';
-    t.same(await add('foo@bar.com', 'correct horse\n'), { code: 0, stdout: '1\n', stderr: created }, 'prints the id');
-    t.same(await add('second@bar.com', 'pass word\r\n', { PASSWORD_HASHING: 'bcrypt', BCRYPT_COST: '4' }), {
+    const { stderr: logged, ...first } = await add('foo@bar.com', 'correct horse\n');
+    t.same(first, { code: 0, stdout: '1\n' }, 'prints the id');
+    t.ok(logged.startsWith(created));
+    const line = JSON.parse(logged.slice(created.length));
+    t.match(line, { level: 30, event: 'user_created', userId: 1, by: `command:${userInfo().username}` });
+    t.match(await add('second@bar.com', 'pass word\r\n', { PASSWORD_HASHING: 'bcrypt', BCRYPT_COST: '4' }), {
       code: 0,
       stdout: '2\n',
-      stderr: '',
     });
 
     for (const email of ['foo@bar.com', 'FOO@BAR.com', ' Foo@bar.com ']) {
@@ -31,6 +35,11 @@ for (const provider of PROVIDERS) {
       t.equal(stdout, '');
       t.equal(stderr, `sessions-api: email is taken: foo@bar.com\n`);
     }
+
+    const chosen = ['users', 'add', 'chosen@bar.com', '--id', '7'];
+    t.match(await run(chosen, { cwd, env, input: 'correct horse' }), { code: 0, stdout: '7\n' });
+    const taken = await run(['users', 'add', 'x@bar.com', '--id', '7', '--json'], { cwd, env, input: 'correct horse' });
+    t.match(JSON.parse(taken.stderr), { code: 'id_taken', exit_code: 65 });
 
     const service = await start(t, { cwd, env: { ...env, JWT_SECRET: SECRET } });
     const login = async (email: string, password: string) => {
@@ -133,6 +142,15 @@ for (const provider of PROVIDERS) {
     t.same(await json('list', '--email', 'b_r@'), { users: [], next: null }, 'no wildcards');
     t.same(await json('list', '--email', 'b\\ar@'), { users: [], next: null }, 'no escapes');
 
+    t.equal(await printed('set-email', '3', ' New@bar.com'), 'set the email of baz@bar.com (id 3)\n');
+    t.match(await json('show', '3'), { email: 'new@bar.com' });
+    t.match(await users('set-email', '3', 'FOO@bar.com'), { code: 65, stderr: /email is taken: foo@bar.com/ });
+    t.match(await users('set-email', '3', 'no address'), { code: 65, stderr: /email must look like an email address/ });
+    t.match(await printed('reset-token', '3'), /^pr_[\w-]{43}\n$/);
+    const { token, expires_at } = await json('reset-token', '3', '--expires-in', '60');
+    t.match(token, /^pr_/);
+    t.ok(Date.parse(expires_at));
+
     t.equal(await printed('disable', ' BAR@bar.com'), 'disabled bar@bar.com (id 2)\n');
     const { disabled_at } = await json('show', '2');
     t.match(disabled_at, /^20\d\d-.*Z$/);
@@ -199,10 +217,10 @@ t.test('users set-password', async (t) => {
     t.match(await run(['users', 'set-password', '1'], { cwd, input }), { code: 65, stdout: '', stderr });
   }
   t.match(await exported(), { password_changed_at: null }, 'a password that is refused changes nothing');
-  t.same(await run(['users', 'set-password', 'FOO@bar.com'], { cwd, input: 'new password\n' }), {
+  t.match(await run(['users', 'set-password', 'FOO@bar.com'], { cwd, input: 'new password\n' }), {
     code: 0,
     stdout: 'set the password of foo@bar.com (id 1)\n',
-    stderr: '',
+    stderr: /^\{.*"event":"user_updated","userId":1,"by":"command:.*\}\n$/,
   });
   const database = await openDatabase({ provider: 'sqlite', file: `${cwd}/data/sessions.db` });
   const user = await database.users.find({ email: 'foo@bar.com' }).finally(() => database.close());
@@ -226,7 +244,20 @@ t.test('usage', async (t) => {
     t.match({ code, stdout }, { code: 64, stdout: '' }, args.join(' '));
     t.not(stderr, '');
   });
-  const verbs = ['add', 'list', 'show', 'set-password', 'disable', 'enable', 'delete', 'import', 'export', 'stats'];
+  const verbs = [
+    'add',
+    'set-email',
+    'reset-token',
+    'list',
+    'show',
+    'set-password',
+    'disable',
+    'enable',
+    'delete',
+    'import',
+    'export',
+    'stats',
+  ];
   const helps = verbs.map(async (verb) => {
     const { code, stdout } = await run(['users', verb, '--help'], { cwd });
     t.equal(code, 0);

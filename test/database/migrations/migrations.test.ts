@@ -277,7 +277,7 @@ t.test('the encoding of PostgreSQL', async (t) => {
     const env = await envOf('SQL_ASCII');
     const warning = 'the database has the encoding SQL_ASCII, which checks no text: use UTF8';
     t.match(await run(['migrate'], { cwd, env }), { code: 0, stderr: `warning: ${warning}\n` });
-    t.match(await run(['users', 'add', 'ä@bar.com'], { cwd, env, input: 'pässword' }), { code: 0, stderr: '' });
+    t.match(await run(['users', 'add', 'ä@bar.com'], { cwd, env, input: 'pässword' }), { code: 0 });
     const service = await start(t, { cwd, env });
     t.equal(service.output().split(`"level":40`).length, 2, 'one warning');
     t.match(service.output(), warning);

@@ -24,10 +24,9 @@ export const corsPlugin = fp<CorsOptions>(
         const { origin = '' } = request.headers;
         if (!origins.includes(origin)) return done(null, { origin: false });
         const { operation, operationsAtPath = [] } = request.routeOptions.config;
-        if (operation && !isForPages(operation)) return done(null, { origin: false });
         const operations = operationsAtPath.filter(isForPages);
-        if (operations.length < operationsAtPath.length && operations.length === 0)
-          return done(null, { origin: false });
+        const isClosed = operation ? !isForPages(operation) : operationsAtPath.length > operations.length;
+        if (isClosed) return done(null, { origin: false });
         const preflight = isPreflight(request) && operations.length > 0;
         done(null, { origin, exposedHeaders, preflight, methods: methodsOf(operations), allowedHeaders });
       },
@@ -50,10 +49,10 @@ function isPreflight({ method, headers }: FastifyRequest): boolean {
   return method === 'OPTIONS' && headers['access-control-request-method'] !== undefined;
 }
 
-/** The response headers of our operations whose values vary. */
+/** The response headers of our operations for pages whose values vary. */
 function exposedHeadersOf({ operations }: Contract): string[] {
   const names = operations
-    .filter(({ servedBy }) => !servedBy)
+    .filter((operation) => !operation.servedBy && isForPages(operation))
     .flatMap(({ replies }) => [...replies.values()].flatMap(({ headers }) => [...headers]))
     .flatMap(([name, schema]) => ('const' in schema ? [] : [name]));
   return [...new Set(names)];

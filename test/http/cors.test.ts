@@ -1,5 +1,5 @@
 import t, { type Test } from 'tap';
-import { loadContract } from '#built/contract/contract.js';
+import { ADMIN_SCHEME, loadContract } from '#built/contract/contract.js';
 import { FORM, type Reply, type Request } from '../support/send.js';
 import { type ServiceOptions, startService, UNTHROTTLED } from '../support/service.js';
 
@@ -114,6 +114,11 @@ t.test('pages of any other origin may not', async (t) => {
   t.same(corsHeaders(await ask(login, {})), ['vary'], 'nor is anything said to who names no origin');
 });
 
+/** All but the application's, see admin-token.test.ts. */
+const operationsForPages = loadContract().operations.filter(
+  ({ servedBy, securitySchemes }) => !servedBy && !securitySchemes.includes(ADMIN_SCHEME),
+);
+
 /** What a fetch wrapper, axios and tracing send to each operation. */
 const REQUEST_HEADERS = ['content-type', 'authorization', 'x-request-id', 'traceparent', 'tracestate'];
 
@@ -144,7 +149,7 @@ t.test('preflights', async (t) => {
 t.test('preflights of every operation allow the same request headers', async (t) => {
   const { ask } = await startWithUser(t, { CORS_ORIGINS });
   const [origin] = LISTED;
-  for (const { id, method, path } of loadContract().operations.filter(({ servedBy }) => !servedBy)) {
+  for (const { id, method, path } of operationsForPages) {
     const { status, headers } = await ask(
       { method: 'OPTIONS', path: path.replace('{sid}', '6d1fbcb8-4bd1-4d5c-a2b3-0a2d5d4a7c2e') },
       {

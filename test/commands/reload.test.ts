@@ -60,6 +60,35 @@ t.test('a new JWT secret under steady logins', async (t) => {
   t.notMatch(service.output(), /still secret|only the tests know/);
 });
 
+t.test('new admin tokens', async (t) => {
+  const [old, next] = ['o'.repeat(32), 'n'.repeat(32)];
+  const cwd = t.testdir({ tokens: `${old}\n` });
+  const service = await start(t, { cwd, env: { ...CHEAP, ADMIN_TOKENS_FILE: 'tokens' } });
+  const statusesOf = () =>
+    Promise.all(
+      [old, next].map(
+        async (token) => (await send(service.url, { path: '/api/v1/users', headers: bearer(token) })).status,
+      ),
+    );
+  t.same(await statusesOf(), [200, 401]);
+  for (const [content, statuses] of [
+    [`${old}\n${next}\n`, [200, 200]],
+    [next, [401, 200]],
+  ] as const) {
+    await replaceFile(`${cwd}/tokens`, content);
+    const before = service.output().split('changed: the admin tokens').length;
+    service.kill('SIGHUP');
+    while (service.output().split('changed: the admin tokens').length === before) await statusesOf();
+    t.same(await statusesOf(), statuses);
+  }
+  for (const token of [old, next]) t.notOk(service.output().includes(token));
+});
+
+t.test('without admin tokens, the start says so, once', async (t) => {
+  const service = await start(t, { cwd: t.testdir(), env: CHEAP });
+  t.equal(service.output().split('ADMIN_TOKENS is not set').length, 2);
+});
+
 t.test('with the previous JWT secret no token is refused through a rotation', async (t) => {
   const cwd = t.testdir({ secret: SECRET, previous: '' });
   const env = { ...PATIENT, JWT_SECRET_FILE: 'secret', JWT_SECRET_PREVIOUS_FILE: 'previous' };

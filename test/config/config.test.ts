@@ -133,6 +133,7 @@ const wrong: NodeJS.ProcessEnv = {
   DATABASE_POOL_MAX: '0 1001 many',
   JWT_SECRET_PREVIOUS: `short ${'x'.repeat(31)}`,
   JWT_SECRET: `short ${'x'.repeat(31)}`,
+  ADMIN_TOKENS: `short ${'x'.repeat(31)} ${'x'.repeat(32)}, ,${'x'.repeat(32)} ${'x'.repeat(32)},,${'y'.repeat(32)} ${'ü'.repeat(32)} ${'x'.repeat(32)}=x`,
   JWT_ISSUER: 'login.example.com https://login.example.com/?a https://login.example.com#a ftp://login.example.com',
   JWT_AUDIENCE: ', a,,b',
   TOKEN_TTL_SECONDS: '0 -1 1d 315360001',
@@ -161,10 +162,16 @@ for (const [name, values = ''] of Object.entries(wrong)) {
       const faults = faultsOf({ [name]: value });
       t.equal(faults.length, 1, value);
       t.match(faults[0], new RegExp(`^${name} must `));
-      if (name.startsWith('JWT_SECRET')) t.notMatch(faults[0], value, 'the value is not told');
+      if (/^(JWT_SECRET|ADMIN_TOKENS)/.test(name)) t.notOk(faults[0]?.includes(value), 'the value is not told');
     }
   });
 }
+
+t.test('admin tokens are separated by commas or lines', async (t) => {
+  const [one, other] = ['x'.repeat(32), `${'y'.repeat(43)}=`];
+  for (const text of [`${one},${other}`, `${one}, ${other}`, `${one}\n${other}`, `${one}\r\n${other}`])
+    t.same(readConfig({ ADMIN_TOKENS: text }, serving).adminTokens, [one, other]);
+});
 
 t.test('secrets from files', async (t) => {
   const directory = t.testdir({

@@ -69,7 +69,8 @@ export type Inspection = Partial<SqliteInspection> & {
  * @throws as migrate()
  */
 export async function inspect(url: DatabaseUrl, warn: (message: string) => void): Promise<Inspection> {
-  const isEmpty = (pending: string[]) => pending.length === readMigrations(url.provider).length;
+  const all = readMigrations(url.provider).map(({ name }) => name);
+  const isEmpty = (pending: string[]) => pending.length === all.length;
   try {
     if (url.provider === 'postgresql') {
       const found = await withPostgresql(url.href, inspectPostgresql(warn));
@@ -79,7 +80,7 @@ export async function inspect(url: DatabaseUrl, warn: (message: string) => void)
     checkWritable(url.file);
     const found = await inspectSqlite(url.file);
     if (found) await warnIfReadable(url.file, 'the digests', warn);
-    return found ? { ...found, empty: isEmpty(found.pending) } : { pending: [], empty: true, missing: true };
+    return found ? { ...found, empty: isEmpty(found.pending) } : { pending: all, empty: true, missing: true };
   } catch (error) {
     throw expected(url, error);
   }

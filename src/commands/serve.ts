@@ -72,12 +72,17 @@ export async function serve(env: NodeJS.ProcessEnv): Promise<string> {
   // Before the log says that it listens: a signal may follow at once.
   started();
   const { uninstall } = stopOnSignal(app, close, config.shutdownDelaySeconds * 1_000, replaced.signal);
-  const { tokenKeys, database: opened, adminTokens } = services;
-  const rotateKeys = (keys: TokenKeys) => app.tokens.rotateKeys(keys);
-  reloadAt(
-    hangups,
-    createReload({ env, running: { config, tokenKeys }, log, database: opened, rotateKeys, adminTokens }),
-  );
+  const { database: opened, adminTokens } = services;
+  const reload = createReload({
+    env,
+    running: { config, tokenKeys: services.tokenKeys },
+    log,
+    database: opened,
+    rotateKeys: (keys) => app.tokens.rotateKeys(keys),
+    adminTokens,
+    onReloaded: metrics?.reloaded,
+  });
+  reloadAt(hangups, reload);
   try {
     if (metrics && config.metrics) {
       const listening = serveMetrics(metrics.registry, config.metrics);

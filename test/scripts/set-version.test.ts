@@ -12,7 +12,9 @@ const PACKAGES = ['.', 'clients/typescript'].flatMap((directory) => [
 
 async function versionsIn(directory: string): Promise<string[]> {
   const read = (file: string) => readFile(`${directory}/${file}`, 'utf8');
-  const packages = await Promise.all(PACKAGES.map(async (file): Promise<string> => JSON.parse(await read(file)).version));
+  const packages = await Promise.all(
+    PACKAGES.map(async (file): Promise<string> => JSON.parse(await read(file)).version),
+  );
   return [parse(await read('openapi.yaml')).info.version, ...packages];
 }
 

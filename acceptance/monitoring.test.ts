@@ -117,7 +117,7 @@ async function until(condition: () => Promise<boolean>): Promise<void> {
 t.setTimeout(180_000);
 
 t.test('the alerts fire when they should', { skip: noPrometheus }, async (t) => {
-  t.match(await command(root, 'promtool', 'check', 'rules', 'monitoring/alerts.yaml'), { code: 0 });
+  t.match(await command(root, 'promtool', 'check', 'config', 'monitoring/prometheus.yaml'), { code: 0 });
   t.match(await command(root, 'promtool', 'test', 'rules', 'monitoring/alerts.test.yaml'), { code: 0 });
   const tests = await readFile(`${root}monitoring/alerts.test.yaml`, 'utf8');
   for (const { alert, annotations } of rules) {

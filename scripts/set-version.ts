@@ -1,5 +1,5 @@
 /**
- * Sets the version in the contract and in both packages, in the current directory: `npm run version:set -- X.Y.Z`. With --release, as
+ * Sets the version in the contract, both packages and the Kubernetes manifest, in the current directory: `npm run version:set -- X.Y.Z`. With --release, as
  * `npm run release` has it, it also dates what the changelog lists under "Unreleased".
  */
 import { execFileSync } from 'node:child_process';
@@ -20,6 +20,7 @@ async function replaceIn(file: string, pattern: RegExp, replacement: string): Pr
 }
 
 await replaceIn('openapi.yaml', /^ {2}version: .*$/m, `  version: ${version}`);
+await replaceIn('deploy/kubernetes/deployment.yaml', /(image: .*):.*$/m, `$1:${version}`);
 for (const cwd of ['.', 'clients/typescript']) {
   execFileSync('npm', ['version', version, '--allow-same-version', '--no-git-tag-version'], { cwd });
 }

@@ -5,6 +5,7 @@ import { parse } from 'yaml';
 import { command } from '../support/command.js';
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
+const MANIFEST = 'deploy/kubernetes/deployment.yaml';
 const PACKAGES = ['.', 'clients/typescript'].flatMap((directory) => [
   `${directory}/package.json`,
   `${directory}/package-lock.json`,
@@ -15,17 +16,20 @@ async function versionsIn(directory: string): Promise<string[]> {
   const packages = await Promise.all(
     PACKAGES.map(async (file): Promise<string> => JSON.parse(await read(file)).version),
   );
-  return [parse(await read('openapi.yaml')).info.version, ...packages];
+  const [container] = parse(await read(MANIFEST)).spec.template.spec.containers;
+  return [parse(await read('openapi.yaml')).info.version, container.image.split(':')[1], ...packages];
 }
 
-t.test('the contract, the service and its client have one version', async (t) => {
+t.test('the contract, the service, its client and the image in the manifest have one version', async (t) => {
   t.equal(new Set(await versionsIn(ROOT)).size, 1, (await versionsIn(ROOT)).join(', '));
 });
 
 t.test('a release sets it everywhere, and dates the changelog', async (t) => {
   const cwd = t.testdir();
-  await mkdir(`${cwd}/clients/typescript`, { recursive: true });
-  for (const file of [...PACKAGES, 'openapi.yaml', 'CHANGELOG.md']) await copyFile(`${ROOT}${file}`, `${cwd}/${file}`);
+  for (const directory of ['clients/typescript', 'deploy/kubernetes'])
+    await mkdir(`${cwd}/${directory}`, { recursive: true });
+  for (const file of [...PACKAGES, MANIFEST, 'openapi.yaml', 'CHANGELOG.md'])
+    await copyFile(`${ROOT}${file}`, `${cwd}/${file}`);
   const release = (version: string) =>
     command(cwd, process.execPath, '--import=tsx', `${ROOT}scripts/set-version.ts`, '--release', version);
 

@@ -11,7 +11,7 @@ import { installPythonTool, noPython } from './python-tool.js';
 
 /** The parser of `docker compose`. */
 const COMPOSE_GO = 'github.com/compose-spec/compose-go/v2/cmd@v2.16.2';
-const SECRETS = ['database_url', 'grafana_password', 'jwt_secret', 'postgresql_password'];
+const SECRETS = ['admin_tokens', 'database_url', 'grafana_password', 'jwt_secret', 'postgresql_password'];
 /** Seconds that a stop takes at most, after SHUTDOWN_DELAY_SECONDS. */
 const STOP = 25;
 
@@ -61,9 +61,10 @@ t.test('deploy/setup.sh creates what is missing, and changes nothing', async (t)
   await rm(`${cwd}/secrets/grafana_password`);
   await writeFile(`${cwd}/secrets/jwt_secret`, 'of the operator');
   t.match(await setUp(), { code: 0, output: /jwt_secret exists[\s\S]*grafana_password created/ });
-  const [databaseUrl, grafana, jwt, postgresql] = await secretsIn(cwd);
-  t.same([databaseUrl, jwt, postgresql], [created[0], 'of the operator', created[3]]);
-  t.not(grafana, created[1]);
+  const [adminTokens, databaseUrl, grafanaPassword, jwtSecret, postgresqlPassword] = await secretsIn(cwd);
+  t.same([adminTokens, databaseUrl, postgresqlPassword], [created[0], created[1], created[4]]);
+  t.equal(jwtSecret, 'of the operator');
+  t.not(grafanaPassword, created[2]);
 });
 
 t.test('compose.yaml', { skip: noGo }, async (t) => {

@@ -22,6 +22,7 @@ create() {
 random() { od -An -v -N32 -tx1 /dev/urandom | tr -d ' \n'; }
 
 random | create jwt_secret
+random | create admin_tokens
 random | create postgresql_password
 printf 'postgresql://sessions:%s@postgresql/sessions' "$(cat secrets/postgresql_password)" | create database_url
 random | create grafana_password

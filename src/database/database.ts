@@ -4,7 +4,7 @@ import { type ClientOptions, type CreatedClient, createClient, type PoolUse } fr
 import { DatabaseUnavailable, NO_ANSWER } from './connection/database-unavailable.js';
 import type { DatabaseUrl } from './connection/database-url.js';
 import { createRunQuery, type RunQueryOptions } from './connection/run-query.js';
-import { createFileCheck } from './connection/sqlite-file.js';
+import { createFileCheck, type FileCheck } from './connection/sqlite-file.js';
 import { createFindCaller, type FindCaller } from './find-caller.js';
 import { createFindForLogin, type FindForLogin } from './find-for-login.js';
 import { createUserImport, type UserImport } from './import/user-import.js';
@@ -44,7 +44,7 @@ const CONNECT_TIMEOUT = 10_000;
 
 export type DatabaseOptions = Partial<RunQueryOptions> & Pick<ClientOptions, 'poolMax' | 'writable' | 'bulk'>;
 
-type Opened = CreatedClient & { url: DatabaseUrl; checkFile: () => void };
+type Opened = CreatedClient & { url: DatabaseUrl; file: FileCheck | undefined };
 type Connection = Opened & { ping(): Promise<void> };
 
 /**
@@ -64,8 +64,8 @@ export async function openDatabase(
   const retired = new Map<Connection, NodeJS.Timeout>();
 
   async function connect(to: DatabaseUrl): Promise<Connection> {
-    const checkFile = to.provider === 'sqlite' ? createFileCheck(to.file) : () => {};
-    const opened = { ...(await createClient(to, { timeout, poolMax, writable, bulk })), url: to, checkFile };
+    const file = to.provider === 'sqlite' ? createFileCheck(to.file) : undefined;
+    const opened = { ...(await createClient(to, { timeout, poolMax, writable, bulk })), url: to, file };
     const runHere = runOn(() => opened);
     try {
       await readTables(runHere, createDeadline(Math.max(timeout, CONNECT_TIMEOUT)));
@@ -109,8 +109,9 @@ export async function openDatabase(
   };
 }
 
-async function disconnect({ url, client }: Opened): Promise<void> {
+async function disconnect({ url, client, file }: Opened): Promise<void> {
   // SQLite leaves the write-ahead log of a file that is gone: empty, it can't be applied to the file that replaces it.
   if (url.provider === 'sqlite') await client.$queryRaw`PRAGMA wal_checkpoint(TRUNCATE)`.catch(() => {});
   await client.$disconnect().catch(() => {});
+  file?.close();
 }

@@ -1,3 +1,4 @@
+import { randomInt } from 'node:crypto';
 import { accessSync, constants, realpathSync, statSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import type Sqlite from 'better-sqlite3';
@@ -126,10 +127,13 @@ async function migrateSqlite(
     database = opened;
     // WAL also for a restored copy: VACUUM INTO does not keep it. Migrations rebuild tables that foreign keys refer to.
     opened.exec('PRAGMA journal_mode = WAL; PRAGMA foreign_keys = OFF');
-    return await applyMigrations('sqlite', {
+    const applied = await applyMigrations('sqlite', {
       run: async (script) => opened.exec(script),
       query: async (sql) => opened.prepare<[], Row>(sql).all(),
     });
+    // Tells the file from another database that is copied over it: see createFileCheck.
+    if (opened.pragma('user_version', { simple: true }) === 0) opened.pragma(`user_version = ${randomInt(1, 2 ** 31)}`);
+    return applied;
   } finally {
     database?.close();
     lock.close();

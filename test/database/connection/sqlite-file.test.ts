@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
-import { copyFile, mkdir, readFile, realpath, rename, rm, stat, truncate, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir, readFile, realpath, rename, rm, stat, truncate } from 'node:fs/promises';
 import Sqlite from 'better-sqlite3';
 import t, { type Test } from 'tap';
 import { MAIN, type Running, run, start, stop } from '../../support/executable.js';
@@ -121,7 +121,6 @@ for (const [moved, parts] of [
 for (const [how, overwrite] of [
   ['truncated', (file: string) => truncate(file)],
   ['cut short', (file: string) => truncate(file, 8_192)],
-  ['overwritten by what is no database', (file: string) => writeFile(file, 'no database', { flag: 'r+' })],
   ['overwritten by another database', (file: string, other: string) => copyFile(other, file)],
   ['overwritten by a backup', (file: string) => copyFile(`${file}-backup`, file)],
 ] as const) {

@@ -90,7 +90,7 @@ for (const shop of SHOPS) {
     const service = await start(t, { cwd, env: ENV });
     const { mails, nextMail, post, account } = await startShop(t, cwd, shop, service.url);
     const email = 'ann@example.com';
-    const logIn = (password: string, from = HOME) => post('/log-in', { email, password }, { from });
+    const logIn = (password: string, from = HOME) => post('/login', { email, password }, { from });
 
     const weak = await post('/sign-up', { email, password: '12345678' });
     t.match(weak, { status: 422, body: /password_too_common/ }, 'a weak password');
@@ -103,7 +103,7 @@ for (const shop of SHOPS) {
 
     t.match(await logIn('a wrong one'), { status: 401, body: /Invalid credentials/ });
     const { auth_token: first } = json(await logIn('the first one'));
-    t.match(json(await account(first)), { id, email }, 'log-in');
+    t.match(json(await account(first)), { id, email }, 'login');
     const { sessions } = json(
       await send(service.url, { path: `/api/v1/users/${id}/sessions`, headers: bearer(ADMIN_TOKEN) }),
     );
@@ -138,7 +138,7 @@ for (const shop of SHOPS) {
       t.equal((await post(path, { id: String(id) }, { token: third })).status, 403, `${path} is not for customers`);
       t.equal((await post(path, { id: String(id) })).status, 401, 'nor for strangers');
     }
-    const { auth_token: staff } = json(await post('/log-in', STAFF));
+    const { auth_token: staff } = json(await post('/login', STAFF));
     const byStaff = (action: string, of = String(id)) => post(`/staff/${action}`, { id: of }, { token: staff });
     t.equal((await byStaff('unlock')).status, 204);
     t.equal((await logIn('the third one', ELSEWHERE)).status, 200, 'unlocked');

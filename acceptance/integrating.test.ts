@@ -3,7 +3,6 @@ import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { createInterface } from 'node:readline';
 import { setTimeout as wait } from 'node:timers/promises';
 import t, { type Test } from 'tap';
@@ -37,18 +36,14 @@ async function startShop(t: Test, cwd: string, shop: (typeof SHOPS)[number], ser
   await writeFile(`${cwd}/${file}`, code);
   const port = await freePort();
   const env = { PATH: process.env.PATH, SESSIONS_API: service, ADMIN_TOKEN, STAFF: '1', PORT: String(port) };
-  const child = spawn(program, [`${cwd}/${file}`], { env, stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawn(program, [`${cwd}/${file}`], { env, stdio: ['ignore', 'pipe', 'inherit'] });
   t.teardown(() => child.kill());
   const lines = createInterface({ input: child.stdout });
   const mails: string[] = [];
   lines.on('line', (line) => mails.push(line));
-  let errors = '';
-  child.stderr.on('data', (data) => {
-    errors += data;
-  });
   const url = `http://127.0.0.1:${port}`;
   while (!(await send(url, { path: '/' }).catch(() => undefined))) {
-    if (child.exitCode !== null) throw new Error(`the shop exited with ${child.exitCode}: ${errors}`);
+    if (child.exitCode !== null) throw new Error(`the shop exited with ${child.exitCode}`);
     await wait(50);
   }
   return {
@@ -69,16 +64,20 @@ async function startShop(t: Test, cwd: string, shop: (typeof SHOPS)[number], ser
 
 const json = ({ body }: Reply) => JSON.parse(body);
 
+type Failure = { status: number; code?: string; retryAfter?: number };
+
 /** A service that gives these replies, one after the other. */
-async function startFailing(t: Test, replies: { status: number; code?: string; retryAfter?: number }[]) {
+async function startFailing(t: Test, replies: Failure[]) {
   const server = createServer((_request, response) => {
     const { status, code, retryAfter = 0 } = replies.shift() ?? { status: 500 };
-    response.writeHead(status, { 'retry-after': retryAfter }).end(JSON.stringify({ message: 'a message', code }));
+    response
+      .writeHead(status, { 'retry-after': String(retryAfter) })
+      .end(JSON.stringify({ message: 'a message', code }));
   });
-  server.listen(0, '127.0.0.1');
+  const port = await freePort();
+  server.listen(port, '127.0.0.1');
   await once(server, 'listening');
   t.teardown(() => server.close());
-  const { port } = server.address() as AddressInfo;
   return `http://127.0.0.1:${port}`;
 }
 
@@ -160,7 +159,7 @@ for (const shop of SHOPS) {
   t.test(`repetitions of the shop in ${shop.heading}`, { skip: isMissing && `no ${shop.program}` }, async (t) => {
     const overloaded = { status: 503, code: 'overloaded' };
     const unavailable = { status: 503, code: 'service_unavailable' };
-    const replies: { status: number; code?: string; retryAfter?: number }[] = [];
+    const replies: Failure[] = [];
     const { post, account } = await startShop(t, t.testdir(), shop, await startFailing(t, replies));
     const signUp = () => post('/sign-up', { email: 'ann@example.com', password: 'the first one' });
 

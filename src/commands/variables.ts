@@ -1,5 +1,8 @@
 const DATABASE = ['DATABASE_URL', 'DATABASE_URL_FILE'];
-const HASHING = ['PASSWORD_HASHING', 'BCRYPT_COST', 'BCRYPT_PEPPER', 'BCRYPT_PEPPER_FILE'];
+const HASHING = [
+  ...['PASSWORD_HASHING', 'BCRYPT_COST', 'BCRYPT_PEPPER', 'BCRYPT_PEPPER_FILE'],
+  ...['BCRYPT_PEPPER_PREVIOUS', 'BCRYPT_PEPPER_PREVIOUS_FILE'],
+];
 const LIMITS = ['THROTTLE_EMAIL_ADDRESS', 'THROTTLE_ADDRESS', 'THROTTLE_EMAIL'];
 
 /** The variables that commands read, for their help. docs/configuration.md describes them. */

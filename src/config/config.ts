@@ -7,6 +7,7 @@ import { ConfigError } from '../errors/config-error.js';
 import type { TrustProxy } from '../http/client-address.js';
 import type { AdmissionLimits } from '../passwords/admission.js';
 import { BCRYPT_MAX_COST, type Hashing } from '../passwords/passwords.js';
+import type { PepperOptions } from '../passwords/peppers.js';
 import { hashesForPool } from '../passwords/thread-pool.js';
 import { LOG_LEVELS, type LogLevel } from '../telemetry/log.js';
 import type { TracingOptions } from '../telemetry/tracing.js';
@@ -46,6 +47,7 @@ export type Config = {
   /** Characters of a password that is set. */
   passwordMinLength: number;
   hashing: Hashing;
+  peppers: PepperOptions;
   admission: AdmissionLimits;
   budgets: Budgets;
   logLevel: LogLevel;
@@ -113,12 +115,11 @@ export function readConfig(
     refreshTokenTtlSeconds: values.REFRESH_TOKEN_TTL_SECONDS,
     sessionTtlSeconds: values.SESSION_TTL_SECONDS,
     passwordMinLength: values.PASSWORD_MIN_LENGTH,
-    hashing: {
-      ...(values.PASSWORD_HASHING === 'bcrypt'
+    hashing:
+      values.PASSWORD_HASHING === 'bcrypt'
         ? { algorithm: 'bcrypt', cost: values.BCRYPT_COST }
-        : { algorithm: 'argon2id' }),
-      ...(values.BCRYPT_PEPPER && { bcryptPepper: values.BCRYPT_PEPPER }),
-    },
+        : { algorithm: 'argon2id' },
+    peppers: { current: values.BCRYPT_PEPPER, previous: values.BCRYPT_PEPPER_PREVIOUS },
     admission: { slots: hashesForPool(env), maxQueue: values.HASH_QUEUE_MAX, maxWait: values.HASH_WAIT_MAX_MS },
     budgets: {
       emailAddress: values.THROTTLE_EMAIL_ADDRESS,
@@ -192,7 +193,8 @@ const specsOf = ({ needsSecret }: { needsSecret: boolean }) => ({
   PASSWORD_MIN_LENGTH: integer(8, 64)({ default: 8 }),
   PASSWORD_HASHING: oneOf(HASHINGS)({ default: 'argon2id' }),
   BCRYPT_COST: integer(4, BCRYPT_MAX_COST)({ default: 12 }),
-  BCRYPT_PEPPER: text({ default: '' }),
+  BCRYPT_PEPPER: text({ default: undefined }),
+  BCRYPT_PEPPER_PREVIOUS: text({ default: undefined }),
   HASH_QUEUE_MAX: integer(0, 1_000_000)({ default: 1_000 }),
   HASH_WAIT_MAX_MS: integer(0, 60_000)({ default: 2_000 }),
   THROTTLE_EMAIL_ADDRESS: integer(0, 1_000_000)({ default: 10 }),

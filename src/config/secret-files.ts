@@ -8,10 +8,11 @@ export const SECRETS = [
   'JWT_SECRET_PREVIOUS',
   'JWT_KEYS',
   'BCRYPT_PEPPER',
+  'BCRYPT_PEPPER_PREVIOUS',
   'ADMIN_TOKENS',
 ] as const;
 /** Those whose empty file is none: between two rotations. */
-const MAY_BE_EMPTY: readonly string[] = ['JWT_SECRET_PREVIOUS'];
+const MAY_BE_EMPTY: readonly string[] = ['JWT_SECRET_PREVIOUS', 'BCRYPT_PEPPER_PREVIOUS'];
 
 /** Bytes. More is not a secret: a file that was named by mistake, or one without an end. */
 export const MAX_BYTES = 65_536;

@@ -1,6 +1,6 @@
 /**
- * Makes docs/: api.md from the exchanges of the contract tests, metrics.md from the metrics themselves, the tables of
- * configuration.md from the list of variables, and reference.html from the document as it is served.
+ * Makes docs/: api.md from the exchanges of the contract tests, commands.md and metrics.md from the commands and
+ * metrics themselves, the tables of configuration.md from the list of variables, and reference.html from the document as it is served.
  */
 import { execFileSync } from 'node:child_process';
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
@@ -10,6 +10,7 @@ import { fileURLToPath } from 'node:url';
 import { loadContract } from '../src/contract/contract.js';
 import type { Exchange } from '../test/support/record.js';
 import { apiDocumentation, type Resource } from './api-documentation.js';
+import { commandsDocumentation } from './commands-documentation.js';
 import { configurationDocumentation } from './configuration-documentation.js';
 import { metricsDocumentation } from './metrics-documentation.js';
 
@@ -42,6 +43,7 @@ const resources: Resource[] = [];
 for (const [name, test] of Object.entries(TESTS)) resources.push({ name, exchanges: await recordExchanges(test) });
 await writeFile(new URL('api.md', docs), apiDocumentation(contract, resources));
 await writeFile(new URL('metrics.md', docs), await metricsDocumentation(contract));
+await writeFile(new URL('commands.md', docs), await commandsDocumentation());
 const configuration = new URL('configuration.md', docs);
 await writeFile(configuration, configurationDocumentation(await readFile(configuration, 'utf8')));
 await buildReference();

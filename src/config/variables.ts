@@ -126,7 +126,10 @@ export const VARIABLES = {
     readBy: ['serve'],
     desc: 'with renewal: how long a session goes on at most',
   }),
-  PASSWORD_MIN_LENGTH: integer(8, 64)({
+  PASSWORD_MIN_LENGTH: integer(
+    8,
+    64,
+  )({
     default: 8,
     readBy: ['serve', 'users'],
     desc: 'fewest characters of a password that is set. 15 where a password is all that a login takes',

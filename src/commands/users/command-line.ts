@@ -72,8 +72,8 @@ export function declareUsersCommands(program: Command, env: NodeJS.ProcessEnv): 
     .option('--email <part>', 'only emails that contain this')
     .addOption(new Option('--disabled', 'only disabled users').conflicts('enabled'))
     .option('--enabled', 'only enabled users')
-    .option('--after <id>', 'only ids after this one', wholeNumber(0, MAX_ID), 0)
-    .option('--limit <number>', 'the most users to list', wholeNumber(1, 1000), 100);
+    .addOption(wholeNumber('--after <id>', 'only ids after this one', 0, MAX_ID).default(0))
+    .addOption(wholeNumber('--limit <number>', 'the most users to list', 1, 1000).default(100));
   const shown = 'show a user, and the failed logins that count against all addresses';
   verb('show', 'you@example.com --address 192.0.2.1', shown, async () => (await import('./show.js')).showUser)
     .argument(...USER)
@@ -132,10 +132,10 @@ function scryptParameters(value: string): ScryptCost {
   throw new InvalidArgumentError('It must be like N=16384,r=8,p=1: N a power of two below 2^(16r), within 256 MiB.');
 }
 
-function wholeNumber(least: number, most: number): (value: string) => number {
-  return (value) => {
+function wholeNumber(flags: string, description: string, least: number, most: number): Option {
+  return new Option(flags, `${description}, ${least} to ${most}`).argParser((value) => {
     const number = parseWholeNumber(value, least, most);
     if (number !== undefined) return number;
     throw new InvalidArgumentError(`It must be a whole number from ${least} to ${most}.`);
-  };
+  });
 }

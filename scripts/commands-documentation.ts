@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Command } from 'commander';
 import { declareCommands } from '../src/commands/command-line.js';
-import { exitCodes } from '../src/errors/exit-codes.js';
+import { exitCodes, nameOfExitCode } from '../src/errors/exit-codes.js';
 import { type Options, run, start } from '../test/support/executable.js';
 
 const program = new Command('sessions-api');
@@ -24,10 +24,12 @@ const RUNS = [
   ['users enable', EMAIL],
   ['users unlock', EMAIL],
   ['users set-password', EMAIL],
+  ['users set-email', EMAIL, EMAIL],
   ['users revoke-sessions', EMAIL],
   ['users revoke-sessions --all'],
   ['users delete', EMAIL, '--yes'],
   ['users import', 'users.jsonl'],
+  ['users reset-token', EMAIL],
   ['keys list'],
 ] as const;
 
@@ -41,10 +43,11 @@ const VOLATILE: [RegExp, string][] = [
   [/\d{4}-\d\d-\d\dT[\d:.]+Z/g, '2026-01-31T12:00:00.000Z'],
   [/[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}/g, 'c6736fd4-0f80-4d18-81dd-af34335f56d3'],
   [/(?<="kid":")[\w-]+/g, 'NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs'],
+  [/(?<="token":")[^"]+/g, 'pr_hSaaZRqR2FfJukQARA1nr10Sw97CiaZ93qnjgUpD2Yc'],
   [/(?<=file:).*(?=\/data\/)/g, '/srv/sessions-api'],
 ];
 
-/** Writes Markdown: the commands, their exit codes, and what they print with `--json`. */
+/** Writes Markdown: the commands, and what they print with `--json`. */
 export async function commandsDocumentation(): Promise<string> {
   const examples = await recordExamples();
   return `${describeCommands()}
@@ -53,8 +56,7 @@ export async function commandsDocumentation(): Promise<string> {
 With \`--json\` these commands print their result as a line of JSON, \`keys list\` one for each key. Later versions may add members.
 
 ${examples.map(({ names, json }) => `${names.join(', ')}:\n\n\`\`\`json\n${json}\n\`\`\`\n`).join('\n')}
-\`code\` is that of the [API](api.md), such as \`weak_password\`, or the name of the exit code in sysexits.h in lower case; \`failed\` for 1,
-\`signal\` for an import that a signal has ended.
+\`code\` is that of the [API](api.md), or the name of the [exit code](exit-codes.md).
 `;
 }
 
@@ -67,7 +69,7 @@ export function describeCommands(): string {
   return `# Commands
 
 \`npm run docs\` writes this page from the commands themselves. In a clone the executable is \`node dist/main.js\`.
-[configuration.md](configuration.md) lists the variables that commands read.
+[configuration.md](configuration.md) lists the variables that commands read, [exit-codes.md](exit-codes.md) how they end.
 
 | command | |
 |---|---|
@@ -80,21 +82,28 @@ ${[...new Set(args)].map((row) => `| ${row} |`).join('\n')}
 | option | of | |
 |---|---|---|
 ${describeOptions(commands)}
+`;
+}
 
-## Exit codes
+/** Writes Markdown. */
+export function exitCodesDocumentation(): string {
+  const rows = exitCodes().map(([code, meaning]) => `| ${code} | \`${nameOfExitCode(Number(code))}\` | ${meaning} |`);
+  return `# Exit codes
 
-Those of sysexits.h. 0: done, also if nobody reads what a command prints. A signal during the start of the service, or an import, exits with
-128 and the signal's number: 143 for SIGTERM.
+Those of sysexits.h, for the service and its commands. \`npm run docs\` writes this page.
 
-| | |
+| | \`code\` of \`--json\` | |
+|---|---|---|
+| 0 | | done, also if nobody reads what a command prints |
+${rows.join('\n')}
+| 128 and more | \`signal\` | 128 and the number of a signal, during the start of the service or an import: 143 for SIGTERM |
+
+| a restart | exit code |
 |---|---|
-${exitCodes()
-  .map(([code, meaning]) => `| ${code} | ${meaning} |`)
-  .join('\n')}
+| helps | 69, 75; 74 once there is room; 77 once PostgreSQL grants what it refused |
+| does not help | 64 to 67, 73, 78 |
 
-- A restart helps after 69 and 75; after 74 once there is room; after 77 once PostgreSQL grants what it refused. It does not after 64 to 67,
-  73 and 78.
-- A command that could not print its result (74) has done what it was asked. After an import that ended with 74, run it again.
+A command that could not print its result (74) has done what it was asked. Run an import again that ended with 74.
 `;
 }
 

@@ -1,5 +1,5 @@
 import { READERS } from '../src/config/env-validators.js';
-import { describeDefault, variablesOf } from '../src/config/variables.js';
+import { describeDefault, describeValues, variablesOf } from '../src/config/variables.js';
 
 const BEGIN = '<!-- made by `npm run docs` from src/config/variables.ts -->\n';
 const END = '<!-- end -->\n';
@@ -14,7 +14,7 @@ export function configurationDocumentation(page: string): string {
 
 function tables(): string {
   const rows = variablesOf('serve').map((variable) =>
-    [namesOf(variable), variable.rule, describeDefault(variable), variable.desc].join(' | '),
+    [namesOf(variable), describeValues(variable), describeDefault(variable), variable.desc].join(' | '),
   );
   const readers = READERS.filter((reader) => reader !== 'serve').map(
     (reader) => `\`${reader}\` | ${variablesOf(reader).map(namesOf).join(', ')}`,

@@ -1,5 +1,5 @@
 /**
- * Makes docs/: api.md from the exchanges of the contract tests, commands.md and metrics.md from the commands and
+ * Makes docs/: api.md from the exchanges of the contract tests, commands.md, exit-codes.md and metrics.md from the commands and
  * metrics themselves, the tables of configuration.md from the list of variables, and reference.html from the document as it is served.
  */
 import { execFileSync } from 'node:child_process';
@@ -10,7 +10,7 @@ import { fileURLToPath } from 'node:url';
 import { loadContract } from '../src/contract/contract.js';
 import type { Exchange } from '../test/support/record.js';
 import { apiDocumentation, type Resource } from './api-documentation.js';
-import { commandsDocumentation } from './commands-documentation.js';
+import { commandsDocumentation, exitCodesDocumentation } from './commands-documentation.js';
 import { configurationDocumentation } from './configuration-documentation.js';
 import { metricsDocumentation } from './metrics-documentation.js';
 
@@ -44,6 +44,7 @@ for (const [name, test] of Object.entries(TESTS)) resources.push({ name, exchang
 await writeFile(new URL('api.md', docs), apiDocumentation(contract, resources));
 await writeFile(new URL('metrics.md', docs), await metricsDocumentation(contract));
 await writeFile(new URL('commands.md', docs), await commandsDocumentation());
+await writeFile(new URL('exit-codes.md', docs), exitCodesDocumentation());
 const configuration = new URL('configuration.md', docs);
 await writeFile(configuration, configurationDocumentation(await readFile(configuration, 'utf8')));
 await buildReference();

@@ -265,3 +265,8 @@ export function describeDefault({ default: value, defaultDisplay }: Variable): s
   if (defaultDisplay !== undefined) return defaultDisplay;
   return value === undefined || String(value) === '' ? 'none' : `\`${value}\``;
 }
+
+/** Which values are valid: of numbers the range alone. */
+export function describeValues({ rule = '' }: Variable): string {
+  return rule.replace('a whole number from ', '');
+}

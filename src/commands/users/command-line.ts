@@ -58,16 +58,16 @@ export function declareUsersCommands(program: Command, env: NodeJS.ProcessEnv): 
   const added = `add a user and print the id; ${PASSWORD}`;
   verb('add', 'you@example.com', added, async () => (await import('./add.js')).addUser)
     .argument('<email>')
-    .option('--id <id>', 'the id; the next one unless given', wholeNumber(1, MAX_ID))
+    .addOption(wholeNumber('--id <id>', 'in place of the next id', 1, MAX_ID))
     .option(...ALLOW_WEAK);
   const changed = 'change the email of a user';
   verb('set-email', '42 new@example.com', changed, async () => (await import('./change.js')).setUserEmail)
     .argument(...USER)
-    .argument('<email>', 'the new one');
+    .argument('<new-email>');
   const token = 'print a token to reset a password: it voids an earlier one';
   verb('reset-token', 'you@example.com', token, async () => (await import('./reset-token.js')).printResetToken)
     .argument(...USER)
-    .option('--expires-in <seconds>', 'until the token expires', wholeNumber(1, 604_800), 3_600);
+    .addOption(wholeNumber('--expires-in <seconds>', 'until the token expires', 1, 604_800).default(3_600));
   verb('list', '--email @example.com --disabled', 'list users by id', async () => (await import('./list.js')).listUsers)
     .option('--email <part>', 'only emails that contain this')
     .addOption(new Option('--disabled', 'only disabled users').conflicts('enabled'))

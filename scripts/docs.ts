@@ -32,6 +32,7 @@ const TESTS = {
   'Api::V1::Users::EmailConfirmations and Api::V1::User::Email::Confirm':
     'test/operations/createEmailConfirmation.test.ts',
   'Api::V1::ForwardAuth': 'test/operations/authorizeRequest.test.ts',
+  'Public keys': 'test/operations/getJwks.test.ts',
 };
 
 const cwd = new URL('../', import.meta.url);

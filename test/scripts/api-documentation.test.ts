@@ -2,10 +2,11 @@ import { execFile } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import { promisify } from 'node:util';
 import t from 'tap';
+import { readConfig } from '#built/config/config.js';
 import { loadContract, operationNamed } from '#built/contract/contract.js';
-import { bearer, claimsOf } from '../support/keys.js';
-import { send } from '../support/send.js';
-import { createDatabase, startService } from '../support/service.js';
+import { bearer, claimsOf, jwkSet, RFC_8037 } from '../support/keys.js';
+import { FORM, send } from '../support/send.js';
+import { createDatabase, execute, type Service, startService } from '../support/service.js';
 import { login } from '../support/steady-logins.js';
 
 const contract = loadContract();
@@ -24,7 +25,15 @@ t.test('docs/api.md: its curl commands are answered as it says', async (t) => {
     other: await startService(t, 'sqlite', { now, databaseUrl }),
   };
   await services.other.addUser('foo@bar.com', 'foobar');
-
+  const { url: keyed } = await startService(t, 'sqlite', { env: { JWT_KEYS: jwkSet([RFC_8037]) } });
+  const DATABASE_URL = await createDatabase(t, 'sqlite');
+  const failing: { [status: string]: Service } = {
+    429: await startService(t, 'sqlite', { now, env: { THROTTLE_EMAIL_ADDRESS: '1' } }),
+    503: await startService(t, 'sqlite', { databaseUrl: DATABASE_URL }),
+  };
+  const body = 'email=nonexist%40mail.com&password=toets';
+  await failing[429]?.request({ method: 'POST', path: '/api/v1/sessions', headers: FORM, body });
+  await execute(readConfig({ DATABASE_URL }, { issuesTokens: false }).databaseUrl, 'ALTER TABLE users RENAME TO moved');
   const documentation = await readFile(new URL('../../docs/api.md', import.meta.url), 'utf8');
   const [, ...examples] = documentation.split(/^## /m);
   t.ok(examples.length > 3);
@@ -33,12 +42,13 @@ t.test('docs/api.md: its curl commands are answered as it says', async (t) => {
     const [, status = '', body = ''] = example.match(/^(\d{3}) [^\n]*\n```(?:\n+```json\n(.*?)\n```$)?/ms) ?? [];
     const isRenewed = command.includes(REFRESH.path) && status !== '404';
     const { url } = isRenewed ? services.renewing : services.other;
+    const asked = command.includes('jwks.json') ? keyed : (failing[status]?.url ?? url);
     const logIn = async () => JSON.parse((await login(url)).body);
     const [session, another] = [await logIn(), await logIn()];
     if (status === '401')
       await send(url, { method: 'DELETE', path: '/api/v1/session', headers: bearer(session.auth_token) });
     const here = command
-      .replace('curl ', `curl --connect-to example.org:80:${new URL(url).host} --write-out '\\n%{http_code}' `)
+      .replace('curl ', `curl --connect-to example.org:80:${new URL(asked).host} --write-out '\\n%{http_code}' `)
       .replaceAll(String(TOKEN), session.auth_token)
       .replaceAll(String(REFRESH_TOKEN), session.refresh_token)
       .replace(/(sessions\/)[\da-f-]{36}/, `$1${claimsOf(another.auth_token).sid}`);

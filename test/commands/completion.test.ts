@@ -17,7 +17,7 @@ t.test('what is declared is completed', async (t) => {
   t.ok(declared.length > 10);
   t.same(await complete(cwd, 'users', ''), declared);
   t.same(await complete(cwd, 'us'), ['users']);
-  t.same(await complete(cwd, 'users', 's'), ['show', 'set-password', 'sessions', 'stats']);
+  t.same(await complete(cwd, 'users', 's'), ['set-email', 'show', 'set-password', 'sessions', 'stats']);
   t.same(await complete(cwd, 'users', 'list', '--e'), ['--email', '--enabled']);
   t.same(await complete(cwd, 'users', 'import', '--on-conflict', ''), ['reject', 'update']);
 });

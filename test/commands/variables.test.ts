@@ -23,7 +23,7 @@ t.test('an error under --json is JSON with a code', async (t) => {
   const cwd = t.testdir();
   await run(['migrate'], { cwd });
   for (const [args, env, code, exit_code] of [
-    [['users', 'show', '7', '--json'], {}, 'nouser', 67],
+    [['users', 'show', '7', '--json'], {}, 'user_not_found', 67],
     [['users', 'show', '7', '--json'], { PORT: 'x' }, 'config', 78],
     [['users', 'import', 'nowhere', '--json'], {}, 'noinput', 66],
     [['users', 'lst', '--json'], {}, 'usage', 64],

@@ -6,7 +6,7 @@ export const RFC_8037 = {
   kty: 'OKP',
   crv: 'Ed25519',
   x: '11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo',
-  d: 'nWGxne_9WmC6hEr0kuwsERJxWl7MmkZcDusAxyuf2A0',
+  d: 'nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A',
 };
 
 /** Makes a private JWK of each algorithm that is asked for. */

@@ -5,9 +5,9 @@ import t from 'tap';
 import { readConfig } from '#built/config/config.js';
 import { loadContract, operationNamed } from '#built/contract/contract.js';
 import { bearer, claimsOf, jwkSet, RFC_8037 } from '../support/keys.js';
-import { FORM, send } from '../support/send.js';
-import { createDatabase, execute, type Service, startService } from '../support/service.js';
-import { login } from '../support/steady-logins.js';
+import { send } from '../support/send.js';
+import { execute, type Service, startService } from '../support/service.js';
+import { login, loginRequest } from '../support/steady-logins.js';
 
 const contract = loadContract();
 const REFRESH = operationNamed(contract, 'refreshSession');
@@ -19,21 +19,23 @@ t.test('docs/api.md: its curl commands are answered as it says', async (t) => {
   // When the examples were recorded.
   const now = () => 1_575_397_455_999;
   const renewing = { TOKEN_TTL_SECONDS: '300', REFRESH_TOKEN_TTL_SECONDS: '36000' };
-  const databaseUrl = await createDatabase(t, 'sqlite');
+  const directory = t.testdir();
+  const urlOf = (name: string) => `file:${directory}/${name}.db`;
+  const startOn = (name: string, env = {}) => startService(t, 'sqlite', { now, databaseUrl: urlOf(name), env });
   const services = {
-    renewing: await startService(t, 'sqlite', { now, databaseUrl, env: renewing }),
-    other: await startService(t, 'sqlite', { now, databaseUrl }),
+    renewing: await startOn('users', renewing),
+    other: await startOn('users'),
+    keyed: await startOn('keyed', { JWT_KEYS: jwkSet([RFC_8037]) }),
+  };
+  const failing: { [status: string]: Service } = {
+    429: await startOn('throttled', { THROTTLE_EMAIL_ADDRESS: '1' }),
+    503: await startOn('broken'),
   };
   await services.other.addUser('foo@bar.com', 'foobar');
-  const { url: keyed } = await startService(t, 'sqlite', { env: { JWT_KEYS: jwkSet([RFC_8037]) } });
-  const DATABASE_URL = await createDatabase(t, 'sqlite');
-  const failing: { [status: string]: Service } = {
-    429: await startService(t, 'sqlite', { now, env: { THROTTLE_EMAIL_ADDRESS: '1' } }),
-    503: await startService(t, 'sqlite', { databaseUrl: DATABASE_URL }),
-  };
-  const body = 'email=nonexist%40mail.com&password=toets';
-  await failing[429]?.request({ method: 'POST', path: '/api/v1/sessions', headers: FORM, body });
-  await execute(readConfig({ DATABASE_URL }, { issuesTokens: false }).databaseUrl, 'ALTER TABLE users RENAME TO moved');
+  await failing[429]?.request(loginRequest('toets', 'nonexist@mail.com'));
+  const broken = readConfig({ DATABASE_URL: urlOf('broken') }, { issuesTokens: false }).databaseUrl;
+  await execute(broken, 'ALTER TABLE users RENAME TO moved');
+
   const documentation = await readFile(new URL('../../docs/api.md', import.meta.url), 'utf8');
   const [, ...examples] = documentation.split(/^## /m);
   t.ok(examples.length > 3);
@@ -42,7 +44,7 @@ t.test('docs/api.md: its curl commands are answered as it says', async (t) => {
     const [, status = '', body = ''] = example.match(/^(\d{3}) [^\n]*\n```(?:\n+```json\n(.*?)\n```$)?/ms) ?? [];
     const isRenewed = command.includes(REFRESH.path) && status !== '404';
     const { url } = isRenewed ? services.renewing : services.other;
-    const asked = command.includes('jwks.json') ? keyed : (failing[status]?.url ?? url);
+    const asked = command.includes('jwks.json') ? services.keyed.url : (failing[status]?.url ?? url);
     const logIn = async () => JSON.parse((await login(url)).body);
     const [session, another] = [await logIn(), await logIn()];
     if (status === '401')

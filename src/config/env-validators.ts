@@ -29,10 +29,10 @@ export const addTo =
 export const READERS = ['serve', 'migrate', 'health', 'users', 'keys'] as const;
 export type Reader = (typeof READERS)[number];
 
+type Details<T> = { default: T | undefined; readBy?: readonly Reader[] };
+
 /** Makes the specification of a variable for envalid. */
-type Validator<T> = <Details extends { default: T | undefined; readBy?: readonly Reader[] }>(
-  details: Details,
-) => Details & { rule: string; _parse: (value: string) => T };
+type Validator<T> = <D extends Details<T>>(details: D) => D & { rule: string; _parse: (value: string) => T };
 
 /**
  * @param rule - what a value must be: for the error, and for the documentation
@@ -51,13 +51,13 @@ export const text = validator('text', (value) => value);
 
 export const host = validator('an address or a host name', (value) => value);
 
-export const integer = (least: number, most: number) =>
-  validator(`a whole number from ${least} to ${most}`, (value) => parseWholeNumber(value, least, most));
+export const integer = <D extends Details<number>>(least: number, most: number, details: D) =>
+  validator(`a whole number from ${least} to ${most}`, (value) => parseWholeNumber(value, least, most))(details);
 
-export const oneOf = <const Choice extends string>(choices: readonly Choice[]) =>
-  validator(`one of ${choices.join(', ')}`, (value) => choices.find((choice) => choice === value));
+export const oneOf = <const Choice extends string, D extends Details<Choice>>(choices: readonly Choice[], details: D) =>
+  validator(`one of ${choices.join(', ')}`, (value) => choices.find((choice) => choice === value))(details);
 
-export const listOf = (what: string, isValid: (item: string) => boolean) =>
+const listOf = (what: string, isValid: (item: string) => boolean) =>
   validator(`a list of ${what}`, (value) => {
     const items = value.split(',').map((item) => item.trim());
     return items.every(isValid) ? items : undefined;
@@ -86,6 +86,8 @@ function orEnvError<T>(parse: () => T): T {
 export const jwtIssuer = validator('a URL without query and fragment, such as https://login.example.com', (value) =>
   /^https?:\/\/[^?#\s]+$/.test(value) && URL.canParse(value) ? value : undefined,
 );
+
+export const jwtAudience = listOf('audiences, such as https://api.example.com', Boolean);
 
 export const databaseUrl = validator(
   'file:PATH or postgresql://USER:PASSWORD@HOST:PORT/DATABASE',

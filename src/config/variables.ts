@@ -6,10 +6,10 @@ import {
   databaseUrl,
   host,
   integer,
+  jwtAudience,
   jwtIssuer,
   jwtKeys,
   jwtSecret,
-  listOf,
   oneOf,
   type Reader,
   text,
@@ -47,7 +47,7 @@ export const VARIABLES = {
     readBy: ['serve', 'health'],
     desc: 'address to listen on; `0.0.0.0` for all; of `localhost`, the first one',
   }),
-  PORT: integer(0, 65_535)({ default: 3000, readBy: ['serve', 'health'], desc: 'port to listen on; 0: any free one' }),
+  PORT: integer(0, 65_535, { default: 3000, readBy: ['serve', 'health'], desc: 'port to listen on; 0: any free one' }),
   DATABASE_URL: databaseUrl({
     default: { provider: 'sqlite', file: './data/sessions.db' },
     defaultDisplay: '`file:./data/sessions.db`',
@@ -55,10 +55,7 @@ export const VARIABLES = {
     readBy: ['serve', 'migrate', 'users'],
     desc: 'SQLite or PostgreSQL',
   }),
-  DATABASE_POOL_MAX: integer(
-    1,
-    1_000,
-  )({
+  DATABASE_POOL_MAX: integer(1, 1_000, {
     default: 10,
     readBy: ['serve'],
     desc: 'maximum of connections to PostgreSQL, per instance',
@@ -93,56 +90,38 @@ export const VARIABLES = {
     readBy: ['serve'],
     desc: '`iss` of tokens: where verifiers reach the service. Switches `/.well-known/openid-configuration` on',
   }),
-  JWT_AUDIENCE: listOf(
-    'audiences, such as https://api.example.com',
-    Boolean,
-  )({
+  JWT_AUDIENCE: jwtAudience({
     default: [],
     readBy: ['serve'],
     desc: '`aud` of tokens',
   }),
-  TOKEN_TTL_SECONDS: integer(
-    1,
-    TTL_MAX_SECONDS,
-  )({
+  TOKEN_TTL_SECONDS: integer(1, TTL_MAX_SECONDS, {
     default: 86_400,
     readBy: ['serve', 'keys'],
     desc: 'lifetime of a token',
   }),
-  REFRESH_TOKEN_TTL_SECONDS: integer(
-    1,
-    TTL_MAX_SECONDS,
-  )({
+  REFRESH_TOKEN_TTL_SECONDS: integer(1, TTL_MAX_SECONDS, {
     default: undefined,
     defaultDisplay: 'off',
     readBy: ['serve'],
     desc: 'switches renewal on: how long a session goes on without one. 2592000 (30 days) suits most applications',
   }),
-  SESSION_TTL_SECONDS: integer(
-    1,
-    TTL_MAX_SECONDS,
-  )({
+  SESSION_TTL_SECONDS: integer(1, TTL_MAX_SECONDS, {
     default: 7_776_000,
     readBy: ['serve'],
     desc: 'with renewal: how long a session goes on at most',
   }),
-  PASSWORD_MIN_LENGTH: integer(
-    8,
-    64,
-  )({
+  PASSWORD_MIN_LENGTH: integer(8, 64, {
     default: 8,
     readBy: ['serve', 'users'],
     desc: 'fewest characters of a password that is set. 15 where a password is all that a login takes',
   }),
-  PASSWORD_HASHING: oneOf(['argon2id', 'bcrypt'])({
+  PASSWORD_HASHING: oneOf(['argon2id', 'bcrypt'], {
     default: 'argon2id',
     readBy: ['serve', 'users'],
     desc: 'hash of new passwords. A login accepts every known format, and then stores this one',
   }),
-  BCRYPT_COST: integer(
-    4,
-    BCRYPT_MAX_COST,
-  )({
+  BCRYPT_COST: integer(4, BCRYPT_MAX_COST, {
     default: 12,
     readBy: ['serve', 'users'],
     desc: 'each step doubles the work. 16 takes some four seconds of a core',
@@ -153,47 +132,32 @@ export const VARIABLES = {
     readBy: ['serve', 'users'],
     desc: 'Devise’s `config.pepper`: appended to a password before bcrypt hashes it',
   }),
-  THROTTLE_EMAIL_ADDRESS: integer(
-    0,
-    1_000_000,
-  )({
+  THROTTLE_EMAIL_ADDRESS: integer(0, 1_000_000, {
     default: 10,
     readBy: ['serve', 'users'],
     desc: 'consecutive failures of one email from one address; each further one doubles the wait, from 1 s to 15 min. 0: no limit',
   }),
-  THROTTLE_ADDRESS: integer(
-    0,
-    1_000_000,
-  )({
+  THROTTLE_ADDRESS: integer(0, 1_000_000, {
     default: 100,
     readBy: ['serve', 'users'],
     desc: 'failures from one address (IPv6: one /64) in an hour. 0: no limit',
   }),
-  THROTTLE_EMAIL: integer(
-    0,
-    1_000_000,
-  )({
+  THROTTLE_EMAIL: integer(0, 1_000_000, {
     default: 200,
     readBy: ['serve', 'users'],
     desc: 'failures of one email in a day, from any address. 0: no limit',
   }),
-  HASH_QUEUE_MAX: integer(
-    0,
-    1_000_000,
-  )({
+  HASH_QUEUE_MAX: integer(0, 1_000_000, {
     default: 1_000,
     readBy: ['serve'],
     desc: 'logins that may wait for a core; the service answers more with 503',
   }),
-  HASH_WAIT_MAX_MS: integer(
-    0,
-    60_000,
-  )({
+  HASH_WAIT_MAX_MS: integer(0, 60_000, {
     default: 2_000,
     readBy: ['serve'],
     desc: 'longest expected wait for a core, in milliseconds; the service answers logins that would wait longer with 503',
   }),
-  LOG_LEVEL: oneOf(LOG_LEVELS)({ default: 'info', readBy: ['serve'], desc: 'least severe level that is logged' }),
+  LOG_LEVEL: oneOf(LOG_LEVELS, { default: 'info', readBy: ['serve'], desc: 'least severe level that is logged' }),
   CORS_ORIGINS: corsOrigins({
     default: [],
     readBy: ['serve'],
@@ -204,18 +168,12 @@ export const VARIABLES = {
     readBy: ['serve'],
     desc: 'whose `X-Forwarded-For` names the client',
   }),
-  SHUTDOWN_DELAY_SECONDS: integer(
-    0,
-    300,
-  )({
+  SHUTDOWN_DELAY_SECONDS: integer(0, 300, {
     default: 0,
     readBy: ['serve'],
     desc: 'after SIGTERM: how long the service still answers logins while `/readyz` returns 503, so that a proxy notices',
   }),
-  METRICS_PORT: integer(
-    0,
-    65_535,
-  )({
+  METRICS_PORT: integer(0, 65_535, {
     default: undefined,
     defaultDisplay: 'off',
     readBy: ['serve'],
@@ -250,6 +208,7 @@ const all = Object.entries<Variable>({ ...VARIABLES, ...OF_LIBRARIES }).map(([na
   ...variable,
 }));
 
+/** The variables whose values are secrets. */
 export const SECRETS = all.flatMap(({ name, file, secret }) => (secret && file ? [{ name, file, ...secret }] : []));
 
 /** The names of all variables. */

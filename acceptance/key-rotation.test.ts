@@ -18,10 +18,10 @@ const TTL_SECONDS = 10;
 const KEYS = { JWT_KEYS_FILE: 'keys/keys.json', TOKEN_TTL_SECONDS: String(TTL_SECONDS) };
 const CLAIMS = { JWT_ISSUER: ISSUER, JWT_AUDIENCE: 'orders' };
 const CLIENTS = 4;
-/** Which proxy, the algorithm of the key that is added, and who verifies too: programs for ES256, that are built in seconds. */
+/** Which proxy, the algorithm of the key that is added, and who verifies too: programs for ES256, that need no install. */
 const ROTATIONS = PROXIES.map((example) =>
   example === NGINX
-    ? { example, algorithm: 'ES256', languages: ['node', 'python', 'go', 'ruby'] }
+    ? { example, algorithm: 'ES256', languages: ['node', 'go', 'ruby'] }
     : { example, algorithm: 'EdDSA', languages: [] },
 );
 /** Milliseconds. Within this time of a fetch, verifiers do not fetch the keys again for a kid that they do not know. */

@@ -8,9 +8,9 @@ import { PROVIDERS } from '#built/database/connection/database-url.js';
 import { MAIN, run } from '../test/support/executable.js';
 import { createDatabase, query } from '../test/support/service.js';
 
-const KILLS = 10;
-/** Rows of an import: five batches. */
-const ROWS = 20_000;
+const KILLS = 4;
+/** Rows of an import: four batches. */
+const ROWS = 16_000;
 const COUNT = 'SELECT count(*) FROM users';
 const DIGEST = '$2b$04$abcdefghijklmnopqrstuu9log0hrAUiurK9/TETFbcPOPd.iIULC';
 
@@ -36,7 +36,8 @@ for (const provider of PROVIDERS) {
         const exited = once(killed, 'exit');
         // The first one is left to end.
         if (kill > 0) {
-          const some = Math.floor(Math.random() * ROWS * 0.8);
+          // In each quarter once.
+          const some = Math.floor(((kill - Math.random()) / KILLS) * ROWS * 0.8);
           while (killed.exitCode === null && Number((await query(databaseUrl, COUNT))[0]?.[0]) <= some);
           killed.kill('SIGKILL');
         }

@@ -1,4 +1,4 @@
-/** kill -9 at random moments of a migration: the next start completes it. */
+/** kill -9 at random moments, spread over a migration: the next start completes it. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { text } from 'node:stream/consumers';
@@ -8,7 +8,7 @@ import { readMigrations } from '#built/database/migrations/migrations.js';
 import { MAIN, run } from '../test/support/executable.js';
 import { createDatabase } from '../test/support/service.js';
 
-const KILLS = 15;
+const KILLS = 8;
 
 t.setTimeout(1_200_000);
 
@@ -26,7 +26,8 @@ for (const provider of PROVIDERS) {
         const begun = performance.now();
         const killed = spawn(process.execPath, [MAIN, 'migrate'], { cwd, env });
         const printed = text(killed.stdout);
-        if (kill > 0) setTimeout(() => killed.kill('SIGKILL'), takes * (0.4 + 0.6 * Math.random()));
+        const share = (kill - Math.random()) / KILLS;
+        if (kill > 0) setTimeout(() => killed.kill('SIGKILL'), takes * (0.4 + 0.6 * share));
         await once(killed, 'exit');
         takes ||= performance.now() - begun;
         const begunAgain = performance.now();

@@ -12,10 +12,10 @@ import { FORM, JSON_TYPE, send } from '../test/support/send.js';
 import { createDatabase, execute, HIGH_BUDGETS, query, SECRET } from '../test/support/service.js';
 import { getToken, login } from '../test/support/steady-logins.js';
 
-const KILLS = 20;
-const LOG_OUTS = 10;
+const KILLS = 10;
+const LOG_OUTS = 4;
 const SESSIONS = 40;
-const RENEWAL_KILLS = 5;
+const RENEWAL_KILLS = 3;
 const BCRYPT = { PASSWORD_HASHING: 'bcrypt', BCRYPT_COST: '4' };
 
 t.setTimeout(1_200_000);
@@ -74,7 +74,7 @@ t.test(`${KILLS} kills of a service, and of users commands, under writes`, async
     (await query(database, 'SELECT email, id FROM users')).map(([email, id]) => [String(email), Number(id)]),
   );
   for (const [email, id] of added) t.equal(users.get(email), id, `${email} was acknowledged, and is there`);
-  t.ok(added.size > 5, `${added.size} users were acknowledged`);
+  t.ok(added.size > 1, `${added.size} users were acknowledged`);
   t.ok(added.size < KILLS, 'some were not');
   const [[counted] = []] = await query(database, 'SELECT max(failures) FROM throttle_counters');
   t.ok(failuresCounted > 0, `${failuresCounted} failures were acknowledged`);

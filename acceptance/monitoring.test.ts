@@ -2,7 +2,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { text } from 'node:stream/consumers';
 import { setTimeout as wait } from 'node:timers/promises';
@@ -64,7 +64,7 @@ async function startService(t: Test) {
     await send(service.url, { path: '/readyz' });
   };
   await use();
-  return { service, metricsUrl, use };
+  return { service, metricsUrl, use, database: `${cwd}/data/sessions.db` };
 }
 
 function namesIn({ samples }: Scrape): Set<string> {
@@ -117,7 +117,7 @@ async function until(condition: () => Promise<boolean>): Promise<void> {
 t.setTimeout(180_000);
 
 t.test('the alerts fire when they should', { skip: noPrometheus }, async (t) => {
-  t.match(await command(root, 'promtool', 'check', 'rules', 'monitoring/alerts.yaml'), { code: 0 });
+  t.match(await command(root, 'promtool', 'check', 'config', 'monitoring/prometheus.yaml'), { code: 0 });
   t.match(await command(root, 'promtool', 'test', 'rules', 'monitoring/alerts.test.yaml'), { code: 0 });
   const tests = await readFile(`${root}monitoring/alerts.test.yaml`, 'utf8');
   for (const { alert, annotations } of rules) {
@@ -164,7 +164,7 @@ t.test('promtool finds the names good', { skip: noPrometheus }, async (t) => {
 });
 
 t.test('Prometheus scrapes the service, and answers the dashboard', { skip: noPrometheus }, async (t) => {
-  const { service, metricsUrl, use } = await startService(t);
+  const { service, metricsUrl, use, database } = await startService(t);
   const instance = new URL(metricsUrl).host;
   const prometheus = await startPrometheus(t, instance);
   const has = async (query: string) => (await prometheus.query(query)).data.result.length > 0;
@@ -187,10 +187,18 @@ t.test('Prometheus scrapes the service, and answers the dashboard', { skip: noPr
   t.equal((await prometheus.rules()).length, rules.length);
   t.same(await prometheus.alerts(), [], 'all is well');
 
+  const pending = async (name: string) =>
+    (await prometheus.alerts()).find(({ labels }: { labels: { alertname: string } }) => labels.alertname === name);
+  await rename(database, `${database}-away`);
+  await until(async () => (await pending('SessionsApiDatabaseUnavailable')) !== undefined);
+  t.pass('the database is missed, though nobody logs in or asks /readyz');
+  await rename(`${database}-away`, database);
+  await until(async () => (await pending('SessionsApiDatabaseUnavailable')) === undefined);
+
   service.kill('SIGTERM');
   t.equal(await service.exited, 0);
-  await until(async () => (await prometheus.alerts()).length > 0);
-  const [down] = await prometheus.alerts();
-  t.match(down, { labels: { alertname: 'SessionsApiDown', instance }, state: 'pending' });
+  await until(async () => (await pending('SessionsApiDown')) !== undefined);
+  const down = await pending('SessionsApiDown');
+  t.match(down, { labels: { instance }, state: 'pending' });
   t.equal(down.annotations.description, `${instance} has not been scraped for a minute.`);
 });

@@ -6,7 +6,7 @@ import { SECRET } from '../test/support/service.js';
 import { startTemporaryPostgresql } from '../test/support/temporary-postgresql.js';
 import { noProxy, PROXIES, prepareProxy, startBehind } from './proxies.js';
 
-const ROUNDS = 3;
+const ROUNDS = 2;
 const CLIENTS = 8;
 /** A client's address, for which no other can stand in: all of 127.0.0.0/8 is this machine's. */
 const CLIENT = '127.0.0.9';

@@ -167,11 +167,14 @@ t.test('the programs of docs/verifying-programs.md', async (t) => {
   const withSecret = await startWithUser(t, { cwd: join(cwd, 'secret'), env });
 
   const built: Built[] = [];
-  for (const toolchain of TOOLCHAINS) {
-    await t.test(toolchain.heading, { skip: missing(toolchain) }, async (t) => {
+  // At once: most of them wait for a registry.
+  t.jobs = TOOLCHAINS.length;
+  const builds = TOOLCHAINS.map((toolchain) =>
+    t.test(toolchain.heading, { skip: missing(toolchain), buffered: true }, async (t) => {
       built.push(await build(t, toolchain, join(cwd, toolchain.directory), service.url));
-    });
-  }
+    }),
+  );
+  await Promise.all(builds);
 
   await t.test('by keys, through a rotation', async (t) => {
     const oldToken = await logIn(service);

@@ -16,6 +16,8 @@ const PASSWORD = 'correct horse battery staple';
 /** Runs by which the examples of `--json` are recorded, in this order. */
 const RUNS = [
   ['users add', EMAIL],
+  ['migrate'],
+  ['migrate --pending'],
   ['users sessions', EMAIL],
   ['users list'],
   ['users show', EMAIL],

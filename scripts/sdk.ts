@@ -1,10 +1,8 @@
 /** Makes clients/typescript/ from the document as it is served. Its generator is installed there, so that this service's `npm ci` stays small. */
 import { execFileSync } from 'node:child_process';
-import { loadContract } from '../src/contract/contract.js';
 
 const cwd = new URL('../clients/typescript/', import.meta.url);
 const npm = (...args: string[]) => execFileSync('npm', args, { cwd, stdio: 'inherit' });
 
 npm('ci', '--no-audit', '--no-fund');
 npm('run', 'generate');
-npm('version', loadContract().version, '--allow-same-version', '--no-git-tag-version');

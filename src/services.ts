@@ -145,6 +145,7 @@ export function createServices(database: Database, options: ServicesOptions): Se
   };
   const hashQueue = createHashQueue({ slots, maxMemory: hashMemoryFor(slots) }, { onHashed, observe: tracing?.inSpan });
   metrics?.watchHashQueue(hashQueue);
+  metrics?.watchDatabase(database);
   const passwords = options.passwords ?? createPasswords(hashing, hashQueue);
   const passwordUpgrades = createPasswordUpgrades(database.users, passwords, log);
   const throttle = createThrottle(database.throttleCounters, budgets, throttleKey, now);

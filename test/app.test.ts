@@ -51,6 +51,7 @@ const broken: Database = {
     removeExpired: async () => 0,
   },
   findCaller: unused,
+  poolUse: () => undefined,
   userImport: { store: unused, rehearse: unused },
   sessions: {
     add: unused,

@@ -2,6 +2,7 @@
  * Copies what the built service needs to run, and nothing else, into a directory: `npm run production-files -- DIRECTORY`.
  * Most of what npm installs for it is never read: other databases' engines, types, sources, tests.
  */
+import { execFileSync } from 'node:child_process';
 import { cp, mkdir, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -18,3 +19,5 @@ for (const file of new Set([...fileList, 'package.json', 'prisma/migrations'])) 
   await mkdir(dirname(join(directory, file)), { recursive: true });
   await cp(join(root, file), join(directory, file), { recursive: true, verbatimSymlinks: true });
 }
+// The service runs as another user, who reads them also if a umask of 077 has created them.
+execFileSync('chmod', ['-R', 'a+rX', directory]);

@@ -29,9 +29,13 @@ export function declareCommands(program: Command, env: NodeJS.ProcessEnv): void 
   )
     .option('--check', 'check the settings, database, keys, files and TLS, and exit; change nothing')
     .addHelpText('after', describeVariables('serve'));
-  command('migrate', 'apply the migrations to the database', async () => {
-    await (await import('./migrate.js')).migrateDatabase(env);
-  }).addHelpText('after', describeVariables('migrate'));
+  program
+    .command('migrate')
+    .description('apply the migrations to the database')
+    .option('--pending', 'list the migrations to come, and what they lock; change nothing')
+    .option('--json', 'print JSON, for scripts; errors too')
+    .action(async (options) => (await import('./migrate.js')).migrateDatabase(env, options))
+    .addHelpText('after', describeVariables('migrate'));
   command('health', 'check that the service on this host is alive; exit 1 if it is not', async () => {
     await (await import('./health.js')).checkHealth(env);
   }).addHelpText('after', describeVariables('health'));

@@ -18,6 +18,7 @@ type ReloadOptions = {
   /** @throws DatabaseUnavailable */
   rotateKeys(keys: TokenKeys): Promise<void>;
   adminTokens: Pick<AdminTokens, 'replace'>;
+  onReloaded?: ((outcome: 'succeeded' | 'failed') => void) | undefined;
 };
 
 /** Creates the handler of SIGHUP: it re-reads secrets from their files, and applies all changes, or none at an error. */
@@ -28,6 +29,7 @@ export function createReload({
   database,
   rotateKeys,
   adminTokens,
+  onReloaded,
 }: ReloadOptions): () => Promise<void> {
   let { config, tokenKeys } = running;
   const files = secretFileVariables(env);
@@ -68,7 +70,9 @@ export function createReload({
     if (files.length === 0) return log.info('SIGHUP: nothing to re-read: no secret comes from a file');
     try {
       await reload();
+      onReloaded?.('succeeded');
     } catch (error) {
+      onReloaded?.('failed');
       log.error(`SIGHUP: nothing is changed: ${describeError(error)}`);
     }
   };

@@ -13,7 +13,6 @@ import { openServices } from '../services.js';
 import type { SessionLifetimes } from '../sessions/sessions.js';
 import { createLog } from '../telemetry/log.js';
 import { type MetricsServer, serveMetrics } from '../telemetry/metrics-server.js';
-import type { TokenKeys } from '../tokens/tokens.js';
 import { keepHeapSmall } from './heap.js';
 import { createReload, reloadAt } from './reload.js';
 import { VERSION } from './version.js';
@@ -72,12 +71,17 @@ export async function serve(env: NodeJS.ProcessEnv): Promise<string> {
   // Before the log says that it listens: a signal may follow at once.
   started();
   const { uninstall } = stopOnSignal(app, close, config.shutdownDelaySeconds * 1_000, replaced.signal);
-  const { tokenKeys, database: opened, adminTokens } = services;
-  const rotateKeys = (keys: TokenKeys) => app.tokens.rotateKeys(keys);
-  reloadAt(
-    hangups,
-    createReload({ env, running: { config, tokenKeys }, log, database: opened, rotateKeys, adminTokens }),
-  );
+  const { tokenKeys, adminTokens } = services;
+  const reload = createReload({
+    env,
+    running: { config, tokenKeys },
+    log,
+    database: services.database,
+    rotateKeys: (keys) => app.tokens.rotateKeys(keys),
+    adminTokens,
+    onReloaded: metrics?.reloaded,
+  });
+  reloadAt(hangups, reload);
   try {
     if (metrics && config.metrics) {
       const listening = serveMetrics(metrics.registry, config.metrics);

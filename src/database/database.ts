@@ -1,10 +1,10 @@
 import { createDeadline, type Deadline, within } from '../errors/deadline.js';
 import { type ClockWarning, createClockWarning } from './clock.js';
-import { type Client, type ClientOptions, createClient } from './connection/client.js';
+import { type ClientOptions, type CreatedClient, createClient, type PoolUse } from './connection/client.js';
 import { DatabaseUnavailable, NO_ANSWER } from './connection/database-unavailable.js';
 import type { DatabaseUrl } from './connection/database-url.js';
 import { createRunQuery, type RunQueryOptions } from './connection/run-query.js';
-import { createFileCheck } from './connection/sqlite-file.js';
+import { createFileCheck, type FileCheck } from './connection/sqlite-file.js';
 import { createFindCaller, type FindCaller } from './find-caller.js';
 import { createFindForLogin, type FindForLogin } from './find-for-login.js';
 import { createUserImport, type UserImport } from './import/user-import.js';
@@ -27,6 +27,8 @@ export type Database = {
   clockWarning: ClockWarning;
   /** Throws DatabaseUnavailable where the database does not answer, lacks a table, or can't be written to. */
   ping(deadline?: Deadline): Promise<void>;
+  /** Undefined on SQLite. */
+  poolUse(): PoolUse | undefined;
   /**
    * Changes to another URL of the same database. Open connections are closed once their queries have ended. Where it throws
    * DatabaseUnavailable, nothing has changed.
@@ -42,7 +44,7 @@ const CONNECT_TIMEOUT = 10_000;
 
 export type DatabaseOptions = Partial<RunQueryOptions> & Pick<ClientOptions, 'poolMax' | 'writable' | 'bulk'>;
 
-type Opened = { url: DatabaseUrl; client: Client; checkFile: () => void };
+type Opened = CreatedClient & { url: DatabaseUrl; file: FileCheck | undefined };
 type Connection = Opened & { ping(): Promise<void> };
 
 /**
@@ -62,8 +64,8 @@ export async function openDatabase(
   const retired = new Map<Connection, NodeJS.Timeout>();
 
   async function connect(to: DatabaseUrl): Promise<Connection> {
-    const checkFile = to.provider === 'sqlite' ? createFileCheck(to.file) : () => {};
-    const opened = { url: to, client: await createClient(to, { timeout, poolMax, writable, bulk }), checkFile };
+    const file = to.provider === 'sqlite' ? createFileCheck(to.file) : undefined;
+    const opened = { ...(await createClient(to, { timeout, poolMax, writable, bulk })), url: to, file };
     const runHere = runOn(() => opened);
     try {
       await readTables(runHere, createDeadline(Math.max(timeout, CONNECT_TIMEOUT)));
@@ -85,6 +87,7 @@ export async function openDatabase(
     throttleCounters: createThrottleCounters(run),
     clockWarning: createClockWarning(run, url.provider),
     ping: (deadline) => (deadline ? within(deadline, connection.ping, tooLate) : connection.ping()),
+    poolUse: () => connection.poolUse?.(),
     async reconnect(next) {
       const opened = await connect(next);
       try {
@@ -106,8 +109,9 @@ export async function openDatabase(
   };
 }
 
-async function disconnect({ url, client }: Opened): Promise<void> {
+async function disconnect({ url, client, file }: Opened): Promise<void> {
   // SQLite leaves the write-ahead log of a file that is gone: empty, it can't be applied to the file that replaces it.
   if (url.provider === 'sqlite') await client.$queryRaw`PRAGMA wal_checkpoint(TRUNCATE)`.catch(() => {});
   await client.$disconnect().catch(() => {});
+  file?.close();
 }

@@ -152,7 +152,7 @@ export function createUsers(runQuery: RunQuery, provider: Provider): Users {
           await run('DELETE', (model) => model.deleteMany({ where: { email: data.email } }));
           throw new ExpectedError(`no id is left: the largest is ${MAX_ID}`);
         }
-        if (await find(data)) throw new Taken('email', data.email);
+        if (await find({ email })) throw new Taken('email', data.email);
         if (rest.id !== undefined) throw new Taken('id', rest.id);
         // PostgreSQL has drawn an id that was given to another user: it draws the next one.
       }

@@ -1,6 +1,7 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import type { Contract } from '../contract/contract.js';
 import type { OperationId } from '../contract/handler.js';
+import type { Database } from '../database/database.js';
 import { FAILURE_OUTCOMES } from '../errors/http-error.js';
 import type { HashQueue } from '../passwords/hash-queue.js';
 import { AUTHENTICATIONS } from '../sessions/authenticate.js';
@@ -19,7 +20,14 @@ export type Metrics = {
   /** @param times - in milliseconds */
   hashed(times: { waited: number; took: number }): void;
   watchHashQueue(queue: Pick<HashQueue, 'load'>): void;
+  /** Pings the database at each scrape. */
+  watchDatabase(database: Pick<Database, 'ping' | 'poolUse'>): void;
+  /** Counts a reload at SIGHUP. */
+  reloaded(outcome: ReloadOutcome): void;
 };
+
+const RELOAD_OUTCOMES = ['succeeded', 'failed'] as const;
+type ReloadOutcome = (typeof RELOAD_OUTCOMES)[number];
 
 const LOGIN: OperationId = 'createSession';
 /** For requests that reach no operation: clients choose their paths. */
@@ -36,10 +44,17 @@ const WAIT_BUCKETS = [0.001, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5];
  * The service's metrics for Prometheus. Clients can't choose the value of a label. Known label values start at 0, so that the
  * first event shows in a rate.
  */
-export function createMetrics({ operations }: Pick<Contract, 'operations'>): Metrics {
+export function createMetrics({ version, operations }: Pick<Contract, 'version' | 'operations'>): Metrics {
   const registry = new Registry();
   const registers = [registry];
   collectDefaultMetrics({ register: registry });
+
+  new Gauge({
+    name: 'sessions_build_info',
+    help: 'Always 1; the label has the version.',
+    labelNames: ['version'],
+    registers,
+  }).set({ version }, 1);
 
   const requests = new Histogram({
     name: 'sessions_request_duration_seconds',
@@ -100,11 +115,51 @@ export function createMetrics({ operations }: Pick<Contract, 'operations'>): Met
   });
   for (const status of [400, 408, 431]) unreadable.inc({ status }, 0);
 
+  let database: Parameters<Metrics['watchDatabase']>[0] | undefined;
+  new Gauge({
+    name: 'sessions_database_up',
+    help: '1 if the database answers and can be written to, as /readyz asks; else 0. Each scrape asks it.',
+    registers,
+    async collect() {
+      const isUp = database?.ping().then(
+        () => 1,
+        () => 0,
+      );
+      this.set((await isUp) ?? 0);
+    },
+  });
+  new Gauge({
+    name: 'sessions_database_connections',
+    help: 'Connections to PostgreSQL: "used" by a query or being opened, or "idle". 0 on SQLite.',
+    labelNames: ['state'],
+    registers,
+    collect() {
+      const { used, idle } = database?.poolUse() ?? { used: 0, idle: 0 };
+      this.set({ state: 'used' }, used);
+      this.set({ state: 'idle' }, idle);
+    },
+  });
+  new Gauge({
+    name: 'sessions_database_waiting_queries',
+    help: 'Queries that wait for a connection to PostgreSQL, because DATABASE_POOL_MAX are used. 0 on SQLite.',
+    registers,
+    collect() {
+      this.set(database?.poolUse()?.waiting ?? 0);
+    },
+  });
   const databaseErrors = new Counter({
     name: 'sessions_database_errors_total',
     help: 'Queries that failed or timed out; the log has the reasons.',
     registers,
   });
+
+  const reloads = new Counter({
+    name: 'sessions_reloads_total',
+    help: 'Reloads at SIGHUP, by outcome. A failed one applies none of its changes.',
+    labelNames: ['outcome'],
+    registers,
+  });
+  for (const outcome of RELOAD_OUTCOMES) reloads.inc({ outcome }, 0);
 
   const droppedLogLines = new Counter({
     name: 'sessions_log_dropped_lines_total',
@@ -163,5 +218,9 @@ export function createMetrics({ operations }: Pick<Contract, 'operations'>): Met
     watchHashQueue(queue) {
       load = queue.load;
     },
+    watchDatabase(watched) {
+      database = watched;
+    },
+    reloaded: (outcome) => reloads.inc({ outcome }),
   };
 }

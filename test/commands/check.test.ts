@@ -1,21 +1,10 @@
-import { readdirSync, readFileSync } from 'node:fs';
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import t from 'tap';
+import { contentOf } from '../support/content-of.js';
 import { run, start, stop } from '../support/executable.js';
 import { createDatabase, execute, SECRET } from '../support/service.js';
 
 const check = (cwd: string, env: NodeJS.ProcessEnv = {}) => run(['serve', '--check'], { cwd, env });
-
-/** The paths below a directory, with the content of files. */
-function contentOf(directory: string): Map<string, string> {
-  const entries = readdirSync(directory, { withFileTypes: true, recursive: true });
-  return new Map(
-    entries.map((entry) => {
-      const path = `${entry.parentPath}/${entry.name}`;
-      return [path, entry.isFile() ? readFileSync(path, 'latin1') : ''];
-    }),
-  );
-}
 
 t.test('a new SQLite database', async (t) => {
   const cwd = t.testdir();

@@ -45,6 +45,7 @@ for (const provider of PROVIDERS) {
       const user = await admin('POST', '', 201, given);
       t.match(user, { id: 1000, digest_format: 'django pbkdf2-sha256', email_confirmed_at: String });
       t.equal((await admin('POST', '', 409, { email: 'other@bar.com', id: 1000 })).code, 'id_taken');
+      t.equal((await admin('POST', '', 409, { email: 'foo@bar.com', id: 1001 })).code, 'email_taken');
     });
 
     t.test('when there is no password, or the user is disabled', async (t) => {

@@ -1,4 +1,5 @@
 import { once } from 'node:events';
+import { writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import { type AddressInfo, connect } from 'node:net';
 import { text } from 'node:stream/consumers';
@@ -11,7 +12,7 @@ import { bearer } from '../support/keys.js';
 import { lockSqlite } from '../support/lock-sqlite.js';
 import { byLabel, metricsUrlOf, scrape } from '../support/scrape.js';
 import { FORM, send } from '../support/send.js';
-import { execute } from '../support/service.js';
+import { execute, SECRET } from '../support/service.js';
 import { CHEAP } from '../support/steady-logins.js';
 
 const EMAIL = 'somebody@secret.example';
@@ -64,6 +65,8 @@ t.test('counts what happens, and names nobody', async (t) => {
     { ...none, ...failures },
     'each outcome stands at 0 before it comes',
   );
+  t.same(byLabel(before, 'sessions_build_info'), { [loadContract().version]: 1 });
+  t.equal(before.samples.get('sessions_database_up'), 1);
 
   let logins = 0;
   const login = async (email: string, password = PASSWORD, address?: string) => {
@@ -99,6 +102,7 @@ t.test('counts what happens, and names nobody', async (t) => {
   // The answer to a ping is used again for a while, by logins too.
   while ((await send(service.url, { path: '/readyz' })).status === 200);
   t.equal(await login('d@secret.example'), 503, 'a failure could not be counted: no hash');
+  t.equal((await scrape(metricsUrl)).samples.get('sessions_database_up'), 0, 'nobody has to ask /readyz');
   unlock();
 
   const paths = ['/nothing', '/nothing/else?secret=1', '//', '/docs/nothing', '/livez/x'];
@@ -202,6 +206,17 @@ t.test('says that the port is taken', async (t) => {
   t.equal(code, 71);
   t.match(stderr, new RegExp(`^sessions-api: METRICS_HOST and METRICS_PORT: .*EADDRINUSE.*${port}\\n$`));
   t.notMatch(stdout, 'listening', 'before it has served anybody');
+});
+
+t.test('counts reloads', async (t) => {
+  const cwd = t.testdir({ secret: `${SECRET}\n` });
+  const { service, metricsUrl } = await startWithMetrics(t, { JWT_SECRET_FILE: 'secret' }, cwd);
+  service.kill('SIGHUP');
+  await service.written('changed: nothing');
+  await writeFile(`${cwd}/secret`, 'too short');
+  service.kill('SIGHUP');
+  await service.written('nothing is changed');
+  t.same(byLabel(await scrape(metricsUrl), 'sessions_reloads_total'), { succeeded: 1, failed: 1 });
 });
 
 t.test('counts who called with which token, and log-outs', async (t) => {

@@ -49,13 +49,22 @@ export type ClientOptions = {
   bulk?: boolean | undefined;
 };
 
+/** Connections to PostgreSQL, and queries that wait for one. */
+export type PoolUse = { used: number; idle: number; waiting: number };
+
+export type CreatedClient = {
+  client: Client;
+  /** Undefined on SQLite, which has no pool. */
+  poolUse?: () => PoolUse;
+};
+
 /** Creates Prisma's client, which connects at its first query. Each process loads one driver. */
-export function createClient(url: DatabaseUrl, options: ClientOptions): Promise<Client> {
+export function createClient(url: DatabaseUrl, options: ClientOptions): Promise<CreatedClient> {
   return url.provider === 'sqlite' ? createSqliteClient(url.file, options) : createPostgresqlClient(url.href, options);
 }
 
 /** Its own busy timeout would block the event loop. */
-async function createSqliteClient(file: string, { bulk }: ClientOptions): Promise<Client> {
+async function createSqliteClient(file: string, { bulk }: ClientOptions): Promise<CreatedClient> {
   const [{ PrismaBetterSqlite3 }, { PrismaClient }] = await Promise.all([
     import('@prisma/adapter-better-sqlite3'),
     import('../../generated/sqlite/client.js'),
@@ -64,7 +73,7 @@ async function createSqliteClient(file: string, { bulk }: ClientOptions): Promis
     new PrismaBetterSqlite3({ url: file, timeout: 0 }),
     bulk ? SQLITE_BULK_PRAGMAS : SQLITE_PRAGMAS,
   );
-  return new PrismaClient({ adapter, errorFormat: 'minimal' });
+  return { client: new PrismaClient({ adapter, errorFormat: 'minimal' }) };
 }
 
 function withPragmas(factory: SqlDriverAdapterFactory, pragmas: string): SqlDriverAdapterFactory {
@@ -79,13 +88,17 @@ function withPragmas(factory: SqlDriverAdapterFactory, pragmas: string): SqlDriv
   };
 }
 
-async function createPostgresqlClient(href: string, { timeout, poolMax, writable }: ClientOptions): Promise<Client> {
-  const [{ PrismaPg }, { parseIntoClientConfig }, { PrismaClient }] = await Promise.all([
+async function createPostgresqlClient(
+  href: string,
+  { timeout, poolMax, writable }: ClientOptions,
+): Promise<CreatedClient> {
+  const [{ PrismaPg }, { default: pg }, { parseIntoClientConfig }, { PrismaClient }] = await Promise.all([
     import('@prisma/adapter-pg'),
+    import('pg'),
     import('pg-connection-string'),
     import('../../generated/postgresql/client.js'),
   ]);
-  const pool = {
+  const pool = new pg.Pool({
     // Once: where the pool can't read the files of TLS for a further connection, it throws to nobody.
     ...parseIntoClientConfig(href),
     connectionTimeoutMillis: timeout,
@@ -93,11 +106,17 @@ async function createPostgresqlClient(href: string, { timeout, poolMax, writable
     ...(poolMax && { max: poolMax }),
     ...(writable && { onConnect: refuseReadOnly }),
     fallback_application_name: 'sessions-api',
-  };
+  });
   // Named prepared statements need the same server connection.
   const isPooled = new URL(href).searchParams.get('pgbouncer') === 'true';
-  const adapter = new PrismaPg(pool, isPooled ? {} : { statementNameGenerator: createStatementNames() });
-  return new PrismaClient({ adapter, errorFormat: 'minimal' });
+  const adapter = new PrismaPg(pool, {
+    disposeExternalPool: true,
+    ...(!isPooled && { statementNameGenerator: createStatementNames() }),
+  });
+  return {
+    client: new PrismaClient({ adapter, errorFormat: 'minimal' }),
+    poolUse: () => ({ used: pool.totalCount - pool.idleCount, idle: pool.idleCount, waiting: pool.waitingCount }),
+  };
 }
 
 /**

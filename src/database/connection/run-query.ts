@@ -4,7 +4,7 @@ import type { Client } from './client.js';
 import { DatabaseUnavailable, isBusy, isRefused, NO_ANSWER } from './database-unavailable.js';
 import type { DatabaseUrl } from './database-url.js';
 import { createLockQueue } from './lock-queue.js';
-import { DatabaseReplaced } from './sqlite-file.js';
+import { DatabaseReplaced, type FileCheck } from './sqlite-file.js';
 
 /** What a query does, in the words of SQL. */
 export type QueryName = { operation: string; table: string };
@@ -31,7 +31,7 @@ export type RunQueryOptions = {
 const REFUSED_RETRY = 50;
 
 export function createRunQuery(
-  connection: () => { url: DatabaseUrl; client: Client; checkFile: () => void },
+  connection: () => { url: DatabaseUrl; client: Client; file: Pick<FileCheck, 'check'> | undefined },
   { timeout, onFailure, onReplaced, observe = (_name, run) => run() }: RunQueryOptions,
 ): RunQuery {
   const lockQueue = createLockQueue();
@@ -57,9 +57,9 @@ export function createRunQuery(
 
   return (name, query, deadline = createDeadline(timeout)) =>
     observe(name, async () => {
-      const { url, client, checkFile } = connection();
+      const { url, client, file } = connection();
       try {
-        checkFile();
+        file?.check();
         return await runUntil(deadline, () => query(client));
       } catch (error) {
         onFailure?.();

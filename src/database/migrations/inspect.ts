@@ -1,6 +1,7 @@
 import { accessSync, closeSync, constants, openSync, readSync, statSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { ConfigError } from '../../errors/config-error.js';
+import { MAGIC } from '../connection/sqlite-file.js';
 import { pendingMigrations, type Row } from './migrations.js';
 
 /** What is found in an SQLite file. */
@@ -13,7 +14,6 @@ export type SqliteInspection = {
 
 /** Milliseconds for another instance's migrations. */
 const TIMEOUT = 60_000;
-const HEADER = 'SQLite format 3\0';
 
 /**
  * Reads an SQLite file, and leaves everything as it is.
@@ -46,7 +46,7 @@ export async function inspectSqlite(file: string): Promise<SqliteInspection | un
 export function refuseOtherFile(file: string): void {
   const stats = statSync(file, { throwIfNoEntry: false });
   if (stats === undefined || (stats.isFile() && stats.size === 0)) return;
-  if (!stats.isFile() || headerOf(file) !== HEADER)
+  if (!stats.isFile() || headerOf(file) !== MAGIC)
     throw new ConfigError([`DATABASE_URL: ${resolve(file)} is not an SQLite database`]);
 }
 
@@ -68,7 +68,7 @@ function exists(file: string): boolean {
 }
 
 function headerOf(file: string): string {
-  const bytes = Buffer.alloc(HEADER.length);
+  const bytes = Buffer.alloc(MAGIC.length);
   const fd = openSync(file, 'r');
   try {
     return bytes.toString('latin1', 0, readSync(fd, bytes));

@@ -1,3 +1,4 @@
+import { randomInt } from 'node:crypto';
 import { accessSync, constants, realpathSync, statSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import type Sqlite from 'better-sqlite3';
@@ -69,7 +70,8 @@ export type Inspection = Partial<SqliteInspection> & {
  * @throws as migrate()
  */
 export async function inspect(url: DatabaseUrl, warn: (message: string) => void): Promise<Inspection> {
-  const isEmpty = (pending: string[]) => pending.length === readMigrations(url.provider).length;
+  const all = readMigrations(url.provider).map(({ name }) => name);
+  const isEmpty = (pending: string[]) => pending.length === all.length;
   try {
     if (url.provider === 'postgresql') {
       const found = await withPostgresql(url.href, inspectPostgresql(warn));
@@ -79,7 +81,7 @@ export async function inspect(url: DatabaseUrl, warn: (message: string) => void)
     checkWritable(url.file);
     const found = await inspectSqlite(url.file);
     if (found) await warnIfReadable(url.file, 'the digests', warn);
-    return found ? { ...found, empty: isEmpty(found.pending) } : { pending: [], empty: true, missing: true };
+    return found ? { ...found, empty: isEmpty(found.pending) } : { pending: all, empty: true, missing: true };
   } catch (error) {
     throw expected(url, error);
   }
@@ -125,10 +127,13 @@ async function migrateSqlite(
     database = opened;
     // WAL also for a restored copy: VACUUM INTO does not keep it. Migrations rebuild tables that foreign keys refer to.
     opened.exec('PRAGMA journal_mode = WAL; PRAGMA foreign_keys = OFF');
-    return await applyMigrations('sqlite', {
+    const applied = await applyMigrations('sqlite', {
       run: async (script) => opened.exec(script),
       query: async (sql) => opened.prepare<[], Row>(sql).all(),
     });
+    // Tells the file from another database that is copied over it: see createFileCheck.
+    if (opened.pragma('user_version', { simple: true }) === 0) opened.pragma(`user_version = ${randomInt(1, 2 ** 31)}`);
+    return applied;
   } finally {
     database?.close();
     lock.close();

@@ -37,8 +37,10 @@ const DIALECTS = {
   },
 };
 
+export type Migration = { name: string; sql: string };
+
 /** The migrations in `prisma/migrations/<provider>`, in order. */
-export function readMigrations(provider: Provider): { name: string; sql: string }[] {
+export function readMigrations(provider: Provider): Migration[] {
   const directory = new URL(`../../../prisma/migrations/${provider}/`, import.meta.url);
   const names = readdirSync(directory).filter((name) => /^\d{14}_/.test(name));
   return names.sort().map((name) => ({ name, sql: readFileSync(new URL(`${name}/migration.sql`, directory), 'utf8') }));

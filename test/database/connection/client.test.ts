@@ -86,6 +86,19 @@ t.test('a connection that was opened while the database could only be read is no
   await database.ping();
 });
 
+t.test('tells how many connections are used, and how many queries wait for one', async (t) => {
+  const database = await open(t, { poolMax: 2 });
+  const administrator = await new PrismaPg({ connectionString: server.url, max: 1 }).connect();
+  t.teardown(() => administrator.dispose());
+  await administrator.executeScript('BEGIN; LOCK TABLE users');
+  const queries = Array.from({ length: 5 }, () => database.users.count());
+  while (database.poolUse()?.waiting !== 3) await wait(20);
+  t.same(database.poolUse(), { used: 2, idle: 0, waiting: 3 });
+  await administrator.executeScript('COMMIT');
+  await Promise.all(queries);
+  t.same(database.poolUse(), { used: 0, idle: 2, waiting: 0 });
+});
+
 /** Until it fails. */
 async function repeat(write: () => Promise<unknown>): Promise<never> {
   for (;;) await write();

@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
-import { copyFile, mkdir, readFile, realpath, rename, rm, stat } from 'node:fs/promises';
+import { copyFile, mkdir, readFile, realpath, rename, rm, stat, truncate } from 'node:fs/promises';
 import Sqlite from 'better-sqlite3';
 import t, { type Test } from 'tap';
 import { MAIN, type Running, run, start, stop } from '../../support/executable.js';
@@ -115,6 +115,29 @@ for (const [moved, parts] of [
     for (let i = 0; i < 3; i += 1) t.equal(await statusOf(service, 'foo@bar.com', 'wrong'), 401);
     await stop(t, service);
     t.equal(failuresIn(file), 8, 'what was written before, and after');
+  });
+}
+
+for (const [how, overwrite] of [
+  ['truncated', (file: string) => truncate(file)],
+  ['cut short', (file: string) => truncate(file, 8_192)],
+  ['overwritten by another database', (file: string, other: string) => copyFile(other, file)],
+  ['overwritten by a backup', (file: string) => copyFile(`${file}-backup`, file)],
+] as const) {
+  t.test(`a file that is ${how} while it is served`, async (t) => {
+    const { cwd, env, file } = await withUser(t, 'foo@bar.com');
+    const other = await withUser(t, 'other@bar.com', `${cwd}/other`);
+    const database = new Sqlite(file);
+    database.exec(`VACUUM INTO '${file}-backup'`);
+    database.close();
+    const service = await start(t, { cwd, env });
+    t.equal(await statusOf(service, 'foo@bar.com'), 200);
+    const { ino } = await stat(file);
+    await overwrite(file, other.file);
+    t.equal((await stat(file)).ino, ino, 'in place');
+    await untilReadiness(service, 503);
+    t.equal(await statusOf(service, 'foo@bar.com'), 503);
+    t.match(service.output(), /sessions\.db does not answer: the file has been truncated or overwritten/);
   });
 }
 

@@ -46,6 +46,15 @@ class ImportStopped extends ExpectedError {
   }
 }
 
+/** A dry run needs the tables of this version. */
+class MigrationsPending extends ExpectedError {
+  override readonly exitCode = EXIT.CONFIG;
+
+  constructor(pending: string[]) {
+    super(`a dry run applies no migrations, and ${pending.join(', ')} is pending: run "sessions-api migrate" first`);
+  }
+}
+
 /** Counts of rows, for people. */
 export function describeCounts(counts: Counts): string {
   const names = ['added', 'updated', 'unchanged', 'rejected'] as const;
@@ -144,15 +153,23 @@ export async function importUsers(
   return { ...counts, rejected: rejected.count, rejected_file: await rejected.close(), dry_run: dryRun };
 }
 
-/** A dry run creates neither a file nor tables: where there are none, it tries the rows on a database of its own. */
+/**
+ * A dry run migrates nothing: where there are no tables, it tries the rows on a database of its own.
+ *
+ * @throws MigrationsPending
+ */
 async function prepareDatabase(
   url: DatabaseUrl,
   dryRun: boolean,
 ): Promise<{ url: DatabaseUrl; remove(): Promise<void> }> {
-  if (!dryRun || !(await inspect(url, () => {})).empty) {
+  const asItIs = { url, remove: async () => {} };
+  if (!dryRun) {
     await migrate(url, { onCreated: reportCreated });
-    return { url, remove: async () => {} };
+    return asItIs;
   }
+  const { empty, pending } = await inspect(url, () => {});
+  if (pending.length === 0) return asItIs;
+  if (!empty) throw new MigrationsPending(pending);
   const directory = await mkdtemp(join(tmpdir(), 'sessions-api-dry-run-'));
   const own = { provider: 'sqlite', file: join(directory, 'sessions.db') } as const;
   await migrate(own);

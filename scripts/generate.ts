@@ -60,7 +60,7 @@ async function generateHandlers() {
   const faults = [
     ...ids
       .filter((id) => !fileById.has(id))
-      .map((id) => `operation ${id} has no handler: src/operations/${id}.ts is missing`),
+      .map((id) => `operation ${id} has no handler: ${id}.ts is missing below src/operations/`),
     ...[...fileById]
       .filter(([id]) => !ids.includes(id))
       .map(([id, file]) => `src/operations/${file} handles no operation: openapi.yaml has no operationId ${id}`),

@@ -99,5 +99,6 @@ export async function digestOf(
 }
 
 function digestRefused(message: string, code: string): HttpError {
-  return new HttpError(400, '', { errors: [{ field: 'password_digest', message, code }] });
+  const errors = [{ field: 'password_digest', message, code }];
+  return new HttpError(422, 'Invalid request', { code: 'invalid_request', errors });
 }

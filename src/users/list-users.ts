@@ -39,7 +39,7 @@ export async function listUsers(
 function idAfter(after = '0'): number {
   const id = parseWholeNumber(after, 0, MAX_ID);
   if (id !== undefined) return id;
-  throw new HttpError(400, '', {
+  throw new HttpError(422, '', {
     errors: [{ field: 'after', message: 'must be the next of a page', code: 'malformed' }],
   });
 }

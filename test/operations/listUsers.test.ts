@@ -69,13 +69,13 @@ for (const provider of PROVIDERS) {
         ['disabled=perhaps', 'disabled', 'wrong_type'],
         ['email=x', 'email', 'malformed'],
         ['email_prefix=', 'email_prefix', 'too_short'],
-        ['after=x', 'after', 'malformed'],
-        ['after=2147483648', 'after', 'malformed'],
         ['email_prefixx=a', 'email_prefixx', 'unknown'],
       ] as const) {
         const { errors } = await admin('GET', `?${query}`, 400);
         t.match(errors, [{ field, code }], query);
       }
+      for (const after of ['x', '2147483648'])
+        t.match((await admin('GET', `?after=${after}`, 422)).errors, [{ field: 'after', code: 'malformed' }], after);
     });
   });
 }

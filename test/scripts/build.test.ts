@@ -30,29 +30,29 @@ async function replace(file: string, from: string, to: string): Promise<void> {
 
 t.test('operations and handlers that do not match fail the build, by name', async (t) => {
   const { code, output } = await build(t, async (directory) => {
-    await rm(`${directory}/src/operations/getLiveness.ts`);
+    await rm(`${directory}/src/operations/probes/getLiveness.ts`);
     await writeFile(`${directory}/src/operations/getNothing.ts`, '');
   });
   t.equal(code, 1);
-  t.match(output, 'operation getLiveness has no handler: src/operations/getLiveness.ts is missing');
+  t.match(output, 'operation getLiveness has no handler: getLiveness.ts is missing below src/operations/');
   t.match(output, 'src/operations/getNothing.ts handles no operation: openapi.yaml has no operationId getNothing');
 });
 
 t.test('a handler that the contract does not allow fails the build', async (t) => {
   const { code, output } = await build(t, async (directory) => {
     const operations = `${directory}/src/operations`;
-    await replace(`${operations}/createSession.ts`, 'body: grant', 'body: { token: outcome }');
-    await replace(`${operations}/getLiveness.ts`, 'status: 200', 'status: 201');
+    await replace(`${operations}/sessions/createSession.ts`, 'body: grant', 'body: { token: outcome }');
+    await replace(`${operations}/probes/getLiveness.ts`, 'status: 200', 'status: 201');
     const unavailable = `        "503":\n          $ref: "#/components/responses/ServiceUnavailable"\n\n  /openapi.yaml:`;
     await replace(`${directory}/openapi.yaml`, unavailable, '\n  /openapi.yaml:');
   });
   t.not(code, 0);
   t.match(
     output,
-    /^src\/operations\/createSession\.ts.*error TS\d+.*\n( .*\n)*.*'auth_token' is missing/m,
+    /^src\/operations\/sessions\/createSession\.ts.*error TS\d+.*\n( .*\n)*.*'auth_token' is missing/m,
     'another field',
   );
-  t.match(output, /^src\/operations\/getLiveness\.ts.*Type '201' is not assignable/m, 'an undeclared status');
+  t.match(output, /^src\/operations\/probes\/getLiveness\.ts.*Type '201' is not assignable/m, 'an undeclared status');
   t.match(
     output,
     /^src\/generated\/handlers\.ts.*'Handler<"getReadiness", Services>' is not assignable.*\n( .*\n)*.*'database' is missing/m,

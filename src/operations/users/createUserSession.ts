@@ -18,7 +18,7 @@ export const createUserSession: Handler<'createUserSession', Services> = async (
   { database, sessions, lastLogins },
 ) => {
   const { client_address: address = client.address, user_agent: userAgent, remember } = body;
-  if (isIP(address) === 0) throw new HttpError(400, '', { errors: [NO_ADDRESS] });
+  if (isIP(address) === 0) throw new HttpError(422, '', { errors: [NO_ADDRESS] });
   const user = await findUser(database.users, id);
   if (user.disabledAt) throw new UserDisabled();
   const grant = await sessions.start(user, { address, userAgent }, { remember });

@@ -229,10 +229,10 @@ async function startWithKeys(t: Test) {
 
 const kidOf = (token: string): string => JSON.parse(Buffer.from(token.split('.')[0] ?? '', 'base64url').toString()).kid;
 
-const ROTATION = '### Rotate the keys';
+const ROTATION = '## Rotate the keys';
 t.test(ROTATION, { skip: missing('/usr/bin/jq') }, async (t) => {
   const { instances, commands, pass, reloaded, statusesOf } = await startWithKeys(t);
-  const [add, promote, remove] = await blocksOf('secrets.md', ROTATION);
+  const [add, promote, remove] = await blocksOf('keys.md', ROTATION);
   const tokens = () => Promise.all(instances.map(({ url }) => getToken(url)));
   const [old = ''] = await tokens();
   await sh(add, commands);
@@ -255,14 +255,14 @@ t.test(ROTATION, { skip: missing('/usr/bin/jq') }, async (t) => {
   t.same(await statusesOf(old), [401, 401]);
 });
 
-const LEAK = '### A key has leaked';
+const LEAK = '## A key has leaked';
 t.test(LEAK, { skip: missing('/usr/bin/jq') }, async (t) => {
   const { instances, commands, reloaded, statusesOf } = await startWithKeys(t);
-  const [add] = await blocksOf('secrets.md', ROTATION);
+  const [add] = await blocksOf('keys.md', ROTATION);
   await sh(add, commands);
   const leaked = await reloaded();
   const tokens = await Promise.all(instances.map(({ url }) => getToken(url)));
-  const [replace] = await blocksOf('secrets.md', LEAK);
+  const [replace] = await blocksOf('keys.md', LEAK);
   await sh(replace, commands);
   const kids = await reloaded();
   t.equal(kids.length, 1);

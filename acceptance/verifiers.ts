@@ -1,4 +1,4 @@
-/** The programs of docs/verifying.md, each a process that says of tokens whether they are good. */
+/** The programs of docs/verifying-programs.md, each a process that says of tokens whether they are good. */
 import { spawn, spawnSync } from 'node:child_process';
 import { cp, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
@@ -78,7 +78,7 @@ export const TOOLCHAINS: Toolchain[] = [
   },
 ];
 
-const guide = await readFile(new URL('../docs/verifying.md', import.meta.url), 'utf8');
+const guide = await readFile(new URL('../docs/verifying-programs.md', import.meta.url), 'utf8');
 const { PATH, HOME } = process.env;
 
 function programOf({ heading }: Toolchain, form: Form): string {

@@ -1,4 +1,4 @@
-/** docs/verifying.md: its programs, each a process that goes on while keys rotate, given tokens that are good and forged. */
+/** docs/verifying-programs.md: its programs, each a process that goes on while keys rotate, given tokens that are good and forged. */
 import { createPublicKey, type JsonWebKey } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -24,6 +24,8 @@ import {
 /** Seconds. By a kid that it does not know, a verifier learns of other keys 30 s after its last fetch. */
 const LEARNS_WITHIN = 60;
 const BAD_ANSWER = /^bad /;
+/** Of an unknown kid too, while a limit keeps the program from fetching the keys. */
+const REFUSED = /^(bad|down) /;
 
 const byKey = (jwk: JsonWebKey, kid: string, claims: object) => withSignature({ alg: 'ES256', kid }, claims, by(jwk));
 const bySecret = (secret: string, claims: object) => withSignature({ alg: 'HS256' }, claims, hmac(secret));
@@ -85,7 +87,7 @@ async function acceptAll(t: Test, verifiers: Verifier[], token: string, what: st
 async function refuseAll(t: Test, verifiers: Verifier[], forged: { [what: string]: string }): Promise<void> {
   for (const { name, ask } of verifiers) {
     for (const [what, token] of Object.entries(forged)) {
-      t.match(await ask(token), BAD_ANSWER, `${name} refuses: ${what}`);
+      t.match(await ask(token), REFUSED, `${name} refuses: ${what}`);
     }
   }
 }
@@ -158,7 +160,7 @@ async function startWithKeys(t: Test, cwd: string) {
 
 t.setTimeout(1_500_000);
 
-t.test('the programs of docs/verifying.md', async (t) => {
+t.test('the programs of docs/verifying-programs.md', async (t) => {
   const cwd = t.testdir({ keys: {}, secret: {} });
   const { service, firstKey, change, fetches } = await startWithKeys(t, join(cwd, 'keys'));
   const env = { ...UNTHROTTLED, JWT_SECRET: SECRET };
@@ -199,7 +201,7 @@ t.test('the programs of docs/verifying.md', async (t) => {
     await change(t, 'remove', '--force', '--', oldKid);
     const before: [string, RegExp][] = [
       [newToken, GOOD_ANSWER],
-      [unknownKid, BAD_ANSWER],
+      [unknownKid, REFUSED],
     ];
     await untilAll(t, verifiers, oldToken, BAD_ANSWER, before);
 
@@ -207,6 +209,14 @@ t.test('the programs of docs/verifying.md', async (t) => {
     t.equal((await send(service.url, { ...session, method: 'DELETE' })).status, 204, 'a log-out');
     t.equal((await send(service.url, session)).status, 401, 'the service refuses the token');
     await acceptAll(t, verifiers, newToken, 'it until it expires, as the guide warns');
+  });
+
+  await t.test('by keys, while the service does not answer', async (t) => {
+    const token = await logIn(service);
+    service.kill('SIGTERM');
+    await service.exited;
+    for (const { name, ask } of built.map((program) => startVerifier(t, program, 'jwks')))
+      t.match(await ask(token), /^down /, `${name} tells this from a token that is not good`);
   });
 
   await t.test('by secret', async (t) => {

@@ -21,6 +21,8 @@ const JWT = /\beyJ[\w-]+\.[\w-]+\.[\w-]+/g;
 const REFRESH_TOKEN = /\brt_[\w-]{91}\b/g;
 const ONE_TIME_TOKEN = /\b(?<=(?:pr|ec)_)[\w-]{43}\b/g;
 const TIMESTAMP = /\b\d{4}-\d\d-\d\dT[\d:.]{12}Z/g;
+/** Of a body that is too long. */
+const ZEROS = /0{1000,}/;
 const UUID = /\b[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}\b/g;
 
 /** What is documented under one heading. */
@@ -71,7 +73,7 @@ ${fence('plaintext', [endpoint, ...requestHeaders])}
 
 #### Parameters
 
-${body ? `\n${fence('json', [String(body)])}\n` : ''}
+${body ? `\n${fence('json', [String(body).replace(ZEROS, (zeros) => `${zeros.slice(0, 3)}…`)])}\n` : ''}
 ${fence('shell', [curl(method, path, headers, String(body))])}
 
 
@@ -152,9 +154,10 @@ function curl(method: string, path: string, headers: object, body: string): stri
   ].join(' ');
 }
 
-/** For a POSIX shell. */
+/** For a POSIX shell, which makes the zeros itself. */
 function quoted(text: string): string {
-  return `'${text.replaceAll("'", `'\\''`)}'`;
+  const quoted = `'${text.replaceAll("'", `'\\''`)}'`;
+  return quoted.replace(ZEROS, (zeros) => `'$(printf %0${zeros.length}d 0)'`);
 }
 
 function spelled(name: string): string {

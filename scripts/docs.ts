@@ -1,6 +1,6 @@
 /**
- * Makes docs/: api.md from the exchanges of the contract tests, metrics.md from the metrics themselves, and reference.html
- * from the document as it is served.
+ * Makes docs/: api.md from the exchanges of the contract tests, commands.md, exit-codes.md and metrics.md from the commands and
+ * metrics themselves, the tables of configuration.md from the list of variables, and reference.html from the document as it is served.
  */
 import { execFileSync } from 'node:child_process';
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
@@ -10,6 +10,8 @@ import { fileURLToPath } from 'node:url';
 import { loadContract } from '../src/contract/contract.js';
 import type { Exchange } from '../test/support/record.js';
 import { apiDocumentation, type Resource } from './api-documentation.js';
+import { commandsDocumentation, exitCodesDocumentation } from './commands-documentation.js';
+import { configurationDocumentation } from './configuration-documentation.js';
 import { metricsDocumentation } from './metrics-documentation.js';
 
 /** By the heading of their part. */
@@ -30,6 +32,7 @@ const TESTS = {
   'Api::V1::Users::EmailConfirmations and Api::V1::User::Email::Confirm':
     'test/operations/createEmailConfirmation.test.ts',
   'Api::V1::ForwardAuth': 'test/operations/authorizeRequest.test.ts',
+  'Public keys': 'test/operations/getJwks.test.ts',
 };
 
 const cwd = new URL('../', import.meta.url);
@@ -41,6 +44,10 @@ const resources: Resource[] = [];
 for (const [name, test] of Object.entries(TESTS)) resources.push({ name, exchanges: await recordExchanges(test) });
 await writeFile(new URL('api.md', docs), apiDocumentation(contract, resources));
 await writeFile(new URL('metrics.md', docs), await metricsDocumentation(contract));
+await writeFile(new URL('commands.md', docs), await commandsDocumentation());
+await writeFile(new URL('exit-codes.md', docs), exitCodesDocumentation());
+const configuration = new URL('configuration.md', docs);
+await writeFile(configuration, configurationDocumentation(await readFile(configuration, 'utf8')));
 await buildReference();
 
 /** One exchange for each example. A test that runs on both databases has to have had the same one on both. */

@@ -1,5 +1,4 @@
 import { distance } from 'fastest-levenshtein';
-import { SECRETS } from './secret-files.js';
 
 type Found = { faults: string[]; warnings: string[] };
 
@@ -10,12 +9,11 @@ const OF_OTHERS = /_SERVICE_|_PORT|^(OTEL|BP|BPL|CNB)_/;
  * Finds variables whose names are close to those of the service, such as DATABSE_URL.
  *
  * @param set - the variables that are not empty
- * @param names - of the service's variables
+ * @param known - names of the service's variables
  * @returns warnings; faults where the variable that is meant is unset. A name with a word more is no fault: a newer version,
  *   before a rollback, may know it
  */
-export function findMisspelt(set: NodeJS.ProcessEnv, names: readonly string[]): Found {
-  const known = [...names, ...SECRETS.map((name) => `${name}_FILE`)];
+export function findMisspelt(set: NodeJS.ProcessEnv, known: readonly string[]): Found {
   const found: Found = { faults: [], warnings: [] };
   for (const name of Object.keys(set)) {
     if (known.includes(name) || OF_OTHERS.test(name) || !/^[A-Z][A-Z0-9_]*$/.test(name)) continue;

@@ -1,25 +1,13 @@
 import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
 import { decodeUtf8 } from '../text/utf8.js';
-
-/** Variables whose value may be in a file, which NAME_FILE names. */
-export const SECRETS = [
-  'DATABASE_URL',
-  'JWT_SECRET',
-  'JWT_SECRET_PREVIOUS',
-  'JWT_KEYS',
-  'BCRYPT_PEPPER',
-  'BCRYPT_PEPPER_PREVIOUS',
-  'ADMIN_TOKENS',
-] as const;
-/** Those whose empty file is none: between two rotations. */
-const MAY_BE_EMPTY: readonly string[] = ['JWT_SECRET_PREVIOUS', 'BCRYPT_PEPPER_PREVIOUS'];
+import { SECRETS } from './variables.js';
 
 /** Bytes. More is not a secret: a file that was named by mistake, or one without an end. */
 export const MAX_BYTES = 65_536;
 
 /** The variables that are set and name a file. */
 export function secretFileVariables(env: NodeJS.ProcessEnv): string[] {
-  return SECRETS.map((name) => `${name}_FILE`).filter((variable) => env[variable]);
+  return SECRETS.map(({ file }) => file).filter((variable) => env[variable]);
 }
 
 /**
@@ -36,16 +24,16 @@ export function readSecretFiles(
 ): { secrets: Map<string, string>; faults: Map<string, string> } {
   const secrets = new Map<string, string>();
   const faults = new Map<string, string>();
-  for (const name of SECRETS) {
-    const file = env[`${name}_FILE`];
+  for (const { name, file: variable, mayBeEmpty } of SECRETS) {
+    const file = env[variable];
     if (file === undefined) continue;
     try {
       if (env[name] !== undefined) throw new Error(`must be unset where ${name} is set`);
       const secret = readText(file, again);
       if (secret !== '') secrets.set(name, secret);
-      else if (!MAY_BE_EMPTY.includes(name)) throw new Error(EMPTY);
+      else if (!mayBeEmpty) throw new Error(EMPTY);
     } catch (error) {
-      faults.set(name, `${name}_FILE ${error instanceof Error ? error.message : error}`);
+      faults.set(name, `${variable} ${error instanceof Error ? error.message : error}`);
     }
   }
   return { secrets, faults };

@@ -1,8 +1,8 @@
 import { accessSync, constants } from 'node:fs';
-import { cleanEnv, EnvError, makeExactValidator } from 'envalid';
+import { cleanEnv } from 'envalid';
 import type { TracingOptions } from '../telemetry/tracing.js';
 import { isPercentEncoded } from '../text/percent-encoding.js';
-import { addTo, integer, oneOf, text } from './env-validators.js';
+import { addTo, integer, oneOf, text, validator } from './env-validators.js';
 
 const EXPORTERS = ['otlp', 'console'] as const satisfies TracingOptions['exporter'][];
 const PROTOCOLS = ['http/protobuf', 'http/json'] as const satisfies TracingOptions['protocol'][];
@@ -25,18 +25,18 @@ export function readTracingOptions(set: NodeJS.ProcessEnv, faults: string[]): Tr
   const values = cleanEnv(
     set,
     {
-      OTEL_TRACES_EXPORTER: oneOf(EXPORTERS)({ default: 'otlp' }),
-      OTEL_EXPORTER_OTLP_PROTOCOL: oneOf(PROTOCOLS)({ default: 'http/protobuf' }),
-      OTEL_EXPORTER_OTLP_TRACES_PROTOCOL: oneOf(PROTOCOLS)({ default: undefined }),
-      OTEL_TRACES_SAMPLER: oneOf(SAMPLERS)({ default: undefined }),
+      OTEL_TRACES_EXPORTER: oneOf(EXPORTERS, { default: 'otlp' }),
+      OTEL_EXPORTER_OTLP_PROTOCOL: oneOf(PROTOCOLS, { default: 'http/protobuf' }),
+      OTEL_EXPORTER_OTLP_TRACES_PROTOCOL: oneOf(PROTOCOLS, { default: undefined }),
+      OTEL_TRACES_SAMPLER: oneOf(SAMPLERS, { default: undefined }),
       OTEL_TRACES_SAMPLER_ARG: probability({ default: undefined }),
       OTEL_PROPAGATORS: includesTraceContext({ default: true }),
       OTEL_SERVICE_NAME: text({ default: undefined }),
       OTEL_RESOURCE_ATTRIBUTES: pairs(/^[^=]*$/)({ default: undefined }),
-      OTEL_BSP_SCHEDULE_DELAY: integer(0, LONGEST)({ default: undefined }),
-      OTEL_BSP_EXPORT_TIMEOUT: integer(1, LONGEST)({ default: undefined }),
-      OTEL_BSP_MAX_QUEUE_SIZE: integer(1, LONGEST)({ default: undefined }),
-      OTEL_BSP_MAX_EXPORT_BATCH_SIZE: integer(1, LONGEST)({ default: undefined }),
+      OTEL_BSP_SCHEDULE_DELAY: integer(0, LONGEST, { default: undefined }),
+      OTEL_BSP_EXPORT_TIMEOUT: integer(1, LONGEST, { default: undefined }),
+      OTEL_BSP_MAX_QUEUE_SIZE: integer(1, LONGEST, { default: undefined }),
+      OTEL_BSP_MAX_EXPORT_BATCH_SIZE: integer(1, LONGEST, { default: undefined }),
     },
     { reporter },
   );
@@ -57,47 +57,43 @@ function isOn(set: NodeJS.ProcessEnv): boolean {
   return (set.OTEL_TRACES_EXPORTER ?? (hasEndpoint ? 'otlp' : 'none')) !== 'none';
 }
 
-const httpUrl = makeExactValidator((value) => {
-  if (/^https?:\/\//i.test(value) && URL.canParse(value)) return value;
-  throw new EnvError('must be a URL that begins with http:// or https://');
-});
+const httpUrl = validator('a URL that begins with http:// or https://', (value) =>
+  /^https?:\/\//i.test(value) && URL.canParse(value) ? value : undefined,
+);
 
-const readableFile = makeExactValidator((value) => {
+const readableFile = validator('a file that can be read', (value) => {
   try {
     accessSync(value, constants.R_OK);
     return value;
   } catch {
-    throw new EnvError('must be a file that can be read');
+    return undefined;
   }
 });
 
-const probability = makeExactValidator((value) => {
-  if (/^\d*\.?\d+$/.test(value) && Number(value) <= 1) return Number(value);
-  throw new EnvError('must be a number from 0 to 1');
-});
+const probability = validator('a number from 0 to 1', (value) =>
+  /^\d*\.?\d+$/.test(value) && Number(value) <= 1 ? Number(value) : undefined,
+);
 
-const includesTraceContext = makeExactValidator((value) => {
+const includesTraceContext = validator(`a list of ${PROPAGATORS.join(', ')}`, (value) => {
   const names = value.split(',').map((name) => name.trim());
-  if (names.every((name) => PROPAGATORS.includes(name))) return names.includes('tracecontext');
-  throw new EnvError(`must be a list of ${PROPAGATORS.join(', ')}`);
+  return names.every((name) => PROPAGATORS.includes(name)) ? names.includes('tracecontext') : undefined;
 });
 
 const pairs = (valuePattern: RegExp) =>
-  makeExactValidator((value) => {
+  validator('a list of NAME=VALUE, percent-encoded', (value) => {
     const isPair = (pair: string) => {
       const [, rest] = pair.match(/^[^=]*[^=\s][^=]*=(.*)$/) ?? [];
       return rest !== undefined && valuePattern.test(rest) && isPercentEncoded(pair);
     };
-    if (value.split(',').every((pair) => pair.trim() === '' || isPair(pair))) return value;
-    throw new EnvError('must be a list of NAME=VALUE, percent-encoded');
+    return value.split(',').every((pair) => pair.trim() === '' || isPair(pair)) ? value : undefined;
   });
 
 /** The exporter's variables, for all signals or for traces alone; only the SDK uses them. */
 const OF_EXPORTER = Object.entries({
   ENDPOINT: httpUrl({ default: undefined }),
   HEADERS: pairs(/./)({ default: undefined }),
-  TIMEOUT: integer(1, LONGEST)({ default: undefined }),
-  COMPRESSION: oneOf(['gzip', 'none'])({ default: undefined }),
+  TIMEOUT: integer(1, LONGEST, { default: undefined }),
+  COMPRESSION: oneOf(['gzip', 'none'], { default: undefined }),
   CERTIFICATE: readableFile({ default: undefined }),
   CLIENT_CERTIFICATE: readableFile({ default: undefined }),
   CLIENT_KEY: readableFile({ default: undefined }),

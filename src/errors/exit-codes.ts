@@ -16,7 +16,8 @@ export const EXIT = {
 } as const;
 
 const MEANINGS: { [Code in (typeof EXIT)[keyof typeof EXIT]]: string } = {
-  [EXIT.FAILED]: 'a second signal, or a bug (serve); not alive (health); canceled, or not confirmed (users)',
+  [EXIT.FAILED]:
+    'a second signal, a bug, or requests that took longer than 20 s to finish (serve); not alive (health); canceled, or not confirmed (users)',
   [EXIT.USAGE]: 'the command line is wrong',
   [EXIT.DATAERR]: 'the input is refused: an email, a password, a key, a file, or some of its rows',
   [EXIT.NOINPUT]: 'the file can’t be read',
@@ -31,11 +32,9 @@ const MEANINGS: { [Code in (typeof EXIT)[keyof typeof EXIT]]: string } = {
   [EXIT.CONFIG]: 'a variable is wrong, or the service can’t use this database',
 };
 
-/** What each means, for `--help`. */
-export function describeExitCodes(): string {
-  return Object.entries(MEANINGS)
-    .map(([code, meaning]) => `  ${code.padStart(2)}  ${meaning}`)
-    .join('\n');
+/** What each means, for `--help` and docs/commands.md. */
+export function exitCodes(): [code: string, meaning: string][] {
+  return Object.entries(MEANINGS);
 }
 
 /** What `--json` calls an exit code: its name in sysexits.h in lower case, `failed`, or `signal`. */

@@ -3,7 +3,7 @@ import { hash as hashArgon2, type Options } from '@node-rs/argon2';
 import { hash as hashBcrypt } from '@node-rs/bcrypt';
 import type { StoredDigest } from '../database/users.js';
 import { BCRYPT_MAX_BYTES } from './formats/bcrypt.js';
-import { type Digest, matchesAny } from './formats/digest.js';
+import { BCRYPT_MAX_COST, type Digest, matchesAny } from './formats/digest.js';
 import { readDigest } from './formats/read-digest.js';
 import { createHashQueue, type HashQueue, type Waiter } from './hash-queue.js';
 import { mayHave, type Pepper, type PepperState, type Peppers, pepperStateOf } from './peppers.js';
@@ -49,9 +49,6 @@ export type Passwords = {
   /** Takes other peppers into use. */
   rotatePeppers(next: Peppers): void;
 };
-
-/** Highest cost of digests, some four seconds: a stop waits 20 s for the hashes that run. */
-export const BCRYPT_MAX_COST = 16;
 
 /**
  * OWASP Password Storage Cheat Sheet: argon2id (2 in the library's enum) with 19 MiB, 2 passes and 1 lane. memoryCost is

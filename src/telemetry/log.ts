@@ -1,8 +1,6 @@
 import { type Logger, pino } from 'pino';
+import type { LogLevel } from './log-level.js';
 import { createLogStream, type LogStream } from './log-stream.js';
-
-export type LogLevel = (typeof LOG_LEVELS)[number];
-export const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
 
 /**
  * JSON lines; on a terminal, lines for people.

@@ -41,7 +41,7 @@ t.test('a new JWT secret under steady logins', async (t) => {
   t.ok(signedWithOld >= 60 && signedWithNew >= 30, `${signedWithOld} with the old one, ${signedWithNew} with the new`);
 
   for (const [content, fault] of [
-    ['too short and still secret', /JWT_SECRET_FILE: the content must have at least 32 bytes/],
+    ['too short and still secret', /JWT_SECRET_FILE: the content must be text of at least 32 bytes/],
     ['\n', /JWT_SECRET_FILE must name a file that is not empty/],
     [undefined, /JWT_SECRET_FILE must name a file that can be read: ENOENT/],
   ] as const) {

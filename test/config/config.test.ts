@@ -219,7 +219,7 @@ t.test('secrets from files', async (t) => {
   t.equal(readConfig(inFiles({ JWT_SECRET_PREVIOUS: 'long' }), serving).jwtSecretPrevious, 'x'.repeat(65_536));
   t.same(faultsOf(inFiles({ JWT_SECRET: 'short', DATABASE_URL: 'mysql' })), [
     'DATABASE_URL_FILE: the content must be file:PATH or postgresql://USER:PASSWORD@HOST:PORT/DATABASE',
-    'JWT_SECRET_FILE: the content must have at least 32 bytes',
+    'JWT_SECRET_FILE: the content must be text of at least 32 bytes',
   ]);
   t.same(faultsOf(inFiles({ JWT_SECRET: 'bytes' })), ['JWT_SECRET_FILE must name a file of UTF-8 text']);
   t.same(faultsOf({ JWT_SECRET_FILE: 'the secret itself, by mistake' }), [
@@ -236,7 +236,7 @@ t.test('PostgreSQL needs JWT_SECRET where tokens are issued', async (t) => {
   const env = { DATABASE_URL: 'postgresql://host/db' };
   t.match(faultsOf(env), [/^JWT_SECRET must be set/]);
   t.same(faultsOf({ ...env, JWT_KEYS: jwkSet(privateJwks('ES256')) }), [], 'or keys');
-  t.match(faultsOf({ ...env, JWT_SECRET: 'short' }), [/^JWT_SECRET must have at least 32 bytes/]);
+  t.match(faultsOf({ ...env, JWT_SECRET: 'short' }), [/^JWT_SECRET must be text of at least 32 bytes/]);
   t.equal(readConfig(env, { issuesTokens: false }).jwtSecret, undefined);
   t.equal(
     readConfig({ ...env, JWT_SECRET: 'ä'.repeat(16) }, serving).jwtSecret,

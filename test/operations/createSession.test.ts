@@ -1,9 +1,10 @@
 import { createHash, createHmac } from 'node:crypto';
 import t from 'tap';
+import { readConfig } from '#built/config/config.js';
 import { PROVIDERS } from '#built/database/connection/database-url.js';
 import { claimsOf } from '../support/keys.js';
 import { FORM, JSON_TYPE, type Request } from '../support/send.js';
-import { SECRET, startService, UNTHROTTLED } from '../support/service.js';
+import { createDatabase, execute, SECRET, startService, UNTHROTTLED } from '../support/service.js';
 
 const NOW = 1_575_397_455_999;
 const UUID = /^[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}$/;
@@ -217,6 +218,10 @@ t.test('what a login refuses', async (t) => {
     t.equal((await service.documented(t.name, plain)).status, 415);
   });
 
+  t.test('when the body is longer than 16 KiB', async (t) => {
+    t.equal((await service.documented(t.name, { ...correct, body: `x=${'0'.repeat(16_384)}` })).status, 413);
+  });
+
   t.test('when the method is not allowed', async (t) => {
     t.equal((await service.documented(t.name, { method: 'GET', path: login.path })).status, 405);
   });
@@ -268,4 +273,22 @@ t.test('what a login refuses', async (t) => {
     }
     t.equal((await service.request({ ...correct, method: 'PUT', body: 'x'.repeat(99_999) })).status, 405);
   });
+});
+
+t.test('when too many logins have failed', async (t) => {
+  const service = await startService(t, 'sqlite', { now: () => NOW, env: { THROTTLE_EMAIL_ADDRESS: '1' } });
+  t.equal((await service.request(incorrect)).status, 401);
+  const reply = await service.documented(t.name, incorrect);
+  t.equal(reply.status, 429);
+  t.equal(reply.headers['retry-after'], '1');
+});
+
+t.test('when the database fails', async (t) => {
+  const DATABASE_URL = await createDatabase(t, 'sqlite');
+  const service = await startService(t, 'sqlite', { databaseUrl: DATABASE_URL });
+  const { databaseUrl } = readConfig({ DATABASE_URL }, { issuesTokens: false });
+  await execute(databaseUrl, 'ALTER TABLE users RENAME TO moved');
+  const reply = await service.documented(t.name, correct);
+  t.equal(reply.status, 503);
+  t.equal(reply.headers['retry-after'], '1');
 });

@@ -1,7 +1,8 @@
 import { calculateJwkThumbprint, createLocalJWKSet, jwtVerify } from 'jose';
 import t from 'tap';
+import { loadContract, operationNamed } from '#built/contract/contract.js';
 import { ALGORITHMS } from '#built/tokens/jwk-set.js';
-import { jwkSet, privateJwks } from '../support/keys.js';
+import { jwkSet, privateJwks, RFC_8037 } from '../support/keys.js';
 import { startService } from '../support/service.js';
 import { getToken } from '../support/steady-logins.js';
 
@@ -12,6 +13,12 @@ t.test('when the service has no keys file', async (t) => {
   const reply = await service.request(jwks);
   t.equal(reply.status, 200);
   t.equal(reply.body, '{"keys":[]}');
+});
+
+t.test('when a key signs tokens', async (t) => {
+  const service = await startService(t, 'sqlite', { env: { JWT_KEYS: jwkSet([RFC_8037]) } });
+  const reply = await service.documented(t.name, jwks);
+  t.same(JSON.parse(reply.body), operationNamed(loadContract(), 'getJwks').replies.get(200)?.example);
 });
 
 for (const algorithm of ALGORITHMS) {

@@ -2,11 +2,12 @@ import { execFile } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import { promisify } from 'node:util';
 import t from 'tap';
+import { readConfig } from '#built/config/config.js';
 import { loadContract, operationNamed } from '#built/contract/contract.js';
-import { bearer, claimsOf } from '../support/keys.js';
+import { bearer, claimsOf, jwkSet, RFC_8037 } from '../support/keys.js';
 import { send } from '../support/send.js';
-import { createDatabase, startService } from '../support/service.js';
-import { login } from '../support/steady-logins.js';
+import { execute, type Service, startService } from '../support/service.js';
+import { login, loginRequest } from '../support/steady-logins.js';
 
 const contract = loadContract();
 const REFRESH = operationNamed(contract, 'refreshSession');
@@ -18,12 +19,22 @@ t.test('docs/api.md: its curl commands are answered as it says', async (t) => {
   // When the examples were recorded.
   const now = () => 1_575_397_455_999;
   const renewing = { TOKEN_TTL_SECONDS: '300', REFRESH_TOKEN_TTL_SECONDS: '36000' };
-  const databaseUrl = await createDatabase(t, 'sqlite');
+  const directory = t.testdir();
+  const urlOf = (name: string) => `file:${directory}/${name}.db`;
+  const startOn = (name: string, env = {}) => startService(t, 'sqlite', { now, databaseUrl: urlOf(name), env });
   const services = {
-    renewing: await startService(t, 'sqlite', { now, databaseUrl, env: renewing }),
-    other: await startService(t, 'sqlite', { now, databaseUrl }),
+    renewing: await startOn('users', renewing),
+    other: await startOn('users'),
+    keyed: await startOn('keyed', { JWT_KEYS: jwkSet([RFC_8037]) }),
+  };
+  const failing: { [status: string]: Service } = {
+    429: await startOn('throttled', { THROTTLE_EMAIL_ADDRESS: '1' }),
+    503: await startOn('broken'),
   };
   await services.other.addUser('foo@bar.com', 'foobar');
+  await failing[429]?.request(loginRequest('toets', 'nonexist@mail.com'));
+  const broken = readConfig({ DATABASE_URL: urlOf('broken') }, { issuesTokens: false }).databaseUrl;
+  await execute(broken, 'ALTER TABLE users RENAME TO moved');
 
   const documentation = await readFile(new URL('../../docs/api.md', import.meta.url), 'utf8');
   const [, ...examples] = documentation.split(/^## /m);
@@ -33,12 +44,13 @@ t.test('docs/api.md: its curl commands are answered as it says', async (t) => {
     const [, status = '', body = ''] = example.match(/^(\d{3}) [^\n]*\n```(?:\n+```json\n(.*?)\n```$)?/ms) ?? [];
     const isRenewed = command.includes(REFRESH.path) && status !== '404';
     const { url } = isRenewed ? services.renewing : services.other;
+    const asked = command.includes('jwks.json') ? services.keyed.url : (failing[status]?.url ?? url);
     const logIn = async () => JSON.parse((await login(url)).body);
     const [session, another] = [await logIn(), await logIn()];
     if (status === '401')
       await send(url, { method: 'DELETE', path: '/api/v1/session', headers: bearer(session.auth_token) });
     const here = command
-      .replace('curl ', `curl --connect-to example.org:80:${new URL(url).host} --write-out '\\n%{http_code}' `)
+      .replace('curl ', `curl --connect-to example.org:80:${new URL(asked).host} --write-out '\\n%{http_code}' `)
       .replaceAll(String(TOKEN), session.auth_token)
       .replaceAll(String(REFRESH_TOKEN), session.refresh_token)
       .replace(/(sessions\/)[\da-f-]{36}/, `$1${claimsOf(another.auth_token).sid}`);

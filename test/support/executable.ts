@@ -53,7 +53,7 @@ export type Running = {
 };
 
 /** Starts the service, and resolves when it listens. */
-export async function start(t: Test, options: Options, args: string[] = []): Promise<Running> {
+export async function start(t: Pick<Test, 'teardown'>, options: Options, args: string[] = []): Promise<Running> {
   const child = spawnMain(args, options);
   t.teardown(() => child.kill('SIGKILL'));
   // Once all of its output has been read.

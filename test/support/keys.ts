@@ -1,6 +1,14 @@
 import { generateKeyPairSync, type JsonWebKey } from 'node:crypto';
 import type { Algorithm } from '#built/tokens/jwk-set.js';
 
+/** The key of RFC 8037, appendix A.1: the contract's example has its public half. */
+export const RFC_8037 = {
+  kty: 'OKP',
+  crv: 'Ed25519',
+  x: '11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo',
+  d: 'nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A',
+};
+
 /** Makes a private JWK of each algorithm that is asked for. */
 export function privateJwks(...algorithms: Algorithm[]): JsonWebKey[] {
   return algorithms.map((algorithm) => privateKey(algorithm).export({ format: 'jwk' }));

@@ -1,12 +1,16 @@
-// Answers each token of standard input with a line, by the program of docs/verifying.md that the argument names.
+// Answers each token of standard input with a line, by the program of docs/verifying-programs.md that the argument names.
 package main
 
 import (
 	"bufio"
+	"context"
+	"errors"
 	"fmt"
 	"os"
 	"verifiers/jwks"
 	"verifiers/secret"
+
+	"github.com/golang-jwt/jwt/v5"
 )
 
 func main() {
@@ -14,10 +18,17 @@ func main() {
 	tokens := bufio.NewScanner(os.Stdin)
 	for tokens.Scan() {
 		userID, err := verify(tokens.Text())
-		if err != nil {
+		if errors.Is(err, jwt.ErrTokenUnverifiable) && !hasKeys() {
+			fmt.Printf("down %q\n", err)
+		} else if err != nil {
 			fmt.Printf("bad %q\n", err)
 		} else {
 			fmt.Println("good", userID)
 		}
 	}
+}
+
+func hasKeys() bool {
+	set, err := jwks.Keys.VerificationKeySet(context.Background())
+	return err == nil && len(set.Keys) > 0
 }

@@ -33,7 +33,7 @@ export function declareKeysCommands(program: Command, env: NodeJS.ProcessEnv): v
   keys
     .command('list')
     .description('list the keys: their states, and from when on the next step is safe')
-    .option('--json', 'print JSON, for scripts')
+    .option('--json', 'print JSON, for scripts; errors too')
     .action(async (options) => (await import('./list.js')).listKeys(env, options));
   keys
     .command('add')

@@ -58,22 +58,22 @@ export function declareUsersCommands(program: Command, env: NodeJS.ProcessEnv): 
   const added = `add a user and print the id; ${PASSWORD}`;
   verb('add', 'you@example.com', added, async () => (await import('./add.js')).addUser)
     .argument('<email>')
-    .option('--id <id>', 'the id; the next one unless given', wholeNumber(1, MAX_ID))
+    .addOption(wholeNumber('--id <id>', 'in place of the next id', 1, MAX_ID))
     .option(...ALLOW_WEAK);
   const changed = 'change the email of a user';
   verb('set-email', '42 new@example.com', changed, async () => (await import('./change.js')).setUserEmail)
     .argument(...USER)
-    .argument('<email>', 'the new one');
+    .argument('<new-email>');
   const token = 'print a token to reset a password: it voids an earlier one';
   verb('reset-token', 'you@example.com', token, async () => (await import('./reset-token.js')).printResetToken)
     .argument(...USER)
-    .option('--expires-in <seconds>', 'until the token expires', wholeNumber(1, 604_800), 3_600);
+    .addOption(wholeNumber('--expires-in <seconds>', 'until the token expires', 1, 604_800).default(3_600));
   verb('list', '--email @example.com --disabled', 'list users by id', async () => (await import('./list.js')).listUsers)
     .option('--email <part>', 'only emails that contain this')
     .addOption(new Option('--disabled', 'only disabled users').conflicts('enabled'))
     .option('--enabled', 'only enabled users')
-    .option('--after <id>', 'only ids after this one', wholeNumber(0, MAX_ID), 0)
-    .option('--limit <number>', 'the most users to list', wholeNumber(1, 1000), 100);
+    .addOption(wholeNumber('--after <id>', 'only ids after this one', 0, MAX_ID).default(0))
+    .addOption(wholeNumber('--limit <number>', 'the most users to list', 1, 1000).default(100));
   const shown = 'show a user, and the failed logins that count against all addresses';
   verb('show', 'you@example.com --address 192.0.2.1', shown, async () => (await import('./show.js')).showUser)
     .argument(...USER)
@@ -132,10 +132,10 @@ function scryptParameters(value: string): ScryptCost {
   throw new InvalidArgumentError('It must be like N=16384,r=8,p=1: N a power of two below 2^(16r), within 256 MiB.');
 }
 
-function wholeNumber(least: number, most: number): (value: string) => number {
-  return (value) => {
+function wholeNumber(flags: string, description: string, least: number, most: number): Option {
+  return new Option(flags, `${description}, ${least} to ${most}`).argParser((value) => {
     const number = parseWholeNumber(value, least, most);
     if (number !== undefined) return number;
     throw new InvalidArgumentError(`It must be a whole number from ${least} to ${most}.`);
-  };
+  });
 }

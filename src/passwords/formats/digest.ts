@@ -1,5 +1,8 @@
 import { timingSafeEqual } from 'node:crypto';
 
+/** Highest cost of digests, some four seconds: a stop waits 20 s for the hashes that run. */
+export const BCRYPT_MAX_COST = 16;
+
 /** A digest of a known format whose parameters are within bounds. */
 export type Digest = {
   /** As `users stats` names it, such as `bcrypt`. */

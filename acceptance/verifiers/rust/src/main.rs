@@ -1,4 +1,4 @@
-//! Answers each token of standard input with a line, by the program of docs/verifying.md that the argument names.
+//! Answers each token of standard input with a line, by the program of docs/verifying-programs.md that the argument names.
 mod jwks;
 mod secret;
 
@@ -8,6 +8,7 @@ fn main() {
     for token in std::io::stdin().lines().map_while(Result::ok) {
         match verify(&token) {
             Ok(user_id) => println!("good {user_id}"),
+            Err(error) if error.is::<ureq::Error>() => println!("down {error}"),
             Err(error) => println!("bad {error}"),
         }
     }

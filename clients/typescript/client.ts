@@ -7,7 +7,7 @@ type Content<Message> = Message extends { content: infer ByMediaType } ? ByMedia
 type Responses<Id extends OperationId> = Operations[Id]['responses'];
 type Fields<Part> = [NonNullable<Part>] extends [never] ? unknown : NonNullable<Part>;
 
-/** The parameters of path and query, and the fields of the body. */
+/** The parameters of path and query, and the fields of the body. No operation has one name in two of them. */
 type Input<Id extends OperationId> = Fields<Operations[Id]['parameters']['path']> &
   Fields<Operations[Id]['parameters']['query']> &
   Fields<Content<NonNullable<Operations[Id]['requestBody']>>>;
@@ -120,9 +120,9 @@ async function send(
     const reply = await fetch(baseUrl.replace(/\/$/, '') + path, { ...init, method, headers, body });
     const { status, ok } = reply;
     const text = await reply.text();
-    const isJson = isOf(reply, 'application/json');
+    const isJson = text !== '' && isOf(reply, 'application/json');
     const data = isJson ? JSON.parse(text) : text || undefined;
-    const error: { message?: unknown; code?: unknown } = Object(ok || data);
+    const error: { message?: unknown; code?: unknown } = ok ? {} : Object(data);
 
     const mayRepeat = status === 429 || (status === 503 && (!isChange || error.code === 'overloaded'));
     const seconds = Number(reply.headers.get('Retry-After') ?? 2 ** attempt);

@@ -1,18 +1,20 @@
 /** Made from openapi.yaml by `npm run sdk`. Do not edit. */
 export interface components {
     schemas: {
+        /**
+         * @description Email of user. Case and surrounding space do not matter.
+         * @example foo@bar.com
+         */
+        Email: string;
+        /**
+         * Format: password
+         * @description Password of user. Any Unicode.
+         * @example foobar
+         */
+        Password: string;
         Credentials: {
-            /**
-             * @description Email of user. Case and surrounding space do not matter.
-             * @example foo@bar.com
-             */
-            email: string;
-            /**
-             * Format: password
-             * @description Password of user. Any Unicode.
-             * @example foobar
-             */
-            password: string;
+            email: components["schemas"]["Email"];
+            password: components["schemas"]["Password"];
             /** @description Whether the reply has a refresh token, if renewal is on; true unless given. */
             remember?: boolean;
         };
@@ -60,11 +62,8 @@ export interface components {
             /** @description The beginning of the login's `User-Agent`. */
             user_agent?: string;
         };
-        /**
-         * @description Email of user. Case and surrounding space do not matter.
-         * @example foo@bar.com
-         */
-        Email: string;
+        /** @description The digest of a password, of any format that the service verifies, in place of `password`. */
+        PasswordDigest: string;
         /**
          * Format: int32
          * @description The user's id, as the token has it in `user_id`.
@@ -119,19 +118,9 @@ export interface components {
             next?: string;
         };
         UserCreation: {
-            /**
-             * @description Email of user. Case and surrounding space do not matter.
-             * @example foo@bar.com
-             */
-            email: string;
-            /**
-             * Format: password
-             * @description Password of user. Any Unicode.
-             * @example foobar
-             */
-            password?: string;
-            /** @description The digest of a password, of any format that the service verifies, in place of `password`. */
-            password_digest?: string;
+            email: components["schemas"]["Email"];
+            password?: components["schemas"]["Password"];
+            password_digest?: components["schemas"]["PasswordDigest"];
             id?: components["schemas"]["UserId"];
             /** @description Whether the user is disabled. */
             disabled?: boolean;
@@ -139,19 +128,9 @@ export interface components {
             email_confirmed?: boolean;
         };
         UserUpdate: {
-            /**
-             * @description Email of user. Case and surrounding space do not matter.
-             * @example foo@bar.com
-             */
-            email?: string;
-            /**
-             * Format: password
-             * @description Password of user. Any Unicode.
-             * @example foobar
-             */
-            password?: string;
-            /** @description The digest of a password, of any format that the service verifies, in place of `password`. */
-            password_digest?: string;
+            email?: components["schemas"]["Email"];
+            password?: components["schemas"]["Password"];
+            password_digest?: components["schemas"]["PasswordDigest"];
             /** @description Whether the user is disabled. */
             disabled?: boolean;
             /**
@@ -176,11 +155,7 @@ export interface components {
             expires_in?: number;
         };
         EmailConfirmationCreation: {
-            /**
-             * @description Email of user. Case and surrounding space do not matter.
-             * @example foo@bar.com
-             */
-            email?: string;
+            email?: components["schemas"]["Email"];
             /**
              * Format: int32
              * @description Seconds until the token expires; 86400 unless given.
@@ -194,28 +169,13 @@ export interface components {
             expires_at: string;
         };
         PasswordChange: {
-            /**
-             * Format: password
-             * @description Password of user. Any Unicode.
-             * @example foobar
-             */
-            current_password: string;
-            /**
-             * Format: password
-             * @description Password of user. Any Unicode.
-             * @example foobar
-             */
-            password: string;
+            current_password: components["schemas"]["Password"];
+            password: components["schemas"]["Password"];
         };
         PasswordReset: {
             /** @description The one-time token. */
             token: string;
-            /**
-             * Format: password
-             * @description Password of user. Any Unicode.
-             * @example foobar
-             */
-            password: string;
+            password: components["schemas"]["Password"];
         };
         EmailConfirmation: {
             /** @description The one-time token. */

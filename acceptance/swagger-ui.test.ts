@@ -1,6 +1,6 @@
 import t, { type Test } from 'tap';
 import { loadContract, operationNamed } from '#built/contract/contract.js';
-import type { Callers, OperationId } from '#built/contract/handler.js';
+import type { Callers } from '#built/contract/handler.js';
 import { start } from '../test/support/executable.js';
 import { FORM } from '../test/support/send.js';
 import { type Browser, type Locator, launchBrowser, noBrowser, type Page } from './browser/browser.js';
@@ -28,7 +28,7 @@ function loginIn(page: Page) {
   return operationIn(page, 'createSession');
 }
 
-function operationIn(page: Page, id: OperationId) {
+function operationIn(page: Page, id: string) {
   const block = page.locator(`[id$="-${id}"].opblock`);
   return {
     block,
@@ -63,7 +63,8 @@ async function tabTo(page: Page, target: Locator): Promise<void> {
 }
 
 t.test('Swagger UI in a browser', { skip: noBrowser }, async (t) => {
-  const { url, output } = await start(t, { cwd: t.testdir() }, ['demo']);
+  const { url, output, written } = await start(t, { cwd: t.testdir() }, ['demo']);
+  await written('the admin token is');
   const [, adminToken = ''] = output().match(/the admin token is (\S+)/) ?? [];
   const browser = await launchBrowser(t);
 

@@ -351,6 +351,7 @@ t.test('@sessions-api/client, packed and installed in an empty project', async (
   });
 
   t.test('runs as its README says', async (t) => {
+    await demo.written('the admin token is');
     const [, adminToken = ''] = demo.output().match(/the admin token is (\S+)/) ?? [];
     const outputs = [/^[\w-]+\.[\w-]+\.[\w-]+\n$/, /^1\n$/, /^2\n$/];
     t.equal(examples.length, outputs.length);

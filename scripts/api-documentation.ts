@@ -19,7 +19,7 @@ const VOLATILE = ['X-Request-Id', 'X-Runtime', 'ETag'];
 
 const JWT = /\beyJ[\w-]+\.[\w-]+\.[\w-]+/g;
 const REFRESH_TOKEN = /\brt_[\w-]{91}\b/g;
-const ONE_TIME_TOKEN = /\b(?<=(?:pr|ec)_)[\w-]{43}\b/g;
+const ONE_TIME_TOKEN = /(?<=\b(?:pr|ec)_)[\w-]{43}/g;
 const TIMESTAMP = /\b\d{4}-\d\d-\d\dT[\d:.]{12}Z/g;
 /** Of a body that is too long. */
 const ZEROS = /0{1000,}/;

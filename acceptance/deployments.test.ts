@@ -67,6 +67,19 @@ t.test('deploy/setup.sh creates what is missing, and changes nothing', async (t)
   t.not(grafanaPassword, created[2]);
 });
 
+t.test('production files that a umask of 077 creates', async (t) => {
+  const cwd = t.testdir();
+  const copy = `umask 077; npm run --silent production-files -- ${cwd}/release`;
+  t.match(await command(root, 'sh', '-c', copy), { code: 0 });
+  const unreadable = ['(', '!', '-perm', '-a+r', '-o', '-type', 'd', '!', '-perm', '-a+x', ')'];
+  t.same(
+    await command(cwd, 'find', 'release', ...unreadable),
+    { code: 0, output: '' },
+    'are for the user of the service too',
+  );
+  t.match(await command(cwd, 'node', 'release/dist/main.js', '--version'), { code: 0 });
+});
+
 t.test('compose.yaml', { skip: noGo }, async (t) => {
   const bin = `${root}node_modules/.cache/${COMPOSE_GO}`;
   if (!existsSync(bin)) {

@@ -6,9 +6,9 @@ import { createServer } from 'node:http';
 import { createInterface } from 'node:readline';
 import { setTimeout as wait } from 'node:timers/promises';
 import t, { type Test } from 'tap';
-import { run, start } from '../test/support/executable.js';
+import { start } from '../test/support/executable.js';
 import { bearer } from '../test/support/keys.js';
-import { FORM, type Reply, send } from '../test/support/send.js';
+import { FORM, JSON_TYPE, type Reply, send } from '../test/support/send.js';
 import { CHEAP } from '../test/support/steady-logins.js';
 import { freePort } from '../test/support/temporary-postgresql.js';
 import { blocksOf } from './guide.js';
@@ -85,8 +85,12 @@ for (const shop of SHOPS) {
   const isMissing = spawnSync(shop.program, ['--version']).status !== 0;
   t.test(`the shop in ${shop.heading}`, { skip: isMissing && `no ${shop.program}` }, async (t) => {
     const cwd = t.testdir();
-    await run(['users', 'add', STAFF.email], { cwd, input: STAFF.password });
     const service = await start(t, { cwd, env: ENV });
+    const ask = (path: string, body?: object) => {
+      const headers = { ...JSON_TYPE, ...bearer(ADMIN_TOKEN) };
+      return send(service.url, { method: body ? 'POST' : 'GET', path, headers, body: JSON.stringify(body) });
+    };
+    await ask('/api/v1/users', STAFF);
     const { mails, nextMail, post, account } = await startShop(t, cwd, shop, service.url);
     const email = 'ann@example.com';
     const logIn = (password: string, from = HOME) => post('/login', { email, password }, { from });
@@ -103,9 +107,7 @@ for (const shop of SHOPS) {
     t.match(await logIn('a wrong one'), { status: 401, body: /Invalid credentials/ });
     const { auth_token: first } = json(await logIn('the first one'));
     t.match(json(await account(first)), { id, email }, 'login');
-    const { sessions } = json(
-      await send(service.url, { path: `/api/v1/users/${id}/sessions`, headers: bearer(ADMIN_TOKEN) }),
-    );
+    const { sessions } = json(await ask(`/api/v1/users/${id}/sessions`));
     t.match(sessions, [{ address: HOME, user_agent: 'a browser' }], 'the service sees the customer');
 
     const change = (current_password: string, token: string) =>

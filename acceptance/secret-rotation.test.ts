@@ -1,17 +1,19 @@
 /**
- * Two instances behind nginx, on PostgreSQL with TLS, while the JWT secret and the role of the database rotate under steady logins:
- * each token is checked at both instances.
+ * Two instances behind nginx, on PostgreSQL with TLS, while the JWT secret, the pepper and the role of the database rotate under
+ * steady logins: each token is checked at both instances.
  */
 import { setTimeout as wait } from 'node:timers/promises';
 import t from 'tap';
-import type { Running } from '../test/support/executable.js';
+import { type Running, run } from '../test/support/executable.js';
 import { bearer } from '../test/support/keys.js';
 import { send } from '../test/support/send.js';
 import { execute, SECRET, UNTHROTTLED } from '../test/support/service.js';
-import { isSignedWith, login, replaceFile } from '../test/support/steady-logins.js';
+import { CHEAP, isSignedWith, login, replaceFile } from '../test/support/steady-logins.js';
 import { startTlsPostgresql } from '../test/support/tls-postgresql.js';
 import { NGINX, noProxy, prepareProxy, startBehind } from './proxies.js';
 
+const PEPPER = 'salt and pepper';
+const NEW_PEPPER = 'salt and thyme';
 const NEW_SECRET = 'another secret that only the tests know, and no service';
 const CLIENTS = 4;
 /** Milliseconds between the logins of one client: some 50 logins a second in all. */
@@ -65,10 +67,18 @@ t.test('no login fails, and no token is refused', { skip: noProxy(NGINX) }, asyn
     url.search = `sslmode=verify-full&sslrootcert=${server.directory}/ca.crt`;
     return url.href;
   };
-  const cwd = t.testdir({ secret: SECRET, previous: '', url: urlOf('one') });
-  const files = { JWT_SECRET_FILE: 'secret', JWT_SECRET_PREVIOUS_FILE: 'previous', DATABASE_URL_FILE: 'url' };
+  const peppers = { pepper: PEPPER, 'previous-pepper': '' };
+  const cwd = t.testdir({ secret: SECRET, previous: '', ...peppers, url: urlOf('one') });
+  const files = {
+    JWT_SECRET_FILE: 'secret',
+    JWT_SECRET_PREVIOUS_FILE: 'previous',
+    BCRYPT_PEPPER_FILE: 'pepper',
+    BCRYPT_PEPPER_PREVIOUS_FILE: 'previous-pepper',
+    DATABASE_URL_FILE: 'url',
+  };
   const proxy = await prepareProxy(t, NGINX);
-  const { instances } = await startBehind(t, proxy, { cwd, env: { ...UNTHROTTLED, ...files } });
+  const options = { cwd, env: { ...CHEAP, ...UNTHROTTLED, ...files } };
+  const { instances } = await startBehind(t, proxy, options);
   const load = startLoad(proxy.url, instances);
 
   /** One instance after the other, with logins in between. */
@@ -85,8 +95,16 @@ t.test('no login fails, and no token is refused', { skip: noProxy(NGINX) }, asyn
   await replaceFile(`${cwd}/secret`, NEW_SECRET);
   await replaceFile(`${cwd}/previous`, SECRET);
   await apply('the JWT secret, the previous JWT secret');
+  await replaceFile(`${cwd}/previous-pepper`, NEW_PEPPER);
+  await apply('the previous pepper');
+  await replaceFile(`${cwd}/previous-pepper`, PEPPER);
+  await replaceFile(`${cwd}/pepper`, NEW_PEPPER);
+  await apply('the pepper, the previous pepper');
+  const { stdout } = await run(['users', 'stats', '--json'], options);
+  t.match(JSON.parse(stdout).formats, [{ pepper: 'current', users: 1 }], 'no password has the old pepper');
   await replaceFile(`${cwd}/url`, urlOf('two'));
-  await apply('the URL of the database');
+  await replaceFile(`${cwd}/previous-pepper`, '');
+  await apply('the URL of the database, the previous pepper');
 
   t.same(await load.stop(), [], `of ${load.tokens.length} logins`);
   const signedWith = (secret: string) => load.tokens.filter((token) => isSignedWith(secret, token)).length;

@@ -11,7 +11,7 @@ const passwords = createPasswords(JSON.parse(hashing));
 
 const server = createServer(async (request, response) => {
   const password = new URLSearchParams(await text(request)).get('password') ?? '';
-  const matches = await passwords.verify(password, { passwordDigest: digest, peppered: null });
+  const matches = await passwords.verify(password, { passwordDigest: digest, peppered: null, pepper: null });
   response.statusCode = matches ? 200 : 401;
   response.end();
 });

@@ -8,6 +8,7 @@ import { type Admission, type AdmissionLimits, createAdmission } from './passwor
 import { createHashQueue } from './passwords/hash-queue.js';
 import { createPasswordUpgrades, type PasswordUpgrades } from './passwords/password-upgrades.js';
 import { createPasswords, type Hashing, hashMemoryFor, type Passwords } from './passwords/passwords.js';
+import { type PepperOptions, type Peppers, readPeppers } from './passwords/peppers.js';
 import type { Sessions } from './sessions/sessions.js';
 import type { Metrics } from './telemetry/metrics.js';
 import type { Tracing } from './telemetry/tracing.js';
@@ -56,7 +57,7 @@ export type ServicesOf<Id extends OperationId> =
 
 export type ServicesOptions = {
   contract: Contract;
-  hashing: Hashing;
+  hashing: Hashing & { peppers?: Peppers };
   /** Replaces those that `hashing` describes. */
   passwords?: Passwords;
   admission: AdmissionLimits;
@@ -77,7 +78,7 @@ export type ServicesOptions = {
 
 export type OpenServicesOptions = Omit<ServicesOptions, 'tokenKeys' | 'throttleKey'> &
   DatabaseOptions &
-  JwtSecretOptions;
+  JwtSecretOptions & { peppers: PepperOptions };
 
 export type DatabaseOptions = {
   databaseUrl: DatabaseUrl;
@@ -95,7 +96,7 @@ type Log = Record<'info' | 'warn' | 'error', (fields: object, message: string) =
 /**
  * Opens the database, and makes the services on it.
  *
- * @throws DatabaseUnavailable, and another ExpectedError where there is no secret of tokens
+ * @throws DatabaseUnavailable, and another ExpectedError where there is no secret of tokens, or no pepper of passwords
  */
 export async function openServices(options: OpenServicesOptions): Promise<Services> {
   const { databaseUrl, databasePoolMax, onDatabaseReplaced, signingKeys, log, metrics, tracing } = options;
@@ -111,7 +112,8 @@ export async function openServices(options: OpenServicesOptions): Promise<Servic
     const secret = await readJwtSecret(options, database, (message) => log.warn({}, message));
     const tokenKeys = { signingKeys, secret, previousSecret: options.jwtSecretPrevious };
     const throttleKey = await throttleKeyOf(database, secret);
-    const services = createServices(database, { ...options, tokenKeys, throttleKey });
+    const hashing = { ...options.hashing, peppers: await readPeppers(options.peppers, await database.findPeppers()) };
+    const services = createServices(database, { ...options, hashing, tokenKeys, throttleKey });
     // Tells the admission how long a hash takes.
     void services.passwords.hash(randomUUID());
     return services;

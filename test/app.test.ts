@@ -52,6 +52,7 @@ const broken: Database = {
   },
   findCaller: unused,
   poolUse: () => undefined,
+  findPeppers: unused,
   userImport: { store: unused, rehearse: unused },
   sessions: {
     add: unused,

@@ -2,6 +2,7 @@ import { readConfig } from '../config/config.js';
 import { redactedUrl } from '../database/connection/database-url.js';
 import { type Inspection, inspect } from '../database/migrations/migrate.js';
 import { ConfigError } from '../errors/config-error.js';
+import { readPeppers } from '../passwords/peppers.js';
 import { checkSecretBeside } from '../tokens/jwt-secret.js';
 import { print } from './standard-output.js';
 import { VERSION } from './version.js';
@@ -15,11 +16,12 @@ import { VERSION } from './version.js';
 export async function check(env: NodeJS.ProcessEnv): Promise<void> {
   const config = readConfig(env, { issuesTokens: true });
   if (config.warnings.length > 0) throw new ConfigError(config.warnings);
-  const { databaseUrl, jwtSecret, signingKeys, settings } = config;
+  const { databaseUrl, jwtSecret, signingKeys, peppers, settings } = config;
   const found = await inspect(databaseUrl, (message) => console.error(`warning: ${message}`));
   const secretIsBeside = databaseUrl.provider === 'sqlite' && jwtSecret === undefined;
   if (secretIsBeside)
     await checkSecretBeside(databaseUrl.file, signingKeys.length === 0 && found.needsSecretBeside === true);
+  if (found.peppers) await readPeppers(peppers, found.peppers);
   const lines = [
     `version: ${VERSION}`,
     ...Object.entries(settings).map(([name, value]) => `setting: ${name}=${value}`),

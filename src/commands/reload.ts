@@ -6,6 +6,7 @@ import type { DatabaseUrl } from '../database/connection/database-url.js';
 import type { Database } from '../database/database.js';
 import { ConfigError } from '../errors/config-error.js';
 import { ExpectedError } from '../errors/expected-error.js';
+import { type Peppers, readPeppers } from '../passwords/peppers.js';
 import type { AdminTokens } from '../tokens/admin-tokens.js';
 import { readJwtSecret } from '../tokens/jwt-secret.js';
 import type { TokenKeys } from '../tokens/tokens.js';
@@ -18,6 +19,7 @@ type ReloadOptions = {
   /** @throws DatabaseUnavailable */
   rotateKeys(keys: TokenKeys): Promise<void>;
   adminTokens: Pick<AdminTokens, 'replace'>;
+  rotatePeppers(peppers: Peppers): void;
   onReloaded?: ((outcome: 'succeeded' | 'failed') => void) | undefined;
 };
 
@@ -29,6 +31,7 @@ export function createReload({
   database,
   rotateKeys,
   adminTokens,
+  rotatePeppers,
   onReloaded,
 }: ReloadOptions): () => Promise<void> {
   let { config, tokenKeys } = running;
@@ -40,6 +43,9 @@ export function createReload({
     const next = readConfig(env, { issuesTokens: true, again: true });
     const secret = await readJwtSecret({ ...next, databaseUrl: config.databaseUrl }, database);
     const nextKeys: TokenKeys = { signingKeys: next.signingKeys, secret, previousSecret: next.jwtSecretPrevious };
+    const peppers = isDeepStrictEqual(next.peppers, config.peppers)
+      ? undefined
+      : await readPeppers(next.peppers, await database.findPeppers());
     const changed = [];
     if (!isDeepStrictEqual(next.databaseUrl, config.databaseUrl)) {
       refuseOtherDatabase(config.databaseUrl, next.databaseUrl);
@@ -58,10 +64,12 @@ export function createReload({
       adminTokens.replace(next.adminTokens);
       changed.push('the admin tokens');
     }
-    if (next.hashing.bcryptPepper !== config.hashing.bcryptPepper) {
-      log.warn('SIGHUP: BCRYPT_PEPPER_FILE has changed: restart to apply it');
+    if (peppers) {
+      rotatePeppers(peppers);
+      if (next.peppers.current !== config.peppers.current) changed.push('the pepper');
+      if (next.peppers.previous !== config.peppers.previous) changed.push('the previous pepper');
     }
-    config = { ...next, hashing: config.hashing };
+    config = next;
     tokenKeys = nextKeys;
     log.info(`SIGHUP: re-read ${files.join(', ')}; changed: ${changed.join(', ') || 'nothing'}`);
   }

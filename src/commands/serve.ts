@@ -71,13 +71,14 @@ export async function serve(env: NodeJS.ProcessEnv): Promise<string> {
   // Before the log says that it listens: a signal may follow at once.
   started();
   const { uninstall } = stopOnSignal(app, close, config.shutdownDelaySeconds * 1_000, replaced.signal);
-  const { tokenKeys, adminTokens } = services;
+  const { tokenKeys, adminTokens, passwords } = services;
   const reload = createReload({
     env,
     running: { config, tokenKeys },
     log,
     database: services.database,
     rotateKeys: (keys) => app.tokens.rotateKeys(keys),
+    rotatePeppers: passwords.rotatePeppers,
     adminTokens,
     onReloaded: metrics?.reloaded,
   });

@@ -5,6 +5,7 @@ import { ConfigError } from '../errors/config-error.js';
 import type { TrustProxy } from '../http/client-address.js';
 import type { AdmissionLimits } from '../passwords/admission.js';
 import type { Hashing } from '../passwords/passwords.js';
+import type { PepperOptions } from '../passwords/peppers.js';
 import { hashesForPool } from '../passwords/thread-pool.js';
 import type { LogLevel } from '../telemetry/log-level.js';
 import type { TracingOptions } from '../telemetry/tracing.js';
@@ -42,6 +43,7 @@ export type Config = {
   /** Characters of a password that is set. */
   passwordMinLength: number;
   hashing: Hashing;
+  peppers: PepperOptions;
   admission: AdmissionLimits;
   budgets: Budgets;
   logLevel: LogLevel;
@@ -105,12 +107,11 @@ export function readConfig(
     refreshTokenTtlSeconds: values.REFRESH_TOKEN_TTL_SECONDS,
     sessionTtlSeconds: values.SESSION_TTL_SECONDS,
     passwordMinLength: values.PASSWORD_MIN_LENGTH,
-    hashing: {
-      ...(values.PASSWORD_HASHING === 'bcrypt'
+    hashing:
+      values.PASSWORD_HASHING === 'bcrypt'
         ? { algorithm: 'bcrypt', cost: values.BCRYPT_COST }
-        : { algorithm: 'argon2id' }),
-      ...(values.BCRYPT_PEPPER && { bcryptPepper: values.BCRYPT_PEPPER }),
-    },
+        : { algorithm: 'argon2id' },
+    peppers: { current: values.BCRYPT_PEPPER, previous: values.BCRYPT_PEPPER_PREVIOUS },
     admission: { slots: hashesForPool(env), maxQueue: values.HASH_QUEUE_MAX, maxWait: values.HASH_WAIT_MAX_MS },
     budgets: {
       emailAddress: values.THROTTLE_EMAIL_ADDRESS,

@@ -127,10 +127,16 @@ export const VARIABLES = {
     desc: 'each step doubles the work. 16 takes some four seconds of a core',
   }),
   BCRYPT_PEPPER: text({
-    default: '',
+    default: undefined,
     secret: SECRET,
     readBy: ['serve', 'users'],
     desc: 'Devise’s `config.pepper`: appended to a password before bcrypt hashes it',
+  }),
+  BCRYPT_PEPPER_PREVIOUS: text({
+    default: undefined,
+    secret: PREVIOUS_SECRET,
+    readBy: ['serve', 'users'],
+    desc: 'the pepper of digests that `BCRYPT_PEPPER` does not fit: the one before, or the next one',
   }),
   THROTTLE_EMAIL_ADDRESS: integer(0, 1_000_000, {
     default: 10,

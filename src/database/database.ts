@@ -7,6 +7,7 @@ import { createRunQuery, type RunQueryOptions } from './connection/run-query.js'
 import { createFileCheck, type FileCheck } from './connection/sqlite-file.js';
 import { createFindCaller, type FindCaller } from './find-caller.js';
 import { createFindForLogin, type FindForLogin } from './find-for-login.js';
+import { createFindPeppers, type FindPeppers } from './find-peppers.js';
 import { createUserImport, type UserImport } from './import/user-import.js';
 import { createOneTimeTokens, type OneTimeTokens } from './one-time-tokens.js';
 import { createPing, readTables } from './ping.js';
@@ -18,6 +19,7 @@ import { createUsers, type Users } from './users.js';
 export type Database = {
   findForLogin: FindForLogin;
   findCaller: FindCaller;
+  findPeppers: FindPeppers;
   secrets: Secrets;
   sessions: Sessions;
   users: Users;
@@ -79,6 +81,7 @@ export async function openDatabase(
   return {
     findForLogin: createFindForLogin(run, secrets),
     findCaller: createFindCaller(run),
+    findPeppers: createFindPeppers(run),
     secrets,
     sessions: createSessions(run, tooLate),
     users: createUsers(run, url.provider),

@@ -42,11 +42,13 @@ type Row = {
   id: number | bigint | null;
   password_digest: string | null;
   peppered: Flag;
+  pepper: string | null;
   disabled_at: Time;
   unlocked_at: Time;
   password_changed_at: Time;
   stand_in: string | null;
   stand_in_peppered: Flag;
+  stand_in_pepper: string | null;
   sessions_epoch: string | null;
   last_login_at: Time;
 } & (CounterRow | { key: null });
@@ -68,7 +70,8 @@ export function createFindForLogin(run: RunQuery, secrets: Pick<Secrets, 'read'>
     const user = row && userIn(row);
     return {
       user,
-      digest: user && hasPassword(user) ? user : row && digestOf(row.stand_in, row.stand_in_peppered),
+      digest:
+        user && hasPassword(user) ? user : row && digestOf(row.stand_in, row.stand_in_peppered, row.stand_in_pepper),
       counters: countersIn(rows.filter(hasCounter)),
       unlockedAt: timeOf(row?.unlocked_at),
       passwordChangedAt: timeOf(row?.password_changed_at),
@@ -92,17 +95,19 @@ function select({ email, counterKeys }: Login, draw: number) {
     sql`(SELECT id FROM users WHERE ${HAS_PASSWORD} ${condition} ORDER BY ${PLACE} LIMIT 1)`;
   const drawn = sql`coalesce(${first(sql`AND ${PLACE} >= ${draw}`)}, ${first(empty)})`;
   // SQLite prepares this for each login; it prepares joins of tables faster than subqueries.
-  return sql`SELECT known.id, known.password_digest, known.peppered, known.disabled_at, known.unlocked_at,
-      known.password_changed_at, known.sessions_epoch, known.last_login_at, drawn.password_digest AS stand_in,
-      drawn.peppered AS stand_in_peppered, counters.key, counters.failures, counters.expires_at
+  return sql`SELECT known.id, known.password_digest, known.peppered, known.pepper, known.disabled_at,
+      known.unlocked_at, known.password_changed_at, known.sessions_epoch, known.last_login_at,
+      drawn.password_digest AS stand_in, drawn.peppered AS stand_in_peppered, drawn.pepper AS stand_in_pepper,
+      counters.key, counters.failures, counters.expires_at
     FROM (SELECT 1) AS one_row
     LEFT JOIN users AS known ON known.email = ${email}
     LEFT JOIN users AS drawn ON drawn.id = ${drawn}
     LEFT JOIN (${join(byKey, ' UNION ALL ')}) AS counters ON true`;
 }
 
-function userIn({ id, password_digest, peppered, disabled_at, sessions_epoch, last_login_at }: Row): User | undefined {
-  const digest = digestOf(password_digest, peppered);
+function userIn(row: Row): User | undefined {
+  const { id, disabled_at, sessions_epoch, last_login_at } = row;
+  const digest = digestOf(row.password_digest, row.peppered, row.pepper);
   if (id === null || sessions_epoch === null || !digest) return undefined;
   return {
     id: Number(id),
@@ -113,9 +118,9 @@ function userIn({ id, password_digest, peppered, disabled_at, sessions_epoch, la
   };
 }
 
-function digestOf(passwordDigest: string | null, peppered: Flag): StoredDigest | undefined {
+function digestOf(passwordDigest: string | null, peppered: Flag, pepper: string | null): StoredDigest | undefined {
   if (passwordDigest === null) return undefined;
-  return { passwordDigest, peppered: peppered === null ? null : Boolean(peppered) };
+  return { passwordDigest, peppered: peppered === null ? null : Boolean(peppered), pepper };
 }
 
 function timeOf(time: Time | undefined): number {

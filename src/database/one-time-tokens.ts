@@ -81,10 +81,10 @@ export function createOneTimeTokens(runQuery: RunQuery): OneTimeTokens {
       );
       return row && { userId: Number(row.id), email: row.email, newEmail: row.new_email ?? row.email };
     },
-    resetPassword(hash, { passwordDigest, peppered }, now) {
+    resetPassword(hash, { passwordDigest, peppered, pepper }, now) {
       const at = new Date(now);
-      const changes = sql`password_digest = ${passwordDigest}, peppered = ${peppered}, password_changed_at = ${at},
-        unlocked_at = ${at}, sessions_epoch = ${newEpoch()}`;
+      const changes = sql`password_digest = ${passwordDigest}, peppered = ${peppered}, pepper = ${pepper},
+        password_changed_at = ${at}, unlocked_at = ${at}, sessions_epoch = ${newEpoch()}`;
       return use(hash, 'password_reset', changes, now);
     },
     confirmEmail(hash, newEmail, now) {

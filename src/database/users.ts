@@ -11,11 +11,14 @@ import { newEpoch } from './sessions.js';
 
 export type StoredDigest = {
   passwordDigest: string;
-  /** Whether bcrypt read the pepper too; null where it did if one is configured. */
+  /** Whether bcrypt read a pepper too; null where it did if one is configured. */
   peppered: boolean | null;
+  /** The name of that pepper; null where it is not known. */
+  pepper: string | null;
 };
 /** The digest of a user who has no password. Django's for this begin with it; no format matches it, in earlier versions either. */
 export const NO_PASSWORD = '!';
+export const NO_DIGEST: StoredDigest = { passwordDigest: NO_PASSWORD, peppered: null, pepper: null };
 
 export function hasPassword({ passwordDigest }: Pick<StoredDigest, 'passwordDigest'>): boolean {
   return passwordDigest !== NO_PASSWORD;
@@ -50,7 +53,10 @@ export type UserRecord = StoredDigest & {
 export type NewUser = Partial<Pick<UserRecord, 'id' | 'disabledAt' | 'emailConfirmedAt'>>;
 
 export type UserChange = Partial<
-  Pick<UserRecord, 'email' | 'passwordDigest' | 'peppered' | 'passwordChangedAt' | 'disabledAt' | 'emailConfirmedAt'>
+  Pick<
+    UserRecord,
+    'email' | 'passwordDigest' | 'peppered' | 'pepper' | 'passwordChangedAt' | 'disabledAt' | 'emailConfirmedAt'
+  >
 > & { unlockedAt?: Date };
 
 export type UpdateOptions = {
@@ -110,6 +116,7 @@ const select = {
   email: true,
   passwordDigest: true,
   peppered: true,
+  pepper: true,
   version: true,
   passwordChangedAt: true,
   disabledAt: true,
@@ -171,8 +178,8 @@ export function createUsers(runQuery: RunQuery, provider: Provider): Users {
       return read(sql`SELECT id FROM users WHERE ${byBytes} >= ${first} ${before} AND ${byBytes} > ${after}
         ${isDisabled(disabled)} ORDER BY ${byBytes} LIMIT ${limit}`);
     },
-    async replacePasswordDigest(id, old, { passwordDigest, peppered }) {
-      const replace = sql`UPDATE users SET password_digest = ${passwordDigest}, peppered = ${peppered}
+    async replacePasswordDigest(id, old, { passwordDigest, peppered, pepper }) {
+      const replace = sql`UPDATE users SET password_digest = ${passwordDigest}, peppered = ${peppered}, pepper = ${pepper}
         WHERE id = ${id} AND password_digest = ${old}`;
       return (await run('UPDATE', (_model, client) => client.$executeRaw(replace))) > 0;
     },

@@ -1,9 +1,9 @@
-import type { User, Users } from '../database/users.js';
+import type { StoredDigest, User, Users } from '../database/users.js';
 import { type Passwords, PasswordTooLong } from './passwords.js';
 
 export type PasswordUpgrades = {
-  /** Rehashes a password that has just matched, after the reply. Never throws. */
-  add(user: Pick<User, 'id' | 'passwordDigest'>, password: string): void;
+  /** Brings the digest of a password that has just matched up to date, after the reply. Never throws. */
+  add(user: StoredDigest & Pick<User, 'id'>, password: string): void;
   /** Drops what has not begun: the next login tries again. Resolves when what has begun is stored. */
   stop(): Promise<void>;
 };
@@ -14,7 +14,7 @@ const MAX_WAITING = 32;
 /** Upgrades one password at a time, so that logins keep the other threads. */
 export function createPasswordUpgrades(
   users: Pick<Users, 'replacePasswordDigest'>,
-  passwords: Pick<Passwords, 'hash' | 'isOutdated'>,
+  passwords: Pick<Passwords, 'upgradeOf'>,
   log: { info(fields: object, message: string): void; error(fields: object, message: string): void },
 ): PasswordUpgrades {
   /** By the user's id; the first one runs. */
@@ -29,11 +29,13 @@ export function createPasswordUpgrades(
     running = undefined;
   }
 
-  async function upgrade({ id, passwordDigest }: Pick<User, 'id' | 'passwordDigest'>, password: string): Promise<void> {
+  async function store(
+    { id, passwordDigest }: Pick<User, 'id' | 'passwordDigest'>,
+    upgrade: () => Promise<StoredDigest>,
+  ): Promise<void> {
     try {
-      const digest = await passwords.hash(password);
       // Not stored where the password has been changed meanwhile.
-      const stored = await users.replacePasswordDigest(id, passwordDigest, digest);
+      const stored = await users.replacePasswordDigest(id, passwordDigest, await upgrade());
       if (stored) log.info({ userId: id }, 'stored the password in the current form');
     } catch (err) {
       // bcrypt can't hold longer passwords.
@@ -44,8 +46,9 @@ export function createPasswordUpgrades(
   return {
     add(user, password) {
       if (queue.has(user.id) || queue.size >= MAX_WAITING) return;
-      if (!passwords.isOutdated(user.passwordDigest, password)) return;
-      queue.set(user.id, () => upgrade(user, password));
+      const upgrade = passwords.upgradeOf(user, password);
+      if (upgrade === undefined) return;
+      queue.set(user.id, () => store(user, upgrade));
       running ??= run();
     },
     async stop() {

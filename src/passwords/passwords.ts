@@ -3,16 +3,14 @@ import { hash as hashArgon2, type Options } from '@node-rs/argon2';
 import { hash as hashBcrypt } from '@node-rs/bcrypt';
 import type { StoredDigest } from '../database/users.js';
 import { BCRYPT_MAX_BYTES } from './formats/bcrypt.js';
-import { BCRYPT_MAX_COST, type Digest, type ReadOptions } from './formats/digest.js';
+import { BCRYPT_MAX_COST, type Digest, matchesAny } from './formats/digest.js';
 import { readDigest } from './formats/read-digest.js';
 import { createHashQueue, type HashQueue, type Waiter } from './hash-queue.js';
+import { mayHave, type Pepper, type PepperState, type Peppers, pepperStateOf } from './peppers.js';
 import { hashesForPool } from './thread-pool.js';
 
-/**
- * How new passwords are stored. `cost` is bcrypt's: 4 to BCRYPT_MAX_COST, each step doubles the work. `bcryptPepper` is Devise's: what
- * is appended to a password before bcrypt reads it, at login too unless the digest says that it has none.
- */
-export type Hashing = ({ algorithm: 'argon2id' } | { algorithm: 'bcrypt'; cost: number }) & { bcryptPepper?: string };
+/** How new passwords are stored. `cost` is bcrypt's: 4 to BCRYPT_MAX_COST, each step doubles the work. */
+export type Hashing = { algorithm: 'argon2id' } | { algorithm: 'bcrypt'; cost: number };
 
 export type DigestForm = {
   format: string;
@@ -31,7 +29,8 @@ export type Passwords = {
   hash(password: string, waiter?: Waiter): Promise<StoredDigest>;
   /**
    * Whether the password matches the digest. Takes as long without a digest, or with one of an unknown format, so that the
-   * time does not tell which emails are known.
+   * time does not tell which emails are known. Where it is not known which pepper a digest has, it tries both, even if the first
+   * one matches.
    *
    * @param waiter - may leave the queue
    * @throws Overloaded at the waiter's deadline; ClientGone
@@ -39,8 +38,16 @@ export type Passwords = {
   verify(password: string, digest: StoredDigest | undefined, waiter?: Waiter): Promise<boolean>;
   /** Undefined where the format is unknown, or verifying would take more memory or time than the format's bounds allow. */
   formOf(digest: string): DigestForm | undefined;
-  /** Whether a password that matches this digest should be rehashed. */
-  isOutdated(digest: string, password: string): boolean;
+  /** Which pepper bcrypt read; undefined where it read none, or another format is stored. */
+  pepperOf(digest: StoredDigest): PepperState | undefined;
+  /**
+   * How a digest that has just matched is brought up to date: by a hash of the password, or by the name of its pepper alone.
+   *
+   * @returns makes what is to be stored, as `hash` does; undefined where nothing is to be done
+   */
+  upgradeOf(digest: StoredDigest, password: string): (() => Promise<StoredDigest>) | undefined;
+  /** Takes other peppers into use. */
+  rotatePeppers(next: Peppers): void;
 };
 
 /**
@@ -69,50 +76,74 @@ export class PasswordTooLong extends Error {
 }
 
 /** Hashes are made on libuv's threads, so the event loop stays free; as many at once as the queue lets. */
-export function createPasswords(hashing: Hashing, hashQueue: HashQueue = queueForPool()): Passwords {
-  const options = readOptions(hashing);
+export function createPasswords(
+  hashing: Hashing & { peppers?: Peppers },
+  hashQueue: HashQueue = queueForPool(),
+): Passwords {
+  const options = { bcryptMaxCost: Math.max(BCRYPT_MAX_COST, hashing.algorithm === 'bcrypt' ? hashing.cost : 0) };
   const current = currentForm(hashing);
   const unmatchable = readDigest(unmatchableDigest(hashing), options);
   const memory = unmatchable?.memory;
+  let peppers = hashing.peppers ?? {};
+
+  const stateOf = (digest: StoredDigest, known: Digest | undefined) =>
+    known?.isPeppered ? pepperStateOf(digest, peppers) : undefined;
+
+  async function hash(password: string, waiter?: Waiter): Promise<StoredDigest> {
+    if (hashing.algorithm === 'argon2id') {
+      const passwordDigest = await hashQueue.run(() => hashArgon2(password, ARGON2ID), waiter, memory);
+      return { passwordDigest, peppered: false, pepper: null };
+    }
+    if (Buffer.byteLength(password) > BCRYPT_MAX_BYTES) throw new PasswordTooLong();
+    const { current: pepper } = peppers;
+    // The pepper may reach past the 72 bytes, as it does in Devise.
+    const hashPeppered = () => hashBcrypt(password + (pepper?.text ?? ''), hashing.cost);
+    return { passwordDigest: await hashQueue.run(hashPeppered, waiter, memory), ...columnsOf(pepper) };
+  }
+
   return {
-    async hash(password, waiter) {
-      if (hashing.algorithm === 'argon2id') {
-        const hash = () => hashArgon2(password, ARGON2ID);
-        return { passwordDigest: await hashQueue.run(hash, waiter, memory), peppered: false };
-      }
-      if (Buffer.byteLength(password) > BCRYPT_MAX_BYTES) throw new PasswordTooLong();
-      // The pepper may reach past the 72 bytes, as it does in Devise.
-      const hash = () => hashBcrypt(password + options.bcryptPepper, hashing.cost);
-      return { passwordDigest: await hashQueue.run(hash, waiter, memory), peppered: options.bcryptPepper !== '' };
-    },
+    hash,
     async verify(password, digest, waiter) {
-      const known = (digest && readStored(digest, options)) ?? unmatchable;
+      const stored = digest && readDigest(digest.passwordDigest, options);
+      const known = stored ?? unmatchable;
       if (known === undefined) return false;
-      return hashQueue.run(() => known.verify(password), waiter, known.memory);
+      const candidates = mayHave(digest && stateOf(digest, stored), peppers);
+      return hashQueue.run(() => matchesAny(known, password, candidates), waiter, known.memory);
     },
     formOf(digest) {
       const known = readDigest(digest, options);
       return known && { format: known.format, parameters: known.parameters, current: current.test(digest) };
     },
-    isOutdated(digest, password) {
-      if (current.test(digest)) return false;
-      const known = readDigest(digest, options);
-      if (known === undefined) return false;
-      // What was typed may be longer than the right password, or end differently: a new digest would refuse the right one.
-      if (known.maxBytes !== undefined && Buffer.byteLength(password) >= known.maxBytes) return false;
-      // Another device may send another Unicode form, which the old digest accepts and a new one would refuse.
-      return known.normalization === undefined || hasOneSpelling(password);
+    pepperOf: (digest) => stateOf(digest, readDigest(digest.passwordDigest, options)),
+    upgradeOf(digest, password) {
+      const known = readDigest(digest.passwordDigest, options);
+      if (known === undefined) return undefined;
+      const state = stateOf(digest, known);
+      const isNamed = state === undefined || state === 'current';
+      // Without a previous pepper, it is the current one that has matched.
+      const isOutdated = !current.test(digest.passwordDigest) || (!isNamed && peppers.previous !== undefined);
+      if (isOutdated && isAllThatCounts(password, known)) return () => hash(password);
+      if (isNamed) return undefined;
+      // It has the current pepper, or the password has so many bytes that bcrypt reads none.
+      const named = { passwordDigest: digest.passwordDigest, ...columnsOf(peppers.current) };
+      return async () => named;
+    },
+    rotatePeppers(next) {
+      peppers = next;
     },
   };
 }
 
-function readStored({ passwordDigest, peppered }: StoredDigest, options: ReadOptions): Digest | undefined {
-  return readDigest(passwordDigest, peppered === false ? { ...options, bcryptPepper: '' } : options);
+function columnsOf(pepper: Pepper | undefined): Omit<StoredDigest, 'passwordDigest'> {
+  return { peppered: pepper !== undefined, pepper: pepper?.name ?? null };
 }
 
-function readOptions(hashing: Hashing): ReadOptions {
-  const cost = hashing.algorithm === 'bcrypt' ? hashing.cost : 0;
-  return { bcryptPepper: hashing.bcryptPepper ?? '', bcryptMaxCost: Math.max(BCRYPT_MAX_COST, cost) };
+/** Whether a new digest of a password that matches would accept all that the old one does. */
+function isAllThatCounts(password: string, { maxBytes, normalization }: Digest): boolean {
+  // What was typed may be longer than the right password, or end differently: a new digest would refuse the right one.
+  if (maxBytes !== undefined && Buffer.byteLength(password) >= maxBytes) return false;
+  // Another device may send another Unicode form, which the old digest accepts and a new one would refuse.
+  return normalization === undefined || hasOneSpelling(password);
 }
 
 /** `$2a$`, `$2b$` and `$2y$` are one form: names that libraries gave to the same algorithm, once its bugs were gone. */

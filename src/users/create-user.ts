@@ -1,4 +1,4 @@
-import { NO_PASSWORD, type UserRecord, type Users } from '../database/users.js';
+import { NO_DIGEST, type UserRecord, type Users } from '../database/users.js';
 import { digestOf, type HashNewServices, type NewSecret } from './credentials.js';
 
 export type CreateUserServices = HashNewServices & { users: Pick<Users, 'add'> };
@@ -18,7 +18,7 @@ export type UserCreation = NewSecret & {
  */
 export async function createUser(user: UserCreation, services: CreateUserServices): Promise<UserRecord> {
   const { email, id, disabled = false, emailConfirmed = false } = user;
-  const digest = (await digestOf(user, services)) ?? { passwordDigest: NO_PASSWORD, peppered: null };
+  const digest = (await digestOf(user, services)) ?? NO_DIGEST;
   const at = new Date();
   return services.users.add(email, digest, {
     ...(id !== undefined && { id }),

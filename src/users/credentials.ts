@@ -95,7 +95,7 @@ export async function digestOf(
   }
   if (password !== undefined) throw digestRefused('must not be given beside password', 'conflicting');
   if (!services.passwords.formOf(passwordDigest)) throw digestRefused('is of no known format', 'unknown_format');
-  return { passwordDigest, peppered: null };
+  return { passwordDigest, peppered: null, pepper: null };
 }
 
 function digestRefused(message: string, code: string): HttpError {

@@ -4,7 +4,7 @@ import { setImmediate } from 'node:timers/promises';
 import t from 'tap';
 import { reloadAt } from '#built/commands/reload.js';
 import { command } from '../support/command.js';
-import { run, start } from '../support/executable.js';
+import { run, start, stop } from '../support/executable.js';
 import { bearer, jwkSet, privateJwks } from '../support/keys.js';
 import { send } from '../support/send.js';
 import { SECRET } from '../support/service.js';
@@ -120,6 +120,27 @@ t.test('with the previous JWT secret no token is refused through a rotation', as
   while ((await statusOf(token)) === 200);
   t.same(await Promise.all([token, resigned].map(statusOf)), [401, 200], 'an empty file is none');
   t.notMatch(service.output(), /only the tests know/);
+});
+
+t.test('a new pepper', async (t) => {
+  const cwd = t.testdir({ pepper: 'salt and pepper', previous: '' });
+  const env = { ...PATIENT, BCRYPT_PEPPER_FILE: 'pepper', BCRYPT_PEPPER_PREVIOUS_FILE: 'previous' };
+  const service = await startWithUser(t, { cwd, env });
+  await replaceFile(`${cwd}/pepper`, 'salt and thyme');
+  service.kill('SIGHUP');
+  await service.written(
+    'nothing is changed: BCRYPT_PEPPER and BCRYPT_PEPPER_PREVIOUS: users have passwords with another',
+  );
+  t.equal((await login(service.url)).status, 200);
+
+  await replaceFile(`${cwd}/previous`, 'salt and pepper');
+  service.kill('SIGHUP');
+  await service.written('changed: the pepper, the previous pepper');
+  t.equal((await login(service.url)).status, 200);
+  await service.written('stored the password in the current form');
+  t.equal((await login(service.url)).status, 200);
+  await stop(t, service);
+  t.notMatch(service.output(), /salt and/);
 });
 
 function resign(token: string, secret: string): string {

@@ -33,6 +33,7 @@ t.test('the defaults', async (t) => {
     sessionTtlSeconds: 7_776_000,
     passwordMinLength: 8,
     hashing: { algorithm: 'argon2id' },
+    peppers: { current: undefined, previous: undefined },
     admission: { slots: availableParallelism() < 4 ? availableParallelism() : 5, maxQueue: 1_000, maxWait: 2_000 },
     budgets: { emailAddress: 10, address: 100, email: 200 },
     logLevel: 'info',
@@ -65,6 +66,7 @@ t.test('what each variable takes', async (t) => {
       PASSWORD_HASHING: 'bcrypt',
       BCRYPT_COST: '4',
       BCRYPT_PEPPER: 'salt and pepper',
+      BCRYPT_PEPPER_PREVIOUS: 'thyme',
       UV_THREADPOOL_SIZE: '1',
       HASH_QUEUE_MAX: '5',
       HASH_WAIT_MAX_MS: '0',
@@ -94,7 +96,8 @@ t.test('what each variable takes', async (t) => {
     refreshTokenTtlSeconds: 60,
     sessionTtlSeconds: 61,
     passwordMinLength: 15,
-    hashing: { algorithm: 'bcrypt', cost: 4, bcryptPepper: 'salt and pepper' },
+    hashing: { algorithm: 'bcrypt', cost: 4 },
+    peppers: { current: 'salt and pepper', previous: 'thyme' },
     admission: { slots: 2, maxQueue: 5, maxWait: 0 },
     budgets: { emailAddress: 1, address: 2, email: 0 },
     logLevel: 'silent',
@@ -106,7 +109,7 @@ t.test('what each variable takes', async (t) => {
     warnings: [],
   });
   t.match(settings, { HOST: '0.0.0.0', TRUST_PROXY: '10.0.0.0/8, ::1', DATABASE_URL: 'set', BCRYPT_PEPPER: 'set' });
-  t.notMatch(JSON.stringify(settings), /xxx|u:p|salt and pepper/, 'no secret is among them');
+  t.notMatch(JSON.stringify(settings), /xxx|u:p|salt and pepper|thyme/, 'no secret is among them');
   t.same(readConfig({ DATABASE_URL: 'file:///var/lib/x.db' }, serving).databaseUrl, {
     provider: 'sqlite',
     file: '/var/lib/x.db',
@@ -194,10 +197,10 @@ t.test('secrets from files', async (t) => {
 
   const env = inFiles({ DATABASE_URL: 'url', JWT_SECRET: 'secret', BCRYPT_PEPPER: 'pepper' });
   for (const issuesTokens of [true, false]) {
-    const { databaseUrl, jwtSecret, hashing } = readConfig(env, { issuesTokens });
+    const { databaseUrl, jwtSecret, peppers } = readConfig(env, { issuesTokens });
     t.same(databaseUrl, { provider: 'postgresql', href: 'postgres://u:p@host:5432/db' });
     t.equal(jwtSecret, `${' x'.repeat(16)}\n`, 'one newline at the end is not part of it');
-    t.equal(hashing.bcryptPepper, 'salt and pepper');
+    t.same(peppers, { current: 'salt and pepper', previous: undefined });
   }
 
   t.same(faultsOf({ ...env, JWT_SECRET: 'x'.repeat(32), DATABASE_URL: 'file:x.db', PORT: 'http' }), [
@@ -212,6 +215,7 @@ t.test('secrets from files', async (t) => {
   ]);
   t.same(faultsOf(inFiles({ JWT_SECRET_PREVIOUS: 'empty' })), [], 'an empty file is no previous secret');
   t.equal(readConfig(inFiles({ JWT_SECRET_PREVIOUS: 'empty' }), serving).jwtSecretPrevious, undefined);
+  t.equal(readConfig(inFiles({ BCRYPT_PEPPER_PREVIOUS: 'empty' }), serving).peppers.previous, undefined);
   t.equal(readConfig(inFiles({ JWT_SECRET_PREVIOUS: 'long' }), serving).jwtSecretPrevious, 'x'.repeat(65_536));
   t.same(faultsOf(inFiles({ JWT_SECRET: 'short', DATABASE_URL: 'mysql' })), [
     'DATABASE_URL_FILE: the content must be file:PATH or postgresql://USER:PASSWORD@HOST:PORT/DATABASE',

@@ -3,6 +3,7 @@ import { PROVIDERS } from '#built/database/connection/database-url.js';
 import { adminRequest, countStatuses, PASSWORD, startApplication } from '../support/application.js';
 import { bearer } from '../support/keys.js';
 import { JSON_TYPE } from '../support/send.js';
+import { createDatabase } from '../support/service.js';
 
 const NEW_PASSWORD = 'battery staple horse';
 const AT_ONCE = 20;
@@ -105,6 +106,17 @@ for (const provider of PROVIDERS) {
       const { token } = await locked.admin('POST', `/${id}/password-resets`, 201);
       t.equal((await locked.request(resetRequest(token))).status, 204);
       t.equal((await locked.logIn('foo@bar.com', NEW_PASSWORD)).status, 200);
+    });
+
+    t.test('when the pepper has changed since the password was set', async (t) => {
+      const databaseUrl = await createDatabase(t, provider);
+      const old = await startApplication(t, provider, { databaseUrl, env: { BCRYPT_PEPPER: 'old pepper' } });
+      const id = await old.create('foo@bar.com');
+      const env = { BCRYPT_PEPPER: 'new pepper', BCRYPT_PEPPER_PREVIOUS: 'old pepper' };
+      const rotated = await startApplication(t, provider, { databaseUrl, env });
+      const { token } = await rotated.admin('POST', `/${id}/password-resets`, 201);
+      t.equal((await rotated.request(resetRequest(token))).status, 204);
+      t.equal((await rotated.logIn('foo@bar.com', NEW_PASSWORD)).status, 200);
     });
 
     t.test('when the user is disabled, or unknown', async (t) => {

@@ -80,13 +80,14 @@ t.test('a longer password that shares the 72 bytes that bcrypt reads', async (t)
 t.test('an upgrade with PASSWORD_HASHING=bcrypt', async (t) => {
   const cwd = t.testdir();
   const env = { PASSWORD_HASHING: 'bcrypt', BCRYPT_COST: '4', BCRYPT_PEPPER: 'salt and pepper' };
-  const devise = createPasswords({ algorithm: 'bcrypt', cost: 4, bcryptPepper: 'salt and pepper' });
+  const peppers = { current: { text: 'salt and pepper', name: '01234567' } };
+  const devise = createPasswords({ algorithm: 'bcrypt', cost: 4, peppers });
   t.equal((await run(['migrate'], { cwd })).code, 0);
   const { users, close } = await openDatabase({ provider: 'sqlite', file: `${cwd}/data/sessions.db` });
   t.teardown(close);
   const long = 'p'.repeat(73);
   const before = new Map([
-    ['devise@bar.com', await devise.hash('foobar')],
+    ['devise@bar.com', { ...(await devise.hash('foobar')), pepper: null }],
     ['long@bar.com', await createPasswords({ algorithm: 'argon2id' }).hash(long)],
     ['django@bar.com', storedDigest(DJANGO)],
   ]);
@@ -98,20 +99,22 @@ t.test('an upgrade with PASSWORD_HASHING=bcrypt', async (t) => {
     const request = { method: 'POST', path: '/api/v1/sessions', headers: FORM, body };
     t.equal((await send(service.url, request)).status, 200, email);
   }
-  await service.written('stored the password in the current form');
+  for (const id of [1, 3]) await service.written(`"userId":${id},"msg":"stored the password in the current form"`);
   await stop(t, service);
   for (const email of ['devise@bar.com', 'long@bar.com']) {
     t.equal((await users.find({ email }))?.passwordDigest, before.get(email)?.passwordDigest, `${email} stays`);
   }
   const digest = await users.find({ email: 'django@bar.com' });
   t.equal(digest?.peppered, true);
+  t.match(digest?.pepper, /^[0-9a-f]{8}$/);
+  t.equal((await users.find({ email: 'devise@bar.com' }))?.pepper, digest?.pepper, 'the pepper has a name now');
   t.match(digest?.passwordDigest, /^\$2b\$04\$/);
   t.ok(await bcrypt.verify('foobarsalt and pepper', digest), 'as Devise would have stored it');
   t.notMatch(service.output(), 'not upgraded');
 });
 
 t.test('a password that changes meanwhile, and a database that does not answer', async (t) => {
-  const user = { id: 1, passwordDigest: DJANGO };
+  const user = { id: 1, ...storedDigest(DJANGO) };
   const replaced: { id: number; old: string }[] = [];
   const errors: object[] = [];
   const log = { info: () => undefined, error: (fields: object) => errors.push(fields) };
@@ -145,15 +148,15 @@ t.test('those that wait at a stop are dropped, and a crowd does not fill the mem
   };
   const log = { info: () => undefined, error: () => undefined };
   const upgrades = createPasswordUpgrades({ replacePasswordDigest }, bcrypt, log);
-  for (let id = 1; id <= 40; id += 1) upgrades.add({ id, passwordDigest: DJANGO }, 'foobar');
+  for (let id = 1; id <= 40; id += 1) upgrades.add({ id, ...storedDigest(DJANGO) }, 'foobar');
   await crowd;
   await upgrades.stop();
   t.equal(replaced.length, 32);
 
-  for (let id = 1; id <= 3; id += 1) upgrades.add({ id, passwordDigest: DJANGO }, 'foobar');
+  for (let id = 1; id <= 3; id += 1) upgrades.add({ id, ...storedDigest(DJANGO) }, 'foobar');
   await upgrades.stop();
   t.same(replaced.slice(32), [1], 'the one that has begun is stored');
-  upgrades.add({ id: 2, passwordDigest: DJANGO }, 'foobar');
+  upgrades.add({ id: 2, ...storedDigest(DJANGO) }, 'foobar');
   await upgrades.stop();
   t.same(replaced.slice(32), [1, 2], 'a later login tries again');
 });

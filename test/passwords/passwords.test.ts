@@ -1,12 +1,18 @@
 import { scryptSync } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import t from 'tap';
+import type { StoredDigest } from '#built/database/users.js';
+import { matchesAny } from '#built/passwords/formats/digest.js';
 import { parseScryptParameters, withScryptParameters } from '#built/passwords/formats/scrypt.js';
-import { createPasswords, PasswordTooLong } from '#built/passwords/passwords.js';
+import { createPasswords, type Passwords, PasswordTooLong } from '#built/passwords/passwords.js';
+import type { Pepper, PepperState } from '#built/passwords/peppers.js';
 import { storedDigest } from '../support/stored-digest.js';
 
 const argon2id = createPasswords({ algorithm: 'argon2id' });
 const bcrypt = createPasswords({ algorithm: 'bcrypt', cost: 4 });
+
+const isOutdated = (passwords: Passwords, digest: string, password: string) =>
+  passwords.upgradeOf(storedDigest(digest), password) !== undefined;
 
 t.test('argon2id as the OWASP cheat sheet has it', async (t) => {
   const { passwordDigest } = await argon2id.hash('foobar');
@@ -20,6 +26,9 @@ t.test('bcrypt on request', async (t) => {
   t.ok(await bcrypt.verify('p'.repeat(72), await bcrypt.hash('p'.repeat(72))));
 });
 
+const named = (text: string) => ({ text, name: text });
+const PEPPERS = { current: named('salt and pepper') };
+
 type Vector = { origin: string; password: string; digest: string; pepper?: string; also?: string[] };
 
 /** Digests that other implementations made; `also` are other spellings of the password that the origin accepts. */
@@ -31,7 +40,7 @@ const vectors: Vector[] = (await readFile(new URL('digests.jsonl', import.meta.u
 t.test('digests that other software made', async (t) => {
   for (const { origin, password, digest, pepper = '', also = [] } of vectors) {
     const name = `${origin}: ${digest}`;
-    const passwords = createPasswords({ algorithm: 'bcrypt', cost: 4, bcryptPepper: pepper });
+    const passwords = createPasswords({ algorithm: 'bcrypt', cost: 4, peppers: { current: named(pepper) } });
     for (const spelling of [password, ...also]) t.ok(await passwords.verify(spelling, storedDigest(digest)), name);
     t.notOk(await passwords.verify(`x${password}`, storedDigest(digest)), name);
     t.type(passwords.formOf(digest)?.format, 'string', name);
@@ -50,7 +59,7 @@ t.test('every format, whatever is configured', async (t) => {
 });
 
 t.test('a pepper is part of bcrypt, of no other format', async (t) => {
-  const peppered = createPasswords({ algorithm: 'bcrypt', cost: 4, bcryptPepper: 'salt and pepper' });
+  const peppered = createPasswords({ algorithm: 'bcrypt', cost: 4, peppers: PEPPERS });
   t.ok(await peppered.verify('foobar', await peppered.hash('foobar')));
   t.notOk(await bcrypt.verify('foobar', await peppered.hash('foobar')));
   t.ok(await bcrypt.verify('foobarsalt and pepper', await peppered.hash('foobar')), 'appended, as Devise does');
@@ -65,18 +74,93 @@ function reads72(digest: string): boolean {
 }
 
 t.test('a digest says whether it has the pepper', async (t) => {
-  const peppered = createPasswords({ algorithm: 'bcrypt', cost: 4, bcryptPepper: 'salt and pepper' });
+  const peppered = createPasswords({ algorithm: 'bcrypt', cost: 4, peppers: PEPPERS });
   t.match(await peppered.hash('foobar'), { peppered: true });
-  for (const passwords of [bcrypt, argon2id, createPasswords({ algorithm: 'argon2id', bcryptPepper: 'pepper' })]) {
+  for (const passwords of [bcrypt, argon2id, createPasswords({ algorithm: 'argon2id', peppers: PEPPERS })]) {
     t.match(await passwords.hash('foobar'), { peppered: false });
   }
   const plain = await bcrypt.hash('foobar');
-  for (const later of [peppered, createPasswords({ algorithm: 'argon2id', bcryptPepper: 'salt and pepper' })]) {
+  for (const later of [peppered, createPasswords({ algorithm: 'argon2id', peppers: PEPPERS })]) {
     t.ok(await later.verify('foobar', plain), 'made before there was a pepper');
     t.notOk(await later.verify('foobar', { ...plain, peppered: true }));
     t.notOk(await later.verify('foobar', { ...plain, peppered: null }), 'unknown: the pepper is read');
     t.ok(await later.verify('foobar', await peppered.hash('foobar')));
     t.ok(await later.verify('foobar', { ...(await argon2id.hash('foobar')), peppered: true }), 'only bcrypt has one');
+  }
+});
+
+t.test('a digest names its pepper', async (t) => {
+  const [old, now, lost] = [named('old'), named('now'), named('lost')];
+  const cost4 = { algorithm: 'bcrypt', cost: 4 } as const;
+  const rotating = createPasswords({ ...cost4, peppers: { current: now, previous: old } });
+  const settled = createPasswords({ ...cost4, peppers: { current: now } });
+  const dropping = createPasswords({ ...cost4, peppers: { previous: old } });
+  const argon2 = createPasswords({ algorithm: 'argon2id', peppers: { current: now, previous: old } });
+  const of = (pepper: Pepper) => createPasswords({ ...cost4, peppers: { current: pepper } }).hash('foobar');
+  const [made, fresh, foreign] = [await of(old), await of(now), await of(lost)];
+  t.match(
+    [made, fresh],
+    [
+      { peppered: true, pepper: 'old' },
+      { peppered: true, pepper: 'now' },
+    ],
+  );
+  const unnamed = (digest: StoredDigest) => ({ ...digest, pepper: null });
+  const imported = (digest: StoredDigest) => ({ ...digest, peppered: null });
+
+  type Case = [name: string, Passwords, StoredDigest, PepperState | undefined, matches: boolean];
+  const cases: Case[] = [
+    ['previous', rotating, made, 'previous', true],
+    ['current', rotating, fresh, 'current', true],
+    ['lost', rotating, foreign, 'other', false],
+    ['unnamed, previous', rotating, unnamed(made), 'unnamed', true],
+    ['unnamed, current', rotating, unnamed(fresh), 'unnamed', true],
+    ['imported, previous', rotating, imported(made), 'unnamed', true],
+    ['none', rotating, await bcrypt.hash('foobar'), undefined, true],
+    ['wrongly named', rotating, { ...made, pepper: 'now' }, 'current', false],
+    ['the name of another database', rotating, { ...made, pepper: 'unknown' }, 'other', true],
+    ['previous, after the rotation', settled, made, 'other', false],
+    ['unnamed, after the rotation', settled, unnamed(fresh), 'unnamed', true],
+    ['unnamed, too late', settled, unnamed(made), 'unnamed', false],
+    ['previous, no current', dropping, made, 'previous', true],
+    ['unnamed, no current', dropping, unnamed(made), 'unnamed', true],
+    ['unnamed without a pepper', bcrypt, storedDigest((await bcrypt.hash('foobar')).passwordDigest), undefined, true],
+    ['previous, for argon2id', argon2, made, 'previous', true],
+    ['another format', argon2, { ...(await argon2id.hash('foobar')), peppered: true }, undefined, true],
+  ];
+  for (const [name, passwords, digest, state, matches] of cases) {
+    t.equal(passwords.pepperOf(digest), state, name);
+    t.equal(await passwords.verify('foobar', digest), matches, name);
+    t.notOk(await passwords.verify('barfoo', digest), name);
+  }
+
+  const upgraded = async (passwords: Passwords, digest: StoredDigest, password = 'foobar') => {
+    const upgrade = await passwords.upgradeOf(digest, password)?.();
+    return upgrade && { ...upgrade, isRehashed: upgrade.passwordDigest !== digest.passwordDigest };
+  };
+  const byNow = { peppered: true, pepper: 'now' };
+  t.match(await upgraded(rotating, made), { ...byNow, isRehashed: true });
+  t.match(await upgraded(rotating, unnamed(fresh)), { ...byNow, isRehashed: true }, 'either has matched');
+  t.match(await upgraded(settled, unnamed(fresh)), { ...byNow, isRehashed: false }, 'only the current one has matched');
+  t.match(await upgraded(settled, imported(fresh)), { ...byNow, isRehashed: false });
+  t.match(await upgraded(rotating, made, 'p'.repeat(72)), { ...byNow, isRehashed: false }, 'it read no pepper');
+  t.match(await upgraded(dropping, made), { peppered: false, pepper: null, isRehashed: true });
+  t.match(await upgraded(dropping, made, 'p'.repeat(72)), { peppered: false, pepper: null, isRehashed: false });
+  t.match(await upgraded(argon2, made), { peppered: false, pepper: null, isRehashed: true });
+  t.equal(await upgraded(rotating, fresh), undefined);
+  t.equal(await upgraded(rotating, await bcrypt.hash('foobar')), undefined, 'digests without a pepper stay');
+
+  settled.rotatePeppers({ current: lost, previous: now });
+  t.ok(await settled.verify('foobar', fresh));
+  t.match(await upgraded(settled, fresh), { peppered: true, pepper: 'lost', isRehashed: true });
+});
+
+t.test('all peppers are tried, whichever matches: the time does not tell', async (t) => {
+  for (const right of ['now', 'old', 'none']) {
+    const tried: string[] = [];
+    const verify = async (_password: string, pepper: string) => tried.push(pepper) > 0 && pepper === right;
+    t.equal(await matchesAny({ verify }, 'foobar', ['now', 'old']), right !== 'none');
+    t.same(tried, ['now', 'old']);
   }
 });
 
@@ -92,26 +176,26 @@ t.test('bytes that bcrypt does not read', async (t) => {
 t.test('a digest from elsewhere is outdated; one of the current form is not', async (t) => {
   for (const passwords of [argon2id, bcrypt]) {
     const { passwordDigest } = await passwords.hash('foobar');
-    t.notOk(passwords.isOutdated(passwordDigest, 'foobar'));
+    t.notOk(isOutdated(passwords, passwordDigest, 'foobar'));
     t.match(passwords.formOf(passwordDigest), { current: true });
     const other = passwords === bcrypt ? argon2id : bcrypt;
-    t.ok(other.isOutdated(passwordDigest, 'foobar'));
+    t.ok(isOutdated(other, passwordDigest, 'foobar'));
   }
   const costly = createPasswords({ algorithm: 'bcrypt', cost: 5 });
-  t.ok(costly.isOutdated((await bcrypt.hash('foobar')).passwordDigest, 'foobar'), 'cost');
+  t.ok(isOutdated(costly, (await bcrypt.hash('foobar')).passwordDigest, 'foobar'), 'cost');
   for (const { origin, password, digest, also } of vectors) {
     const mayBeLonger = reads72(digest) && Buffer.byteLength(password) >= 72;
-    t.equal(argon2id.isOutdated(digest, password), !also && !mayBeLonger, origin);
-    t.equal(bcrypt.isOutdated(digest, password), !also && !mayBeLonger && !digest.startsWith('$2'), origin);
+    t.equal(isOutdated(argon2id, digest, password), !also && !mayBeLonger, origin);
+    t.equal(isOutdated(bcrypt, digest, password), !also && !mayBeLonger && !digest.startsWith('$2'), origin);
   }
-  t.notOk(argon2id.isOutdated('foobar', 'foobar'), 'an unknown format');
+  t.notOk(isOutdated(argon2id, 'foobar', 'foobar'), 'an unknown format');
 });
 
 t.test('a password of 72 bytes may be the beginning of the right one', async (t) => {
-  const peppered = createPasswords({ algorithm: 'argon2id', bcryptPepper: 'salt and pepper' });
+  const peppered = createPasswords({ algorithm: 'argon2id', peppers: PEPPERS });
   const { passwordDigest: digest } = await bcrypt.hash('foobar');
   const sha256 = `bcrypt_sha256$${digest}`;
-  for (const [password, isOutdated] of [
+  for (const [password, expected] of [
     ['p'.repeat(71), true],
     ['p'.repeat(72), false],
     ['p'.repeat(73), false],
@@ -119,10 +203,11 @@ t.test('a password of 72 bytes may be the beginning of the right one', async (t)
     ['€'.repeat(24), false],
   ] as const) {
     const name = `${password.length} of ${password[0]}`;
-    t.equal(argon2id.isOutdated(digest, password), isOutdated, name);
-    t.equal(argon2id.isOutdated(`bcrypt$${digest}`, password), isOutdated, `${name}, Django`);
-    t.equal(peppered.isOutdated(digest, password), isOutdated, `${name}, the pepper is not counted`);
-    t.equal(argon2id.isOutdated(sha256, password), true, `${name}, hashed first`);
+    t.equal(isOutdated(argon2id, digest, password), expected, name);
+    t.equal(isOutdated(argon2id, `bcrypt$${digest}`, password), expected, `${name}, Django`);
+    const upgrade = peppered.upgradeOf({ ...storedDigest(digest), peppered: false }, password);
+    t.equal(upgrade !== undefined, expected, `${name}, the pepper is not counted`);
+    t.equal(isOutdated(argon2id, sha256, password), true, `${name}, hashed first`);
   }
 });
 
@@ -190,7 +275,7 @@ t.test('SALT:KEY of Node.js, with the parameters that the import is told', async
     t.match(argon2id.formOf(stored), { format: 'node scrypt', parameters: text, current: false });
     t.ok(await argon2id.verify(password, storedDigest(stored)), text);
     t.notOk(await argon2id.verify(password.normalize('NFKC'), storedDigest(stored)), 'Node.js does not normalize');
-    t.ok(argon2id.isOutdated(stored, password));
+    t.ok(isOutdated(argon2id, stored, password));
     t.equal(stored.replace(/^\$scrypt-hex\$[^$]*\$(\w+)\$/, '$1:'), `${salt}:${key}`, 'can go back');
     t.equal(withScryptParameters(stored, cost), stored, 'once');
   }

@@ -11,6 +11,7 @@ import { createThrottle } from '#built/throttle/throttle.js';
 import { updateUser } from '#built/users/update-user.js';
 import { attempt } from '../support/attempt.js';
 import { createDatabase, SECRET } from '../support/service.js';
+import { storedDigest } from '../support/stored-digest.js';
 
 const SECOND = 1_000;
 const HOUR = 3_600 * SECOND;
@@ -24,7 +25,7 @@ async function start(t: Test, provider: Provider, budgets = BUDGETS) {
   await migrate(databaseUrl);
   const database = await openDatabase(databaseUrl);
   t.teardown(() => database.close());
-  const id = (await database.users.add('foo@bar.com', { passwordDigest: 'a digest', peppered: null })).id;
+  const id = (await database.users.add('foo@bar.com', storedDigest('a digest'))).id;
   const clock = { now: Date.now() };
   const throttle = createThrottle(database.throttleCounters, budgets, deriveKey(SECRET), () => clock.now);
   let verified = 0;
@@ -146,7 +147,7 @@ for (const provider of PROVIDERS) {
     await tryTo('succeeded', '192.0.2.1');
     await throttle.flush();
     for (let i = 0; i < 5; i += 1) await tryTo('wrong_password', '192.0.2.1', `${i}@bar.com`);
-    await updateUser(database.users, id, { digest: { passwordDigest: 'another digest', peppered: null } });
+    await updateUser(database.users, id, { digest: storedDigest('another digest') });
     clock.now = Date.now() + SECOND;
     const before = verified();
     t.match(await tryTo('succeeded', '192.0.2.1'), { status: 429 }, 'the thief’s address is known no more');

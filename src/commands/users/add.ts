@@ -12,5 +12,5 @@ export async function addUser(env: NodeJS.ProcessEnv, email: string, { id, ...op
     const { passwords } = opened;
     await reportChange('user_created', user, { ...options, passwords, text: String(user.id) });
   };
-  await withUsers(env, add, { mayCreate: true });
+  await withUsers(env, add, { mayCreate: true, hashes: true });
 }

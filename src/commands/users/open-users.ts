@@ -8,6 +8,7 @@ import { MAX_ID, type UserRecord, type Users } from '../../database/users.js';
 import { EXIT } from '../../errors/exit-codes.js';
 import { ExpectedError } from '../../errors/expected-error.js';
 import { createPasswords, type Passwords } from '../../passwords/passwords.js';
+import { namePeppers, readPeppers } from '../../passwords/peppers.js';
 import { type FailedLogins, readFailedLogins } from '../../throttle/lockouts.js';
 import { UserNotFound } from '../../users/find-user.js';
 import { keepHeapSmall } from '../heap.js';
@@ -43,14 +44,15 @@ const PAGE = 1000;
  * Applies the migrations, and opens the database for `work`.
  *
  * @param mayCreate - whether to create a missing SQLite file; by default it is an error
+ * @param hashes - whether the verb makes digests: then all peppers of stored ones must be configured
  * @throws ConfigError, DatabaseUnavailable
  */
 export async function withUsers(
   env: NodeJS.ProcessEnv,
   work: (opened: OpenUsers) => Promise<void>,
-  { mayCreate = false } = {},
+  { mayCreate = false, hashes = false } = {},
 ): Promise<void> {
-  const { databaseUrl, hashing, passwordMinLength, budgets } = readConfig(env, { issuesTokens: false });
+  const { databaseUrl, hashing, peppers, passwordMinLength, budgets } = readConfig(env, { issuesTokens: false });
   await migrate(databaseUrl, { mayCreate, onCreated: reportCreated });
   const database = await openDatabase(databaseUrl);
   try {
@@ -59,7 +61,8 @@ export async function withUsers(
       const key = await secrets.findThrottleKey();
       return key ? readFailedLogins(findForLogin, { budgets, key, now: Date.now() }, { email, address }) : [];
     };
-    const passwords = createPasswords(hashing);
+    const named = await (hashes ? readPeppers : namePeppers)(peppers, await database.findPeppers());
+    const passwords = createPasswords({ ...hashing, peppers: named });
     await work({ users, sessions, oneTimeTokens, passwords, passwordMinLength, databaseUrl, failedLogins });
   } finally {
     await database.close();

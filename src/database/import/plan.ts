@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import { INITIAL_EPOCH, newEpoch } from '../sessions.js';
-import { MAX_ID, NO_PASSWORD, type StoredDigest } from '../users.js';
+import { MAX_ID, NO_DIGEST, type StoredDigest } from '../users.js';
 
 /** A user of a file. An undefined value keeps what is stored, or is the default for a new user, who then has no password. */
 export type ImportedUser = {
@@ -155,13 +155,12 @@ function entryAfter(
   return { ...next, sessionsEpoch: next.id >= firstNewId ? INITIAL_EPOCH : newEpoch() };
 }
 
-function digestAfter({ passwordDigest, peppered }: ImportedUser, entry: Entry | undefined): StoredDigest {
-  if (passwordDigest === undefined) {
-    return { passwordDigest: entry?.passwordDigest ?? NO_PASSWORD, peppered: entry?.peppered ?? null };
-  }
-  if (peppered !== undefined) return { passwordDigest, peppered };
+function digestAfter(row: ImportedUser, entry: StoredDigest = NO_DIGEST): StoredDigest {
+  const { passwordDigest = entry.passwordDigest } = row;
   // Not of another digest: what is stored may be the service's own, without a pepper.
-  return { passwordDigest, peppered: entry?.passwordDigest === passwordDigest ? entry.peppered : null };
+  const kept = passwordDigest === entry.passwordDigest ? entry : NO_DIGEST;
+  const peppered = row.passwordDigest === undefined || row.peppered === undefined ? kept.peppered : row.peppered;
+  return { passwordDigest, peppered, pepper: peppered === kept.peppered ? kept.pepper : null };
 }
 
 function endsSessions(entry: Entry, next: Omit<Entry, 'sessionsEpoch'>): boolean {

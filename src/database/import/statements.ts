@@ -21,7 +21,9 @@ export type BatchSql = {
   followId?(id: number): Sql;
 };
 
-const COLUMNS = raw('id, email, password_digest, peppered, disabled_at, created_at, updated_at, sessions_epoch');
+const COLUMNS = raw(
+  'id, email, password_digest, peppered, pepper, disabled_at, created_at, updated_at, sessions_epoch',
+);
 
 /** The statements that differ in how a database reads JSON. */
 function statementsOver(rowsIn: (json: string) => Sql, valuesIn: (json: string) => Sql) {
@@ -33,7 +35,7 @@ function statementsOver(rowsIn: (json: string) => Sql, valuesIn: (json: string) 
     rekey: ({ oldId, id, email }: { oldId: number; id: number; email: string }) =>
       sql`UPDATE users SET id = ${id}, email = ${email} WHERE id = ${oldId}`,
     update: (rows: string) => sql`
-      UPDATE users SET password_digest = rows.password_digest, peppered = rows.peppered,
+      UPDATE users SET password_digest = rows.password_digest, peppered = rows.peppered, pepper = rows.pepper,
         disabled_at = rows.disabled_at, created_at = rows.created_at, updated_at = rows.updated_at,
         sessions_epoch = rows.sessions_epoch
       FROM (${rowsIn(rows)}) AS rows WHERE users.id = rows.id`,
@@ -52,8 +54,8 @@ export const BATCH_SQL: { [Name in Provider]: BatchSql } = {
       coalesce((SELECT seq FROM main.sqlite_sequence WHERE name = 'users'), 0)) AS id`,
     ...statementsOver(
       (json) => sql`SELECT value->>0 AS id, value->>1 AS email, value->>2 AS password_digest,
-        value->>3 AS peppered, value->>4 AS disabled_at, value->>5 AS created_at, value->>6 AS updated_at,
-        value->>7 AS sessions_epoch
+        value->>3 AS peppered, value->>4 AS pepper, value->>5 AS disabled_at, value->>6 AS created_at,
+        value->>7 AS updated_at, value->>8 AS sessions_epoch
         FROM json_each(${json})`,
       (json) => sql`json_each(${json})`,
     ),
@@ -70,8 +72,8 @@ export const BATCH_SQL: { [Name in Provider]: BatchSql } = {
       END $$`),
     ...statementsOver(
       (json) => sql`SELECT (value->>0)::int AS id, value->>1 AS email, value->>2 AS password_digest,
-        (value->>3)::boolean AS peppered, (value->>4)::timestamp AS disabled_at,
-        (value->>5)::timestamp AS created_at, (value->>6)::timestamp AS updated_at, value->>7 AS sessions_epoch
+        (value->>3)::boolean AS peppered, value->>4 AS pepper, (value->>5)::timestamp AS disabled_at,
+        (value->>6)::timestamp AS created_at, (value->>7)::timestamp AS updated_at, value->>8 AS sessions_epoch
         FROM json_array_elements(${json}::json)`,
       (json) => sql`json_array_elements_text(${json}::json)`,
     ),

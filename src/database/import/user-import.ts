@@ -24,6 +24,7 @@ type FoundRow = {
   email: string;
   password_digest: string;
   peppered: boolean | number | null;
+  pepper: string | null;
   disabled_at: Date | string | null;
   created_at: Date | string;
   sessions_epoch: string;
@@ -94,6 +95,7 @@ function entryOf(row: FoundRow): Entry {
     email: row.email,
     passwordDigest: row.password_digest,
     peppered: row.peppered === null ? null : Boolean(row.peppered),
+    pepper: row.pepper,
     disabledAt: row.disabled_at === null ? null : new Date(row.disabled_at).getTime(),
     createdAt: new Date(row.created_at).getTime(),
     sessionsEpoch: row.sessions_epoch,
@@ -101,10 +103,10 @@ function entryOf(row: FoundRow): Entry {
 }
 
 function toJson(entries: Entry[], now: number): string {
-  const rows = entries.map(({ id, email, passwordDigest, peppered, disabledAt, createdAt, sessionsEpoch }) => {
+  const rows = entries.map(({ id, email, passwordDigest, peppered, pepper, disabledAt, createdAt, sessionsEpoch }) => {
     const disabled = disabledAt === null ? null : formatTimestamp(disabledAt);
     const times = [disabled, formatTimestamp(createdAt), formatTimestamp(now)];
-    return [id, email, passwordDigest, peppered, ...times, sessionsEpoch];
+    return [id, email, passwordDigest, peppered, pepper, ...times, sessionsEpoch];
   });
   return JSON.stringify(rows);
 }

@@ -2,6 +2,7 @@ import { accessSync, closeSync, constants, openSync, readSync, statSync } from '
 import { dirname, resolve } from 'node:path';
 import { ConfigError } from '../../errors/config-error.js';
 import { MAGIC } from '../connection/sqlite-file.js';
+import { findPeppers, type StoredPeppers } from '../find-peppers.js';
 import { pendingMigrations, type Row } from './migrations.js';
 
 /** What is found in an SQLite file. */
@@ -10,6 +11,8 @@ export type SqliteInspection = {
   pending: string[];
   /** Whether users have tokens that were signed with the secret beside the database. */
   needsSecretBeside: boolean;
+  /** Undefined before all migrations are applied. */
+  peppers: StoredPeppers | undefined;
 };
 
 /** Milliseconds for another instance's migrations. */
@@ -32,7 +35,11 @@ export async function inspectSqlite(file: string): Promise<SqliteInspection | un
     const pending = await pendingMigrations('sqlite', { query: async (sql) => query(sql) });
     const [table] = query("SELECT 1 FROM sqlite_master WHERE name = 'secrets'");
     const tokens = "SELECT 1 FROM secrets WHERE name = 'jwt_secret_beside' AND EXISTS (SELECT 1 FROM users)";
-    return { pending, needsSecretBeside: table !== undefined && query(tokens).length > 0 };
+    return {
+      pending,
+      needsSecretBeside: table !== undefined && query(tokens).length > 0,
+      peppers: pending.length === 0 ? await findPeppers(async (sql) => query(sql)) : undefined,
+    };
   } finally {
     database.close();
   }

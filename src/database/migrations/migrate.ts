@@ -12,6 +12,7 @@ import { refuseReadOnly } from '../connection/client.js';
 import { DatabaseUnavailable } from '../connection/database-unavailable.js';
 import type { DatabaseUrl } from '../connection/database-url.js';
 import { lastingIdentityOf } from '../connection/sqlite-file.js';
+import { findPeppers } from '../find-peppers.js';
 import { checkWritable, inspectSqlite, refuseOtherFile, type SqliteInspection } from './inspect.js';
 import { applyMigrations, pendingMigrations, type Row, readMigrations } from './migrations.js';
 
@@ -249,9 +250,9 @@ const inspectPostgresql = (warn: (message: string) => void) => async (client: Cl
   if (clock) warn(clock);
   await checkEncoding(query, warn);
   const pending = await pendingMigrations('postgresql', { query });
-  if (pending.length === 0) await query('SELECT 1 FROM users LIMIT 1');
-  else await refuseWithoutRights(query);
-  return { pending, encrypted: client.ssl !== false };
+  const peppers = pending.length === 0 ? await findPeppers(query) : undefined;
+  if (pending.length > 0) await refuseWithoutRights(query);
+  return { pending, peppers, encrypted: client.ssl !== false };
 };
 
 /** The password, digests and emails go over a network that others may read. */

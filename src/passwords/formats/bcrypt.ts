@@ -9,8 +9,8 @@ export const BCRYPT_MAX_BYTES = 72;
 
 /** bcrypt as Rails, Devise, PHP and Node.js store it. The pepper counts among the bytes that it reads. */
 export const readBcrypt: ReadDigest = (digest, options) => {
-  const found = bcrypt('bcrypt', digest, options, (password) => password + options.bcryptPepper);
-  return found && { ...found, maxBytes: BCRYPT_MAX_BYTES };
+  const found = bcrypt('bcrypt', digest, options, (password, pepper) => password + pepper);
+  return found && { ...found, isPeppered: true, maxBytes: BCRYPT_MAX_BYTES };
 };
 
 /** BCryptPasswordHasher. */
@@ -32,7 +32,7 @@ function bcrypt(
   format: string,
   digest: string,
   { bcryptMaxCost }: ReadOptions,
-  prepare: (password: string) => string,
+  prepare: (password: string, pepper: string) => string,
 ): Digest | undefined {
   const [, cost] = /^\$2[aby]\$(\d\d)\$[./A-Za-z0-9]{53}$/.exec(digest) ?? [];
   if (cost === undefined || Number(cost) < MIN_COST || Number(cost) > bcryptMaxCost) return undefined;
@@ -40,6 +40,6 @@ function bcrypt(
     format,
     parameters: `cost=${Number(cost)}`,
     memory: 0,
-    verify: (password) => verify(prepare(password), digest),
+    verify: (password, pepper) => verify(prepare(password, pepper), digest),
   };
 }

@@ -167,8 +167,8 @@ for (const provider of PROVIDERS) {
       users: 4,
       disabled: 1,
       formats: [
-        { format: 'bcrypt', parameters: 'cost=4', current: false, users: 3 },
-        { format: 'argon2id', parameters: 'm=19456,t=2,p=1', current: true, users: 1 },
+        { format: 'bcrypt', parameters: 'cost=4', current: false, pepper: null, users: 3 },
+        { format: 'argon2id', parameters: 'm=19456,t=2,p=1', current: true, pepper: null, users: 1 },
       ],
     });
     const stats = await printed('stats');

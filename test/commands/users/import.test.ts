@@ -108,6 +108,7 @@ for (const provider of PROVIDERS) {
         email: 'gone@bar.com',
         passwordDigest: BCRYPT,
         peppered: null,
+        pepper: null,
         disabledAt: new Date('2021-01-01T00:00:00Z'),
         createdAt: new Date('2020-01-01T00:00:00Z'),
       },
@@ -116,6 +117,7 @@ for (const provider of PROVIDERS) {
         email: 'foo@bar.com',
         passwordDigest: BCRYPT,
         peppered: null,
+        pepper: null,
         disabledAt: null,
         createdAt: new Date('2020-02-29T12:00:00.123Z'),
       },
@@ -198,7 +200,7 @@ for (const provider of PROVIDERS) {
       return { id, email, password_digest: BCRYPT, created_at: createdAt, ...more };
     };
     const user = (id: number, email: string, passwordDigest = BCRYPT, disabledAt: Date | null = null) => {
-      return { id, email, passwordDigest, peppered: null, disabledAt, createdAt };
+      return { id, email, passwordDigest, peppered: null, pepper: null, disabledAt, createdAt };
     };
     const first = [row(1, 'a@x'), row(2, 'b@x'), row(3, 'c@x'), row(1, 'a@x'), row(1, 'z@x'), row(4, 'b@x')];
     t.match(await imports(jsonLines(first)), { added: 3, unchanged: 1, rejected: 2 });
@@ -244,6 +246,16 @@ for (const provider of PROVIDERS) {
       await peppered(),
     );
     t.match(await imports(stdout, { onConflict: 'update' }), { unchanged: 7 });
+
+    const [id, pepper] = [1, '01234567'];
+    await database.users.update(id, { pepper });
+    const pepperOf = async () => (await database.users.find({ id }))?.pepper;
+    t.match(await imports(stdout, { onConflict: 'update' }), { unchanged: 7 });
+    t.equal(await pepperOf(), pepper, 'the name of the pepper stays with the digest');
+    const byOther = [{ email: '0@x', password_digest: BCRYPT.replace(/.$/, 'e'), peppered: true }];
+    t.match(await imports(jsonLines(byOther), { onConflict: 'update' }), { updated: 1 });
+    t.equal(await pepperOf(), null, 'not with another one');
+    await imports(stdout, { onConflict: 'update' });
 
     t.match(await imports(csv('f', 'f', 'f'), { onConflict: 'update' }), { updated: 2, unchanged: 1 });
     t.same((await peppered()).slice(0, 3), [false, false, false]);

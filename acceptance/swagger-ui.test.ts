@@ -1,6 +1,6 @@
 import t, { type Test } from 'tap';
 import { loadContract, operationNamed } from '#built/contract/contract.js';
-import type { OperationId } from '#built/contract/handler.js';
+import type { Callers } from '#built/contract/handler.js';
 import { start } from '../test/support/executable.js';
 import { FORM } from '../test/support/send.js';
 import { type Browser, type Locator, launchBrowser, noBrowser, type Page } from './browser/browser.js';
@@ -28,8 +28,8 @@ function loginIn(page: Page) {
   return operationIn(page, 'createSession');
 }
 
-function operationIn(page: Page, id: OperationId) {
-  const block = page.locator(`#operations-Sessions-${id}`);
+function operationIn(page: Page, id: string) {
+  const block = page.locator(`[id$="-${id}"].opblock`);
   return {
     block,
     toggle: block.locator('.opblock-summary-control'),
@@ -44,6 +44,15 @@ function operationIn(page: Page, id: OperationId) {
   };
 }
 
+/** Gives Swagger UI a token for the operations of a security scheme. */
+async function authorize(page: Page, scheme: keyof Callers, token: string): Promise<void> {
+  await page.locator('.scheme-container').getByRole('button', { name: 'Authorize' }).click();
+  const form = page.locator('.dialog-ux .auth-container', { hasText: scheme });
+  await form.locator('input').fill(token);
+  await form.getByRole('button', { name: 'Apply credentials' }).click();
+  await form.getByRole('button', { name: 'Close' }).click();
+}
+
 /** Goes on to an element as someone does who has no mouse. */
 async function tabTo(page: Page, target: Locator): Promise<void> {
   for (let steps = 0; steps < 50; steps += 1) {
@@ -54,7 +63,9 @@ async function tabTo(page: Page, target: Locator): Promise<void> {
 }
 
 t.test('Swagger UI in a browser', { skip: noBrowser }, async (t) => {
-  const { url } = await start(t, { cwd: t.testdir() }, ['demo']);
+  const { url, output, written } = await start(t, { cwd: t.testdir() }, ['demo']);
+  await written('the admin token is');
+  const [, adminToken = ''] = output().match(/the admin token is (\S+)/) ?? [];
   const browser = await launchBrowser(t);
 
   t.test('logs in with the form as it is filled in, then with a wrong password', async (t) => {
@@ -104,11 +115,7 @@ t.test('Swagger UI in a browser', { skip: noBrowser }, async (t) => {
     await status(200).waitFor();
     const { auth_token: token } = JSON.parse((await answer.textContent()) ?? '');
 
-    await page.locator('.scheme-container').getByRole('button', { name: 'Authorize' }).click();
-    const dialog = page.locator('.dialog-ux');
-    await dialog.locator('input').fill(token);
-    await dialog.getByRole('button', { name: 'Apply credentials' }).click();
-    await dialog.getByRole('button', { name: 'Close' }).click();
+    await authorize(page, 'userToken', token);
 
     const session = operationIn(page, 'getSession');
     await session.toggle.click();
@@ -139,11 +146,28 @@ t.test('Swagger UI in a browser', { skip: noBrowser }, async (t) => {
     t.equal(errors.length, 1, 'nothing but what Chromium itself says of a 401');
   });
 
+  t.test('authorizes with the admin token, and creates a user', async (t) => {
+    const { page, errors } = await openDocs(t, browser, url);
+    await authorize(page, 'adminToken', adminToken);
+    const create = operationIn(page, 'createUser');
+    await create.toggle.click();
+    await create.execute.click();
+    await create.status(201).waitFor();
+    t.match(JSON.parse((await create.answer.textContent()) ?? ''), { id: 2, email: 'bar@bar.com' });
+    t.same(errors, []);
+
+    const list = operationIn(page, 'listOwnSessions');
+    await list.toggle.click();
+    await list.execute.click();
+    await list.status(401).waitFor();
+    t.equal(errors.length, 1, 'it is no token of a user');
+  });
+
   t.test('shows each status of each operation with an example', async (t) => {
     const { page } = await openDocs(t, browser, url);
     for (const operation of loadContract().operations) {
-      const block = page.locator(`[id$="-${operation.id}"].opblock`);
-      await block.locator('.opblock-summary-control').click();
+      const { block, toggle } = operationIn(page, operation.id);
+      await toggle.click();
       const rows = block.locator('.responses-wrapper .response');
       await rows.first().waitFor();
       t.same(
@@ -160,6 +184,8 @@ t.test('Swagger UI in a browser', { skip: noBrowser }, async (t) => {
           operation.id,
         );
       }
+      // A page with all of them expanded is slow.
+      await toggle.click();
     }
   });
 

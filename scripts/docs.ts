@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { loadContract } from '../src/contract/contract.js';
-import type { Exchange } from '../test/support/record.js';
+import type { Exchange, RecordedExchange } from '../test/support/record.js';
 import { apiDocumentation, type Resource } from './api-documentation.js';
 import { commandsDocumentation, exitCodesDocumentation } from './commands-documentation.js';
 import { configurationDocumentation } from './configuration-documentation.js';
@@ -59,7 +59,8 @@ async function recordExchanges(test: string): Promise<Exchange[]> {
     const all = (await readFile(file, 'utf8'))
       .trim()
       .split('\n')
-      .map((line): Exchange => JSON.parse(line));
+      .map((line): RecordedExchange => JSON.parse(line))
+      .filter(isExample);
     const byExample = new Map<string, Exchange>();
     for (const exchange of all) {
       const first = byExample.get(exchange.example) ?? exchange;
@@ -71,6 +72,10 @@ async function recordExchanges(test: string): Promise<Exchange[]> {
   } finally {
     await rm(directory, { recursive: true });
   }
+}
+
+function isExample(exchange: RecordedExchange): exchange is Exchange {
+  return exchange.example !== undefined;
 }
 
 /** Redoc in one file. It would show a logo from its maker's host; the policy keeps the page from asking any host. */

@@ -1,4 +1,4 @@
-// Logs in as the environment says; each generator has a login of its own.
+// Runs the sample as the environment says; each generator has one of its own.
 package main
 
 import (
@@ -7,10 +7,8 @@ import (
 )
 
 func main() {
-	token, err := login(os.Getenv("EMAIL"), os.Getenv("PASSWORD"))
-	if err != nil {
+	if err := run(os.Getenv("EMAIL"), os.Getenv("PASSWORD"), os.Getenv("ADMIN_TOKEN")); err != nil {
 		fmt.Println(err)
 		os.Exit(1)
 	}
-	fmt.Println(token)
 }

@@ -1,8 +1,9 @@
-import { type Credentials, createSession, deleteSession, refreshSession, type Session } from './index.js';
+import { type ClientOptions, clientOf, createClient, type Reply, type UserClient } from './client.js';
+import { type components, userRoutes } from './contract.js';
 
-type RequestOptions = NonNullable<Parameters<typeof createSession>[2]>;
+type Session = components['schemas']['Session'];
 
-export type KeepSessionOptions = {
+export type KeepSessionOptions = ClientOptions & {
   /** Of an earlier session, as `onRefreshToken` got it last. */
   refreshToken?: string | undefined;
   /**
@@ -10,22 +11,22 @@ export type KeepSessionOptions = {
    * session has ended; a promise is awaited.
    */
   onRefreshToken?: (refreshToken: string | undefined) => unknown;
-  /** Of the requests to Sessions API, such as `baseUrl`. */
-  request?: RequestOptions;
 };
 
 export type KeptSession = {
-  logIn(credentials: Credentials): ReturnType<typeof createSession>;
+  logIn(credentials: components['schemas']['Credentials']): Promise<Reply<'createSession'>>;
+  /** The user's operations, sent with `fetch`. */
+  user: UserClient;
   /**
    * Sends a request with the token, to whatever URL it is given. Renews the token if it has expired, and after a 401, once
    * for all requests that run at the same time; then sends the request again.
    *
    * @returns also the 401 of a session that has ended
-   * @throws RenewalFailed, and what fetch throws
+   * @throws RenewalFailed, UnexpectedReply, and what fetch throws
    */
   fetch: typeof fetch;
   /** Forgets the tokens too, whatever the reply is. */
-  logOut(): ReturnType<typeof deleteSession>;
+  logOut(): Promise<Reply<'deleteSession'>>;
 };
 
 /** Sessions API has answered a renewal, but not that the session has ended: try again later. */
@@ -43,8 +44,9 @@ export class RenewalFailed extends Error {
 type Tokens = { access: string | undefined; refresh: string | undefined; expiresAt: number };
 
 /** Keeps the tokens of one session in memory, and renews them. A refresh token is for one keeper at a time. */
-export function keepSession({ refreshToken, onRefreshToken, request }: KeepSessionOptions = {}): KeptSession {
-  const fetch = request?.fetch ?? globalThis.fetch;
+export function keepSession({ refreshToken, onRefreshToken, ...options }: KeepSessionOptions = {}): KeptSession {
+  const { fetch = globalThis.fetch } = options;
+  const { createSession, refreshSession } = createClient(options);
   let tokens: Tokens | undefined = refreshToken
     ? { access: undefined, refresh: refreshToken, expiresAt: 0 }
     : undefined;
@@ -63,12 +65,12 @@ export function keepSession({ refreshToken, onRefreshToken, request }: KeepSessi
   async function renew(expired: Tokens): Promise<void> {
     if (expired.refresh === undefined) return;
     const askedAt = Date.now();
-    const reply = await refreshSession({ refresh_token: expired.refresh }, {}, request);
+    const reply = await refreshSession({ refresh_token: expired.refresh });
     // The user may have logged in or out meanwhile.
     if (tokens !== expired) return;
     if (reply.status === 200) await keep(reply.data, askedAt);
     else if (reply.status === 401) await keep(undefined);
-    else throw new RenewalFailed(reply.status, reply.headers.get('retry-after'));
+    else throw new RenewalFailed(reply.status, reply.headers.get('Retry-After'));
   }
 
   function renewOnce(expired: Tokens): Promise<void> {
@@ -96,17 +98,29 @@ export function keepSession({ refreshToken, onRefreshToken, request }: KeepSessi
     return send(again);
   };
 
+  const user = clientOf(userRoutes, { ...options, fetch: fetchAuthorized });
+
   return {
     async logIn(credentials) {
       const askedAt = Date.now();
-      const reply = await createSession(credentials, {}, request);
+      const reply = await createSession(credentials);
       if (reply.status === 200) await keep(reply.data, askedAt);
       return reply;
+    },
+    user: {
+      ...user,
+      async changePassword(...request) {
+        const askedAt = Date.now();
+        const reply = await user.changePassword(...request);
+        // All sessions have ended, and this one has started.
+        if (reply.status === 200) await keep(reply.data, askedAt);
+        return reply;
+      },
     },
     fetch: fetchAuthorized,
     async logOut() {
       try {
-        return await deleteSession({}, { ...request, fetch: fetchAuthorized });
+        return await user.deleteSession();
       } finally {
         await keep(undefined);
       }

@@ -136,7 +136,7 @@ export const VARIABLES = {
     default: undefined,
     secret: PREVIOUS_SECRET,
     readBy: ['serve', 'users'],
-    desc: 'the pepper of digests that `BCRYPT_PEPPER` does not fit: the one before, or the next one',
+    desc: 'the pepper of digests that `BCRYPT_PEPPER` does not fit: the pepper before, or the next one',
   }),
   THROTTLE_EMAIL_ADDRESS: integer(0, 1_000_000, {
     default: 10,

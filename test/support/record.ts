@@ -1,11 +1,14 @@
 import { appendFileSync } from 'node:fs';
 import type { Reply, Request } from './send.js';
 
-/** A request and its reply, as a contract test had them. */
+/** A request and its reply, as a contract test had them, under the name that docs/api.md has for them. */
 export type Exchange = { example: string; request: Request; reply: Reply };
 
-/** Hands an exchange to `npm run docs`, which names the file to gather them in. Without it nothing is recorded. */
-export function record(exchange: Exchange): void {
+/** Most exchanges are no example. */
+export type RecordedExchange = Omit<Exchange, 'example'> & { example?: string | undefined };
+
+/** Writes an exchange to the file that EXCHANGES_FILE names. Without it nothing is recorded. */
+export function record(exchange: RecordedExchange): void {
   const file = process.env.EXCHANGES_FILE;
   if (file) appendFileSync(file, `${JSON.stringify(exchange)}\n`);
 }

@@ -114,8 +114,9 @@ export async function startService(
     await services.close();
   });
   const passwords = createPasswords(config.hashing);
-  async function request(request: Request): Promise<Reply> {
+  async function exchange(request: Request, example?: string): Promise<Reply> {
     const reply = await send(url, request);
+    record({ example, request, reply });
     const acrossOrigins = config.corsOrigins.length > 0;
     t.same(
       checkReply(request, reply, { acrossOrigins }),
@@ -126,12 +127,8 @@ export async function startService(
   }
   return {
     url,
-    request,
-    async documented(example, message) {
-      const reply = await request(message);
-      record({ example, request: message, reply });
-      return reply;
-    },
+    request: (request) => exchange(request),
+    documented: (example, request) => exchange(request, example),
     async addUser(email, password, digest) {
       const { id } = await services.database.users.add(
         email,

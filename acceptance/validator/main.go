@@ -141,7 +141,10 @@ func newJudge(source []byte) judge {
 // Returns the id of the operation, and what is wrong. Where the document has no such path, or the path no such method, only the
 // status can be judged.
 func (judge judge) judge(given exchange) (string, []string) {
-	request := requestOf(given)
+	request, err := requestOf(given)
+	if err != nil {
+		return "", unless(given.Reply.Status == 400, "processed, but "+err.Error())
+	}
 	head := request.Method == http.MethodHead
 	if head {
 		request.Method = http.MethodGet
@@ -221,17 +224,19 @@ func isUnicode(body *text) bool {
 	return utf8.ValidString(decoded) && !surrogate.MatchString(decoded)
 }
 
-func requestOf(given exchange) *http.Request {
+func requestOf(given exchange) (*http.Request, error) {
 	var body io.Reader
 	if given.Request.Body != nil {
 		body = strings.NewReader(string(*given.Request.Body))
 	}
 	request, err := http.NewRequest(given.Request.Method, given.Request.Path, body)
-	exitOn(err)
+	if err != nil {
+		return nil, err
+	}
 	for name, value := range given.Request.Headers {
 		request.Header.Set(name, fmt.Sprint(value))
 	}
-	return request
+	return request, nil
 }
 
 func reasons(what string, faults []*errors.ValidationError) []string {

@@ -26,7 +26,7 @@ func run(email, password, adminToken string) error {
 	ctx := context.Background()
 
 	if adminToken != "" {
-		user := api.UserCreation{Email: email, Password: api.NewOptString(password)}
+		user := api.UserCreation{Email: api.Email(email), Password: api.NewOptPassword(api.Password(password))}
 		reply, err := client.CreateUser(ctx, &user, api.CreateUserParams{})
 		if err != nil {
 			return err
@@ -38,7 +38,7 @@ func run(email, password, adminToken string) error {
 		fmt.Println("user", created.Response.ID)
 	}
 
-	credentials := api.CreateSessionApplicationJSON{Email: email, Password: password}
+	credentials := api.CreateSessionApplicationJSON{Email: api.Email(email), Password: api.Password(password)}
 	reply, err := client.CreateSession(ctx, &credentials, api.CreateSessionParams{})
 	if err != nil {
 		return err

@@ -497,6 +497,53 @@ export interface components {
                 "application/json": components["schemas"]["Error"];
             };
         };
+        /**
+         * @description The policy refuses the password (`weak_password`), or `password_digest` has no known format or comes with a `password`
+         *     (`invalid_request`).
+         */
+        CredentialsRefused: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "message": "The password is too weak",
+                 *       "code": "weak_password",
+                 *       "errors": [
+                 *         {
+                 *           "field": "password",
+                 *           "message": "must have at least 8 characters",
+                 *           "code": "password_too_short"
+                 *         }
+                 *       ]
+                 *     }
+                 */
+                "application/json": components["schemas"]["Error"];
+            };
+        };
+        /** @description A field has a value that its schema can't refuse. */
+        Unprocessable: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "message": "Invalid request",
+                 *       "code": "invalid_request",
+                 *       "errors": [
+                 *         {
+                 *           "field": "client_address",
+                 *           "message": "must be an IP address",
+                 *           "code": "malformed"
+                 *         }
+                 *       ]
+                 *     }
+                 */
+                "application/json": components["schemas"]["Error"];
+            };
+        };
         /** @description The current password is wrong. */
         WrongPassword: {
             headers: {
@@ -1130,6 +1177,7 @@ export interface operations {
             400: components["responses"]["InvalidRequest"];
             401: components["responses"]["AdminUnauthorized"];
             405: components["responses"]["MethodNotAllowed"];
+            422: components["responses"]["Unprocessable"];
             500: components["responses"]["InternalServerError"];
             503: components["responses"]["ServiceUnavailable"];
         };
@@ -1177,7 +1225,7 @@ export interface operations {
             409: components["responses"]["UserTaken"];
             413: components["responses"]["ContentTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
-            422: components["responses"]["WeakPassword"];
+            422: components["responses"]["CredentialsRefused"];
             500: components["responses"]["InternalServerError"];
             503: components["responses"]["ServiceUnavailable"];
         };
@@ -1302,7 +1350,7 @@ export interface operations {
             409: components["responses"]["UserConflict"];
             413: components["responses"]["ContentTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
-            422: components["responses"]["WeakPassword"];
+            422: components["responses"]["CredentialsRefused"];
             500: components["responses"]["InternalServerError"];
             503: components["responses"]["ServiceUnavailable"];
         };
@@ -1424,6 +1472,7 @@ export interface operations {
             409: components["responses"]["UserDisabled"];
             413: components["responses"]["ContentTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["Unprocessable"];
             500: components["responses"]["InternalServerError"];
             503: components["responses"]["ServiceUnavailable"];
         };

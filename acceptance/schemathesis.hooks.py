@@ -70,7 +70,7 @@ def before_call(context, case, kwargs):
 def after_call(context, case, response):
     global user_token
     replies[id_of(case.operation)][response.status_code] += 1
-    if response.status_code < 300 and b'"auth_token"' in response.content:
+    if response.status_code < 300 and response.content.startswith(b'{"auth_token":'):
         user_token = response.json()["auth_token"]
     elif scheme_of(case.operation) == "userToken" and case.method.upper() != "GET" or response.status_code == 401:
         # It may have ended.

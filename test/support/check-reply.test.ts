@@ -61,7 +61,11 @@ const broken: [violation: string, reply: Reply, said: RegExp][] = [
   ['a body without a required field', withBody('{}'), /^the body .*required.*message/],
   ['another value of a fixed field', withBody('{"message":"No"}'), /^the body .*Invalid credentials/],
   ['an undeclared field', withBody('{"message":"Invalid credentials","id":1}'), /^the body .*additionalProperty.*id/],
-  ['an undeclared field of a field', withBody('{"message":"","errors":[{"field":"","message":"","id":1}]}', 400), /id/],
+  [
+    'an undeclared field of a field',
+    withBody('{"message":"","errors":[{"field":"","message":"","code":"","id":1}]}', 400),
+    /id/,
+  ],
 ];
 
 for (const [violation, violating, said] of broken) {

@@ -33,11 +33,12 @@ function statementsOver(rowsIn: (json: string) => Sql, valuesIn: (json: string) 
       UNION SELECT ${COLUMNS} FROM users WHERE email IN (SELECT value FROM ${valuesIn(emails)})`,
     insert: (rows: string) => sql`INSERT INTO users (${COLUMNS}) ${rowsIn(rows)}`,
     rekey: ({ oldId, id, email }: { oldId: number; id: number; email: string }) =>
-      sql`UPDATE users SET id = ${id}, email = ${email} WHERE id = ${oldId}`,
+      sql`UPDATE users SET id = ${id}, email = ${email}, version = version + 1,
+        email_confirmed_at = CASE WHEN email = ${email} THEN email_confirmed_at END WHERE id = ${oldId}`,
     update: (rows: string) => sql`
       UPDATE users SET password_digest = rows.password_digest, peppered = rows.peppered, pepper = rows.pepper,
         disabled_at = rows.disabled_at, created_at = rows.created_at, updated_at = rows.updated_at,
-        sessions_epoch = rows.sessions_epoch
+        sessions_epoch = rows.sessions_epoch, version = users.version + 1
       FROM (${rowsIn(rows)}) AS rows WHERE users.id = rows.id`,
   };
 }

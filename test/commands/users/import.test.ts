@@ -67,7 +67,10 @@ async function setUp(t: Test, provider: Provider, directory = t.testdir()): Prom
     rejected: async () => parseLines(await readFile(`${file}.rejected.jsonl`, 'utf8')),
     async stored() {
       const users = await database.users.list({ after: 0, limit: 100_000 });
-      return users.map(({ passwordChangedAt, updatedAt, ...user }) => user);
+      // Rows say nothing of the others.
+      return users.map(({ id, email, passwordDigest, peppered, pepper, disabledAt, createdAt }) => {
+        return { id, email, passwordDigest, peppered, pepper, disabledAt, createdAt };
+      });
     },
   };
 }
@@ -191,6 +194,22 @@ for (const provider of PROVIDERS) {
     t.same(await imports(devise), { ...NONE, unchanged: 2 });
     await t.rejects(rejected(), { code: 'ENOENT' }, 'the file of an earlier import is gone');
     t.same(await database.users.count(), 6);
+  });
+
+  t.test(`an import that changes a user, on ${provider}`, async (t) => {
+    const { database, imports } = await setUp(t, provider);
+    const { id } = await database.users.add('foo@bar.com', storedDigest(BCRYPT), { emailConfirmedAt: new Date() });
+    const change = async (row: object) => {
+      const given = { id, email: 'foo@bar.com', password_digest: DJANGO, ...row };
+      t.match(await imports(jsonLines([given]), { onConflict: 'update' }), { rejected: 0 });
+      const user = await database.users.find({ id });
+      return { version: user?.version, confirmed: user?.emailConfirmedAt instanceof Date };
+    };
+    t.same(await change({ password_digest: BCRYPT }), { version: 1, confirmed: true }, 'nothing has changed');
+    t.same(await change({}), { version: 2, confirmed: true });
+    const { version, confirmed } = await change({ email: 'bar@bar.com' });
+    t.ok(Number(version) > 2);
+    t.notOk(confirmed, 'the new email');
   });
 
   t.test(`conflicts on ${provider}`, async (t) => {

@@ -12,10 +12,11 @@ export type StoredPeppers = {
 /** Throws DatabaseUnavailable. */
 export type FindPeppers = () => Promise<StoredPeppers>;
 
-/** Steps from name to name in the index: DISTINCT would read all of it. */
+/** Steps from name to name in the index: DISTINCT would read all of it. Earlier versions leave the name beside a digest without pepper. */
 const SQL = `WITH RECURSIVE found(pepper) AS (
     SELECT CAST('' AS TEXT) UNION ALL
-    SELECT (SELECT users.pepper FROM users WHERE users.peppered AND users.pepper > found.pepper ORDER BY users.pepper LIMIT 1)
+    SELECT (SELECT users.pepper FROM users WHERE users.peppered AND users.password_digest LIKE '$2%'
+      AND users.pepper > found.pepper ORDER BY users.pepper LIMIT 1)
     FROM found WHERE found.pepper IS NOT NULL
   )
   SELECT secrets.value AS salt, found.pepper FROM secrets LEFT JOIN found ON found.pepper <> ''

@@ -7,7 +7,7 @@ import { type StoredDigest, Taken } from './users.js';
 
 export type OneTimeTokenKind = 'password_reset' | 'email_confirmation';
 
-/** A token that is good: it has not expired, and its user has the email and the password still that she had when it was made. */
+/** A token that is good: it has not expired, and its user has the email and the epoch still that she had when it was made. */
 export type GoodToken = {
   userId: number;
   /** The user's. */
@@ -65,11 +65,11 @@ export function createOneTimeTokens(runQuery: RunQuery): OneTimeTokens {
   return {
     async store({ hash, kind, userId, newEmail, expiresAt }) {
       const insert = sql`INSERT INTO one_time_tokens
-          (hash, kind, user_id, email, password_changed_at, new_email, expires_at)
-        SELECT ${hash}, ${kind}, id, email, password_changed_at, ${newEmail ?? null}, ${BigInt(expiresAt)}
+          (hash, kind, user_id, email, sessions_epoch, new_email, expires_at)
+        SELECT ${hash}, ${kind}, id, email, sessions_epoch, ${newEmail ?? null}, ${BigInt(expiresAt)}
         FROM users WHERE id = ${userId}
         ON CONFLICT (user_id, kind) DO UPDATE SET hash = excluded.hash, email = excluded.email,
-          password_changed_at = excluded.password_changed_at, new_email = excluded.new_email,
+          sessions_epoch = excluded.sessions_epoch, new_email = excluded.new_email,
           expires_at = excluded.expires_at`;
       await run('INSERT', (client) => client.$executeRaw(insert));
     },
@@ -100,6 +100,5 @@ export function createOneTimeTokens(runQuery: RunQuery): OneTimeTokens {
 /** Of `token` and `users`. */
 function isGood(hash: string, kind: OneTimeTokenKind, now: number): Sql {
   return sql`token.hash = ${hash} AND token.kind = ${kind} AND token.user_id = users.id AND token.email = users.email
-    AND token.password_changed_at IS NOT DISTINCT FROM users.password_changed_at
-    AND users.disabled_at IS NULL AND token.expires_at > ${BigInt(now)}`;
+    AND token.sessions_epoch = users.sessions_epoch AND users.disabled_at IS NULL AND token.expires_at > ${BigInt(now)}`;
 }

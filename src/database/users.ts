@@ -1,4 +1,5 @@
 import sql, { empty, join, raw, type Sql } from 'sql-template-tag';
+import type { Deadline } from '../errors/deadline.js';
 import { EXIT } from '../errors/exit-codes.js';
 import { ExpectedError } from '../errors/expected-error.js';
 import { HttpError } from '../errors/http-error.js';
@@ -64,6 +65,7 @@ export type UpdateOptions = {
   /** Nothing changes where the user has another one meanwhile. */
   ifVersion?: number | undefined;
   ifEpoch?: string | undefined;
+  deadline?: Deadline;
 };
 
 /** All conditions that are given must hold. */
@@ -83,20 +85,26 @@ export class Taken extends HttpError {
   }
 }
 
+export type UserPage = {
+  users: UserRecord[];
+  /** The last one of the page, where there are more. */
+  next: { id: number; email: string } | undefined;
+};
+
 export type Users = {
   find(key: { id: number } | { email: string }): Promise<UserRecord | undefined>;
   /** Throws Taken, and ExpectedError where no id is left. */
   add(email: string, digest: StoredDigest, rest?: NewUser): Promise<UserRecord>;
   count(): Promise<number>;
   /** In the order of ids, after one of them. */
-  list(page: { after: number; limit: number; filter?: UserFilter }): Promise<UserRecord[]>;
+  list(page: { after: number; limit: number; filter?: UserFilter }): Promise<UserPage>;
   /** Those whose email begins with `prefix`, in the order of emails, after one of them. */
   listByEmail(page: {
     prefix: string;
     after: string;
     limit: number;
     disabled?: boolean | undefined;
-  }): Promise<UserRecord[]>;
+  }): Promise<UserPage>;
   /** Stores another digest if the user's is still the old one; returns whether it was. For upgrades: no change of the user. */
   replacePasswordDigest(id: number, old: string, digest: StoredDigest): Promise<boolean>;
   /** Undefined where there is no such user, or a condition does not hold. Throws Taken. */
@@ -130,21 +138,32 @@ const select = {
 export function createUsers(runQuery: RunQuery, provider: Provider): Users {
   // PostgreSQL's index by a prefix is in the order of bytes, as SQLite's unique index is.
   const byBytes = provider === 'postgresql' ? raw('left(email, 254) COLLATE "C"') : raw('email');
-  const run = <T>(operation: string, query: (model: Client['user'], client: Client) => Promise<T>) =>
-    runQuery({ operation, table: 'users' }, (client) => query(client.user, client));
+  const run = <T>(
+    operation: string,
+    query: (model: Client['user'], client: Client) => Promise<T>,
+    deadline?: Deadline,
+  ) => runQuery({ operation, table: 'users' }, (client) => query(client.user, client), deadline);
 
   async function find(key: { id: number } | { email: string }): Promise<UserRecord | undefined> {
     const where = 'id' in key ? key : { email: normalizeEmail(key.email) };
     return (await run('SELECT', (model) => model.findUnique({ where, select }))) ?? undefined;
   }
 
-  /** Reads users in the order of a query that selects their ids by an index: Prisma's filters would miss it. */
-  async function read(idsInOrder: Sql): Promise<UserRecord[]> {
-    const rows = await run('SELECT', (_model, client) => client.$queryRaw<{ id: number | bigint }[]>(idsInOrder));
-    const ids = rows.map(({ id }) => Number(id));
-    const users = await run('SELECT', (model) => model.findMany({ where: { id: { in: ids } }, select }));
+  /**
+   * Reads a page. Its ids come by an index, which Prisma's filters would miss. Whether there are more is told by them, for a user
+   * may be deleted between the two queries.
+   */
+  async function readPage(limit: number, condition: Sql): Promise<UserPage> {
+    const query = sql`SELECT id, email FROM users WHERE ${condition} LIMIT ${limit + 1}`;
+    const rows = await run('SELECT', (_model, client) =>
+      client.$queryRaw<{ id: number | bigint; email: string }[]>(query),
+    );
+    const keys = rows.slice(0, limit).map(({ id, email }) => ({ id: Number(id), email }));
+    const users = await run('SELECT', (model) =>
+      model.findMany({ where: { id: { in: keys.map(({ id }) => id) } }, select }),
+    );
     const byId = new Map(users.map((user) => [user.id, user]));
-    return ids.flatMap((id) => byId.get(id) ?? []);
+    return { users: keys.flatMap(({ id }) => byId.get(id) ?? []), next: rows.length > limit ? keys.at(-1) : undefined };
   }
 
   return {
@@ -168,22 +187,20 @@ export function createUsers(runQuery: RunQuery, provider: Provider): Users {
     list({ after, limit, filter: { email, disabled } = {} }) {
       const part =
         email === undefined ? empty : sql`AND email LIKE ${`%${escapeLike(normalizeEmail(email))}%`} ESCAPE '~'`;
-      return read(
-        sql`SELECT id FROM users WHERE id > ${after} ${part} ${isDisabled(disabled)} ORDER BY id LIMIT ${limit}`,
-      );
+      return readPage(limit, sql`id > ${after} ${part} ${isDisabled(disabled)} ORDER BY id`);
     },
     listByEmail({ prefix, after, limit, disabled }) {
       const [first, end] = [normalizeEmail(prefix), endOfPrefix(normalizeEmail(prefix))];
       const before = end === undefined ? empty : sql`AND ${byBytes} < ${end}`;
-      return read(sql`SELECT id FROM users WHERE ${byBytes} >= ${first} ${before} AND ${byBytes} > ${after}
-        ${isDisabled(disabled)} ORDER BY ${byBytes} LIMIT ${limit}`);
+      const condition = sql`${byBytes} >= ${first} ${before} AND ${byBytes} > ${after} ${isDisabled(disabled)}`;
+      return readPage(limit, sql`${condition} ORDER BY ${byBytes}`);
     },
     async replacePasswordDigest(id, old, { passwordDigest, peppered, pepper }) {
       const replace = sql`UPDATE users SET password_digest = ${passwordDigest}, peppered = ${peppered}, pepper = ${pepper}
         WHERE id = ${id} AND password_digest = ${old}`;
       return (await run('UPDATE', (_model, client) => client.$executeRaw(replace))) > 0;
     },
-    async update(id, change, { endsSessions, ifVersion, ifEpoch } = {}) {
+    async update(id, change, { endsSessions, ifVersion, ifEpoch, deadline } = {}) {
       const where = {
         id,
         ...(ifVersion !== undefined && { version: ifVersion }),
@@ -196,14 +213,19 @@ export function createUsers(runQuery: RunQuery, provider: Provider): Users {
         ...(endsSessions && { sessionsEpoch: newEpoch() }),
         version: { increment: 1 },
       };
-      const updated = await run('UPDATE', (model) =>
-        model.updateManyAndReturn({ where, data, select }).catch(undefinedIfTaken),
+      const updated = await run(
+        'UPDATE',
+        (model) => model.updateManyAndReturn({ where, data, select }).catch(undefinedIfTaken),
+        deadline,
       );
       if (!updated) throw new Taken('email', email ?? '');
       return updated[0];
     },
     async noteLogins(ids, at) {
-      const note = sql`UPDATE users SET last_login_at = ${at} WHERE id IN (${join(ids)})`;
+      // PostgreSQL: not in the order of another statement that locks some of them, and a note that is skipped costs nothing.
+      const locked = provider === 'postgresql' ? sql`ORDER BY id FOR UPDATE SKIP LOCKED` : empty;
+      const note = sql`UPDATE users SET last_login_at = ${at}
+        WHERE id IN (SELECT id FROM users WHERE id IN (${join(ids)}) ${locked})`;
       await run('UPDATE', (_model, client) => client.$executeRaw(note));
     },
     async delete(id) {

@@ -45,6 +45,8 @@ export type Sessions = {
    */
   start(user: SessionUser, client: SessionClient, options?: StartOptions): Promise<Grant>;
   renew(refreshToken: string): Promise<Renewal>;
+  /** Whether a session has refresh tokens. */
+  isRenewed(sid: string | undefined): Promise<boolean>;
   /** The active sessions of a user, the newest first, at most 100. */
   list(userId: number): Promise<SessionRow[]>;
 };
@@ -161,6 +163,7 @@ export function createSessions({ store, tokens, lifetimes, timeout, now }: Sessi
       }
       return ended;
     },
+    isRenewed: async (sid) => sid !== undefined && hasRotation(await store.find(sid)),
     list: (userId) => store.list(userId, { now: now(), limit: MAX_LISTED }),
   };
 }

@@ -10,7 +10,7 @@ import { type VerifyPasswordServices, verifyPassword } from './verify-password.j
 export type ChangePasswordServices = VerifyPasswordServices &
   HashNewServices & {
     users: Pick<Users, 'find' | 'update'>;
-    sessions: Pick<Sessions, 'start'>;
+    sessions: Pick<Sessions, 'start' | 'isRenewed'>;
     /** Milliseconds from the end of the body to the reply, without the hashes. */
     loginTimeout: number;
   };
@@ -36,7 +36,7 @@ class WrongPassword extends HttpError {
  * @throws CredentialsRefused, NoPassword, WrongPassword, TooManyFailures, Overloaded, ClientGone, DatabaseUnavailable
  */
 export async function changePassword(
-  userId: number,
+  { userId, sid }: { userId: number; sid: string | undefined },
   { currentPassword, password }: { currentPassword: string; password: string },
   client: Client,
   services: ChangePasswordServices,
@@ -50,11 +50,14 @@ export async function changePassword(
   await refuseWeak({ email, password }, services);
   const verified = await verifyPassword({ email, password: currentPassword }, client, services, deadline);
   if (verified.outcome !== 'succeeded' || verified.user.id !== userId) throw new WrongPassword();
+  const remember = await sessions.isRenewed(sid);
   const digest = await hashNew({ email, password }, services, { allowWeak: true, waiter: { ...client, deadline } });
   const at = new Date();
   const change = { ...digest, passwordChangedAt: at, unlockedAt: at };
   // All sessions may have ended since the token was verified, by another new password too: then this one has as well.
-  const changed = await users.update(userId, change, { endsSessions: true, ifEpoch: verified.user.sessionsEpoch });
+  const ifEpoch = verified.user.sessionsEpoch;
+  const changed = await users.update(userId, change, { endsSessions: true, ifEpoch, deadline });
   if (!changed) throw new Unauthorized('revoked_token', userId);
-  return sessions.start(changed, client, { deadline });
+  // With a deadline of its own: the password has changed.
+  return sessions.start(changed, client, { remember, deadline: createDeadline(services.loginTimeout) });
 }

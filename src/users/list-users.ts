@@ -27,13 +27,12 @@ export async function listUsers(
     const holds = user?.email.startsWith(normalizeEmail(emailPrefix ?? '')) && disabled !== (user.disabledAt === null);
     return { users: user && holds ? [user] : [], next: undefined };
   }
-  const found =
-    emailPrefix === undefined
-      ? await users.list({ after: idAfter(after), limit: limit + 1, filter: { disabled } })
-      : await users.listByEmail({ prefix: emailPrefix, after: after ?? '', limit: limit + 1, disabled });
-  const page = found.slice(0, limit);
-  const last = found.length > limit ? page.at(-1) : undefined;
-  return { users: page, next: last && (emailPrefix === undefined ? String(last.id) : last.email) };
+  if (emailPrefix !== undefined) {
+    const page = await users.listByEmail({ prefix: emailPrefix, after: after ?? '', limit, disabled });
+    return { users: page.users, next: page.next?.email };
+  }
+  const page = await users.list({ after: idAfter(after), limit, filter: { disabled } });
+  return { users: page.users, next: page.next && String(page.next.id) };
 }
 
 function idAfter(after = '0'): number {

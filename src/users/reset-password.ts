@@ -1,5 +1,6 @@
 import type { OneTimeTokens } from '../database/one-time-tokens.js';
 import type { Users } from '../database/users.js';
+import type { Waiter } from '../passwords/hash-queue.js';
 import { type HashNewServices, hashNew } from './credentials.js';
 import { findUser } from './find-user.js';
 import { hashOf, type IssuedToken, issueOneTimeToken, TokenRefused } from './one-time-token.js';
@@ -28,17 +29,19 @@ export async function createPasswordReset(
 /**
  * Sets the password of the user whom a token is for, and returns the user's id. A refused password does not use the token.
  *
- * @throws TokenRefused, CredentialsRefused, Overloaded, DatabaseUnavailable
+ * @param waiter - may leave the queue of hashes
+ * @throws TokenRefused, CredentialsRefused, Overloaded, ClientGone, DatabaseUnavailable
  */
 export async function resetPassword(
   { token, password }: { token: string; password: string },
   oneTimeTokens: Pick<OneTimeTokens, 'find' | 'resetPassword'>,
   services: HashNewServices,
+  waiter: Waiter,
 ): Promise<number> {
   const hash = hashOf(token);
   const found = await oneTimeTokens.find(hash, KIND, Date.now());
   if (!found) throw new TokenRefused();
-  const digest = await hashNew({ email: found.email, password }, services);
+  const digest = await hashNew({ email: found.email, password }, services, { waiter });
   if (!(await oneTimeTokens.resetPassword(hash, digest, Date.now()))) throw new TokenRefused();
   return found.userId;
 }

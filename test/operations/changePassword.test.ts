@@ -54,6 +54,20 @@ for (const provider of PROVIDERS) {
       t.equal(JSON.parse(reply.body).code, 'no_password');
     });
 
+    t.test('when the session is not to be renewed', async (t) => {
+      const renewing = await startApplication(t, provider, { env: { REFRESH_TOKEN_TTL_SECONDS: '86400' } });
+      for (const [email, remember] of [
+        ['own@bar.com', true],
+        ['shared@bar.com', false],
+      ] as const) {
+        await renewing.create(email);
+        const body = JSON.stringify({ email, password: PASSWORD, remember });
+        const login = await renewing.request({ method: 'POST', path: '/api/v1/sessions', headers: JSON_TYPE, body });
+        const reply = await renewing.post('/password', change, JSON.parse(login.body).auth_token);
+        t.equal('refresh_token' in JSON.parse(reply.body), remember, 'the new one is as the old one was');
+      }
+    });
+
     t.test('when it is asked for twice at once', async (t) => {
       await create('twice@bar.com');
       const token = await tokenOf('twice@bar.com');

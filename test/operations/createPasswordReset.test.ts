@@ -63,13 +63,20 @@ for (const provider of PROVIDERS) {
       await refused((await admin('POST', `/${id}/email-confirmations`, 201)).token);
     });
 
-    t.test('when another one was made, or the email or the password has changed', async (t) => {
+    t.test('when another one was made, or the email has changed, or all sessions have ended', async (t) => {
       for (const change of [
         (id: number) => tokenFor(id),
         (id: number) => admin('PATCH', `/${id}`, 200, { email: `changed-${id}@bar.com` }),
         (id: number) => admin('PATCH', `/${id}`, 200, { password: 'horse battery staple' }),
-        (id: number) => admin('PATCH', `/${id}`, 200, { disabled: true }),
-        (id: number) => admin('DELETE', `/${id}`, 204),
+        async (id: number) => {
+          for (const disabled of [true, false]) await admin('PATCH', `/${id}`, 200, { disabled });
+        },
+        (id: number) => admin('DELETE', `/${id}/sessions`, 204),
+        async (id: number) => {
+          const { email } = await admin('GET', `/${id}`, 200);
+          await admin('DELETE', `/${id}`, 204);
+          await admin('POST', '', 201, { id, email });
+        },
       ]) {
         const { id } = await newUser();
         const token = await tokenFor(id);
@@ -78,8 +85,8 @@ for (const provider of PROVIDERS) {
       }
       const { id, email } = await newUser();
       const token = await tokenFor(id);
-      await tokenOf(email);
-      await admin('DELETE', `/${id}/sessions`, 204);
+      const session = await tokenOf(email);
+      await request({ method: 'DELETE', path: '/api/v1/session', headers: bearer(session) });
       t.equal((await request(resetRequest(token))).status, 204, 'neither a login nor a log-out voids it');
     });
 

@@ -47,7 +47,7 @@ for (const provider of PROVIDERS) {
 
     const database = await openDatabase(readConfig(env, { issuesTokens: false }).databaseUrl);
     t.teardown(() => database.close());
-    const stored = () => database.users.list({ after: 0, limit: 10 });
+    const stored = async () => (await database.users.list({ after: 0, limit: 10 })).users;
     const isUpgraded = ({ passwordDigest }: StoredDigest) => passwordDigest.startsWith('$argon2id$');
     let users = await stored();
     while (!users.every(isUpgraded)) {

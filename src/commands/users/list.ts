@@ -9,10 +9,8 @@ export async function listUsers(
 ): Promise<void> {
   const filter = { email, disabled: enabled ? false : disabled };
   await withUsers(env, async ({ users, passwords }) => {
-    const found = await users.list({ after, limit: limit + 1, filter });
-    const page = found.slice(0, limit);
-    const next = found.length > limit ? (page.at(-1)?.id ?? null) : null;
-    if (json) return await printJson({ users: page.map((user) => userJson(user, passwords)), next });
+    const { users: page, next } = await users.list({ after, limit, filter });
+    if (json) return await printJson({ users: page.map((user) => userJson(user, passwords)), next: next?.id ?? null });
     const rows = page.map(({ id, disabledAt, createdAt, email }) => [
       String(id),
       disabledAt ? 'disabled' : 'enabled',
@@ -20,6 +18,6 @@ export async function listUsers(
       printable(email),
     ]);
     await printTable([['id', 'state', 'created_at', 'email'], ...rows]);
-    if (next !== null) console.error(`next page: --after ${next}`);
+    if (next) console.error(`next page: --after ${next.id}`);
   });
 }

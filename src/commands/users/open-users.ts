@@ -4,7 +4,7 @@ import { openDatabase } from '../../database/database.js';
 import { migrate } from '../../database/migrations/migrate.js';
 import type { OneTimeTokens } from '../../database/one-time-tokens.js';
 import type { Sessions } from '../../database/sessions.js';
-import { MAX_ID, type UserRecord, type Users } from '../../database/users.js';
+import { MAX_ID, type UserPage, type UserRecord, type Users } from '../../database/users.js';
 import { EXIT } from '../../errors/exit-codes.js';
 import { ExpectedError } from '../../errors/expected-error.js';
 import { createPasswords, type Passwords } from '../../passwords/passwords.js';
@@ -88,10 +88,10 @@ export async function* readPages(users: Users): AsyncGenerator<UserRecord[]> {
   const total = await users.count();
   let seen = 0;
   for (let after: number | undefined = 0; after !== undefined; ) {
-    const page: UserRecord[] = await users.list({ after, limit: PAGE });
-    yield page;
-    after = page.at(-1)?.id;
-    seen += page.length;
+    const page: UserPage = await users.list({ after, limit: PAGE });
+    yield page.users;
+    after = page.next?.id;
+    seen += page.users.length;
     progress.report(seen, seen / total);
   }
   progress.stop();

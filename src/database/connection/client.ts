@@ -129,11 +129,14 @@ export async function refuseReadOnly(connection: ClientBase): Promise<void> {
     throw new Error('it is read-only: a standby, or default_transaction_read_only is on');
 }
 
-/** Names the statements that read, so that they are parsed and planned once. Those that write vary with their rows: no name. */
+/**
+ * Names the statements that read, so that they are parsed and planned once. Those that write, or read a list of ids, vary with its
+ * length: no name.
+ */
 function createStatementNames(): (query: { sql: string }) => string {
   const names = new Map<string, string>();
   return ({ sql }) => {
-    if (!sql.startsWith('SELECT')) return '';
+    if (!sql.startsWith('SELECT') || sql.includes(' IN (')) return '';
     const name = names.get(sql) ?? `sessions_${names.size}`;
     names.set(sql, name);
     return name;

@@ -7,6 +7,6 @@ type Services = Omit<ChangePasswordServices, 'users'> & { database: Pick<Databas
 export const changePassword: Handler<'changePassword', Services> = async ({ body, caller, client }, services) => {
   const { userId } = caller;
   const passwords = { currentPassword: body.current_password, password: body.password };
-  const grant = await change(userId, passwords, client, { ...services, users: services.database.users });
+  const grant = await change(caller, passwords, client, { ...services, users: services.database.users });
   return { status: 200, body: grant, log: { event: 'password_changed', userId, by: `user:${userId}` } };
 };

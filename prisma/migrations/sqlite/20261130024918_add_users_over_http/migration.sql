@@ -9,7 +9,7 @@ CREATE TABLE "one_time_tokens" (
     "kind" TEXT NOT NULL,
     "user_id" INTEGER NOT NULL,
     "email" TEXT NOT NULL,
-    "password_changed_at" DATETIME,
+    "sessions_epoch" TEXT NOT NULL,
     "new_email" TEXT,
     "expires_at" BIGINT NOT NULL
 );

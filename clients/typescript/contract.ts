@@ -62,7 +62,10 @@ export interface components {
             /** @description The beginning of the login's `User-Agent`. */
             user_agent?: string;
         };
-        /** @description The digest of a password, of any format that the service verifies, in place of `password`. */
+        /**
+         * @description The digest of a password, of any format that the service verifies, in place of `password`. A bcrypt digest is read
+         *     with `BCRYPT_PEPPER`, if that is set.
+         */
         PasswordDigest: string;
         /**
          * Format: int32
@@ -108,7 +111,7 @@ export interface components {
             digest_format?: string;
             /**
              * Format: date-time
-             * @description Until when a lockout refuses logins from all addresses. Only of `getUser`, and only during one.
+             * @description Until when logins of the email are refused from addresses that are not known for it. Only of `getUser`.
              */
             locked_until?: string;
         };
@@ -1370,7 +1373,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description The user may log in. */
+            /** @description The failed logins of the user are forgiven. */
             204: {
                 headers: {
                     [name: string]: unknown;

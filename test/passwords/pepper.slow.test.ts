@@ -155,7 +155,10 @@ for (const provider of PROVIDERS) {
       { peppered: null, pepper: '22222222' },
     ];
     for (const [i, digest] of digests.entries())
-      await users.add(`${i}@bar.com`, { passwordDigest: 'digest', ...digest });
+      await users.add(`${i}@bar.com`, { passwordDigest: '$2b$04$digest', ...digest });
+    // Of an earlier version, which does not know the name.
+    const stale = { passwordDigest: '$argon2id$digest', peppered: true, pepper: '33333333' };
+    await users.add('stale@bar.com', stale);
     t.same(await findPeppers(), { salt, names: ['00000000', '0a0a0a0a', 'ffffffff'] });
   });
 }

@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url';
 import t from 'tap';
 import { type Document, parseDocument } from 'yaml';
 import { command } from '../test/support/command.js';
+import type { RecordedExchange } from '../test/support/record.js';
 import { RESULTS } from './contract-results.js';
 
 const fileAt = (path: string) => fileURLToPath(new URL(path, import.meta.url));
@@ -77,6 +78,31 @@ const WRONG: [what: string, edit: Edit, said: RegExp][] = [
   ],
 ];
 
+const SECRET_FIELDS = /^(email|password|current_password|token|auth_token|refresh_token)$/;
+
+/** Emails, passwords and tokens that requests and replies had. Short ones are words of the log too. */
+function secretsIn(exchanges: string): string[] {
+  const bodies = exchanges
+    .trim()
+    .split('\n')
+    .flatMap((line) => {
+      const { request, reply }: RecordedExchange = JSON.parse(line);
+      const [, bearer = ''] = String(request.headers?.authorization ?? '').split(' ');
+      return [...membersOf(String(request.body ?? '')), ...membersOf(reply.body), ['token', bearer] as const];
+    });
+  const secrets = bodies.flatMap(([name, value]) => (SECRET_FIELDS.test(name) ? String(value) : []));
+  return [...new Set(secrets)].filter((secret) => secret.length > 11 || /.@./.test(secret));
+}
+
+/** Of JSON, or a form. */
+function membersOf(body: string): (readonly [string, unknown])[] {
+  try {
+    return Object.entries(JSON.parse(body) ?? {});
+  } catch {
+    return [...new URLSearchParams(body)];
+  }
+}
+
 t.test('the contract tests, by libopenapi-validator', { skip: noGo }, async (t) => {
   const cwd = t.testdir();
   execFileSync('go', ['build', '-C', fileAt('validator'), '-o', VALIDATOR, '.'], { stdio: 'inherit' });
@@ -84,9 +110,18 @@ t.test('the contract tests, by libopenapi-validator', { skip: noGo }, async (t) 
   const tests = ['tap', 'run', '--disable-coverage', '--reporter=terse', '--timeout=600', 'test/operations/*.test.ts'];
   // Not as a part of this test, which tap would take it for.
   const inherited = Object.entries(process.env).filter(([name]) => !/^(_?TAP|NODE_OPTIONS)/.test(name));
-  const env = { ...Object.fromEntries(inherited), EXCHANGES_FILE: exchanges };
+  const env = { ...Object.fromEntries(inherited), EXCHANGES_FILE: exchanges, LOGS_FILE: `${cwd}/log` };
   const recorded = await command({ cwd: fileAt('..'), env }, 'npx', '--no-install', ...tests);
   t.equal(recorded.code, 0, 'the contract tests pass', { output: recorded.output });
+
+  const log = await readFile(`${cwd}/log`, 'utf8');
+  const secrets = secretsIn(await readFile(exchanges, 'utf8'));
+  t.ok(secrets.length > 1_000 && log.includes('"event":"user_created"'), `${secrets.length} secrets`);
+  t.same(
+    secrets.filter((secret) => log.includes(secret)),
+    [],
+    'the log of the whole run has no email, password or token',
+  );
 
   const judge = async (document: string, counts: string) => {
     const options = { input: await readFile(exchanges), maxBuffer: 2 ** 26 };

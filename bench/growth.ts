@@ -1,6 +1,6 @@
 /**
- * Measures what the number of users changes: logins with bcrypt by turns, of users chosen at random, memory, the start, the
- * commands, and an import of 200,000 more. BENCH_USERS (10000,1000000) are the numbers, BENCH_SECONDS (10) is the length of
+ * Measures what the number of users changes: logins with bcrypt by turns, of users chosen at random, memory, the start, lists
+ * and creations over HTTP, the commands, and an import of 200,000 more. BENCH_USERS (10000,1000000) are the numbers, BENCH_SECONDS (10) is the length of
  * each measurement; arguments choose databases.
  */
 import { mkdtemp, rm } from 'node:fs/promises';
@@ -20,6 +20,11 @@ const IMPORTED = 200_000;
 const REQUESTS_OF_CONNECTION = 1_000;
 const WARM_UP = 20_000;
 const COMMANDS = [['stats'], ['list'], ['show', 'user1@example.com'], ['list', '--email', 'user9999@'], ['export']];
+
+const ADMIN_TOKEN = 'x'.repeat(32);
+/** By id, by the index of disabled users, by that of emails. */
+const LISTS = ['?limit=100', '?limit=100&disabled=true', '?limit=100&email_prefix=user9', '?email=user9@example.com'];
+const REQUESTS = 200;
 
 type Subject = { users: number; env: NodeJS.ProcessEnv };
 
@@ -47,6 +52,27 @@ async function measureLogins(database: Provider, subjects: Subject[]): Promise<v
     report(database, users, `${perSecond} logins/s, p99 ${p99} ms, ${memory} MB, first login ${first.toFixed(0)} ms`);
     await service.stop();
   }
+}
+
+async function measureUsersOverHttp(database: Provider, { users, env }: Subject): Promise<void> {
+  const service = await startService(env);
+  const headers = { authorization: `Bearer ${ADMIN_TOKEN}`, 'content-type': 'application/json' };
+  async function measure(what: string, send: (index: number) => Promise<Response>): Promise<void> {
+    const begun = performance.now();
+    for (let index = 0; index < REQUESTS; index += 1) {
+      const reply = await send(index);
+      if (!reply.ok) throw new Error(`${what}: ${reply.status}`);
+      await reply.text();
+    }
+    report(database, users, `${what}: ${((performance.now() - begun) / REQUESTS).toFixed(1)} ms`);
+  }
+  const url = `${service.url}/api/v1/users`;
+  for (const list of LISTS) await measure(`listUsers ${list}`, () => fetch(url + list, { headers }));
+  await measure('createUser', (index) => {
+    const body = JSON.stringify({ email: `new${index}@example.com`, password: PASSWORD });
+    return fetch(url, { method: 'POST', headers, body });
+  });
+  await service.stop();
 }
 
 async function measureCommands(database: Provider, { users, env }: Subject, directory: string): Promise<void> {
@@ -79,13 +105,14 @@ try {
     for (const users of SIZES) {
       console.error(`  … ${database}: ${users} users`);
       const url = await createUrl(database, String(users));
-      const secret = { JWT_SECRET: PASSWORD.repeat(2) };
+      const secret = { JWT_SECRET: PASSWORD.repeat(2), ADMIN_TOKENS: ADMIN_TOKEN };
       const env = { DATABASE_URL: url, ...secret, PASSWORD_HASHING: 'bcrypt', BCRYPT_COST: '4' };
       await run(['migrate'], env);
       await fillUsers(database, url, users, passwordDigest);
       subjects.push({ users, env });
     }
     await measureLogins(database, subjects);
+    for (const subject of subjects) await measureUsersOverHttp(database, subject);
     for (const subject of subjects) await measureCommands(database, subject, directory);
   }
 } finally {

@@ -33,7 +33,6 @@ export async function schemaDiff(
     async connectToShadowDb() {
       const connection = await factory.connectToShadowDb();
       runScripts(connection);
-      readPartialIndexes(connection);
       readChar(connection);
       return connection;
     },
@@ -58,12 +57,6 @@ function runScripts(connection: SqlDriverAdapter): void {
     await connection.executeScript(query.sql);
     return 0;
   };
-}
-
-/** The engine quotes the name of a partial index as an identifier, which better-sqlite3 takes for a column. */
-function readPartialIndexes(connection: SqlDriverAdapter): void {
-  const queryRaw = connection.queryRaw.bind(connection);
-  connection.queryRaw = (query) => queryRaw({ ...query, sql: query.sql.replace(/(AND name = )"(\w+)"/, "$1'$2'") });
 }
 
 /** PostgreSQL's types by their object id: the one-byte "char" of its catalogue, and text. */

@@ -46,7 +46,6 @@ const broken: Database = {
   oneTimeTokens: {
     store: unused,
     find: unused,
-    resetPassword: unused,
     confirmEmail: unused,
     removeExpired: async () => 0,
   },

@@ -67,14 +67,14 @@ export type Contract = {
 
 const METHODS = ['get', 'put', 'post', 'delete', 'options', 'patch', 'trace'] as const;
 
+/** The scheme of the application's backend. */
+export const ADMIN_SCHEME = 'adminToken' satisfies keyof Callers;
+
 /** Statuses that the service answers by itself, so every operation must declare them. */
 const STATUSES_OF_ANY_OPERATION = [405, 500];
 const STATUSES_OF_PARAMETERS = [400];
 const STATUSES_OF_A_BODY = [400, 413, 415];
 const STATUSES_OF_SECURITY = [401];
-/** The scheme of the application's backend. */
-export const ADMIN_SCHEME = 'adminToken' satisfies keyof Callers;
-
 const STATUSES_OF_HASHING = [503];
 
 /**

@@ -2,8 +2,7 @@ import sql, { type Sql } from 'sql-template-tag';
 import type { Client } from './connection/client.js';
 import { undefinedIfTaken } from './connection/database-unavailable.js';
 import type { RunQuery } from './connection/run-query.js';
-import { newEpoch } from './sessions.js';
-import { type StoredDigest, Taken } from './users.js';
+import { Taken } from './users.js';
 
 export type OneTimeTokenKind = 'password_reset' | 'email_confirmation';
 
@@ -14,6 +13,7 @@ export type GoodToken = {
   email: string;
   /** What the token confirms; the same as `email`, unless that is to change. */
   newEmail: string;
+  sessionsEpoch: string;
 };
 
 /** All throw DatabaseUnavailable. Times are in milliseconds since the epoch. */
@@ -27,13 +27,13 @@ export type OneTimeTokens = {
     expiresAt: number;
   }): Promise<void>;
   find(hash: string, kind: OneTimeTokenKind, now: number): Promise<GoodToken | undefined>;
-  /** Uses a token: sets the password, unlocks the user, and ends all sessions. Returns whether the token was good still. */
-  resetPassword(hash: string, digest: StoredDigest, now: number): Promise<boolean>;
   /** Uses a token: sets the email, as confirmed. Returns whether the token was good still. Throws Taken; the token stays. */
   confirmEmail(hash: string, newEmail: string, now: number): Promise<boolean>;
   /** Removes some tokens that had expired by then, and returns how many. */
   removeExpired(before: number): Promise<number>;
 };
+
+type Row = { id: number | bigint; email: string; sessions_epoch: string; new_email: string | null };
 
 /** Rows that one statement removes: meanwhile it holds SQLite's only lock, and the event loop. */
 const ROWS_AT_A_TIME = 500;
@@ -41,26 +41,6 @@ const ROWS_AT_A_TIME = 500;
 export function createOneTimeTokens(runQuery: RunQuery): OneTimeTokens {
   const run = <T>(operation: string, query: (client: Client) => Promise<T>) =>
     runQuery({ operation, table: 'one_time_tokens' }, query);
-
-  /** Changes the user of a token that is good, once: a second use waits for the first one's lock, and finds no token. */
-  async function use(hash: string, kind: OneTimeTokenKind, changes: Sql, now: number): Promise<boolean> {
-    const change = sql`UPDATE users SET ${changes}, version = version + 1, updated_at = ${new Date(now)}
-      WHERE id = (SELECT user_id FROM one_time_tokens WHERE hash = ${hash})
-        AND EXISTS (SELECT 1 FROM one_time_tokens AS token WHERE ${isGood(hash, kind, now)})`;
-    const [, changed] = await run('UPDATE', (client) =>
-      client
-        .$transaction([
-          client.$executeRaw`UPDATE one_time_tokens SET kind = kind WHERE hash = ${hash}`,
-          client.$executeRaw(change),
-          client.$executeRaw`DELETE FROM one_time_tokens WHERE hash = ${hash}`,
-        ])
-        .catch(undefinedIfTaken)
-        .then((counts) => counts ?? []),
-    );
-    // Only an email is unique.
-    if (changed === undefined) throw new Taken('email', 'that of the token');
-    return changed > 0;
-  }
 
   return {
     async store({ hash, kind, userId, newEmail, expiresAt }) {
@@ -74,21 +54,32 @@ export function createOneTimeTokens(runQuery: RunQuery): OneTimeTokens {
       await run('INSERT', (client) => client.$executeRaw(insert));
     },
     async find(hash, kind, now) {
-      const select = sql`SELECT users.id, users.email, new_email FROM one_time_tokens AS token, users
+      const select = sql`SELECT users.id, users.email, users.sessions_epoch, new_email FROM one_time_tokens AS token, users
         WHERE ${isGood(hash, kind, now)}`;
-      const [row] = await run('SELECT', (client) =>
-        client.$queryRaw<{ id: number | bigint; email: string; new_email: string | null }[]>(select),
-      );
-      return row && { userId: Number(row.id), email: row.email, newEmail: row.new_email ?? row.email };
+      const [row] = await run('SELECT', (client) => client.$queryRaw<Row[]>(select));
+      if (!row) return undefined;
+      const { email, sessions_epoch: sessionsEpoch } = row;
+      return { userId: Number(row.id), email, newEmail: row.new_email ?? email, sessionsEpoch };
     },
-    resetPassword(hash, { passwordDigest, peppered, pepper }, now) {
+    async confirmEmail(hash, newEmail, now) {
       const at = new Date(now);
-      const changes = sql`password_digest = ${passwordDigest}, peppered = ${peppered}, pepper = ${pepper},
-        password_changed_at = ${at}, unlocked_at = ${at}, sessions_epoch = ${newEpoch()}`;
-      return use(hash, 'password_reset', changes, now);
-    },
-    confirmEmail(hash, newEmail, now) {
-      return use(hash, 'email_confirmation', sql`email = ${newEmail}, email_confirmed_at = ${new Date(now)}`, now);
+      const confirm = sql`UPDATE users
+        SET email = ${newEmail}, email_confirmed_at = ${at}, version = version + 1, updated_at = ${at}
+        WHERE id = (SELECT user_id FROM one_time_tokens WHERE hash = ${hash})
+          AND EXISTS (SELECT 1 FROM one_time_tokens AS token WHERE ${isGood(hash, 'email_confirmation', now)})`;
+      // A second use waits for the first one's lock, and finds no token.
+      const counts = await run('UPDATE', (client) =>
+        client
+          .$transaction([
+            client.$executeRaw`UPDATE one_time_tokens SET kind = kind WHERE hash = ${hash}`,
+            client.$executeRaw(confirm),
+            client.$executeRaw`DELETE FROM one_time_tokens WHERE hash = ${hash}`,
+          ])
+          .catch(undefinedIfTaken),
+      );
+      if (!counts) throw new Taken('email', newEmail);
+      const [, confirmed = 0] = counts;
+      return confirmed > 0;
     },
     async removeExpired(before) {
       const expired = { where: { expiresAt: { lt: before } }, limit: ROWS_AT_A_TIME };

@@ -4,7 +4,8 @@ import { createDeadline } from '../errors/deadline.js';
 import { HttpError } from '../errors/http-error.js';
 import { Unauthorized } from '../sessions/authenticate.js';
 import type { Grant, Sessions } from '../sessions/sessions.js';
-import { type HashNewServices, hashNew, refuseWeak } from './credentials.js';
+import { type HashNewServices, hashNew } from './credentials.js';
+import { setPassword } from './set-password.js';
 import { type VerifyPasswordServices, verifyPassword } from './verify-password.js';
 
 export type ChangePasswordServices = VerifyPasswordServices &
@@ -47,16 +48,12 @@ export async function changePassword(
   if (!user) throw new Unauthorized('unknown_user', userId);
   if (!hasPassword(user)) throw new NoPassword();
   const { email } = user;
-  await refuseWeak({ email, password }, services);
   const verified = await verifyPassword({ email, password: currentPassword }, client, services, deadline);
   if (verified.outcome !== 'succeeded' || verified.user.id !== userId) throw new WrongPassword();
   const remember = await sessions.isRenewed(sid);
-  const digest = await hashNew({ email, password }, services, { allowWeak: true, waiter: { ...client, deadline } });
-  const at = new Date();
-  const change = { ...digest, passwordChangedAt: at, unlockedAt: at };
-  // All sessions may have ended since the token was verified, by another new password too: then this one has as well.
-  const ifEpoch = verified.user.sessionsEpoch;
-  const changed = await users.update(userId, change, { endsSessions: true, ifEpoch, deadline });
+  const digest = await hashNew({ email, password }, services, { waiter: { ...client, deadline } });
+  const { sessionsEpoch } = verified.user;
+  const changed = await setPassword(users, { userId, sessionsEpoch }, digest, { deadline });
   if (!changed) throw new Unauthorized('revoked_token', userId);
   // With a deadline of its own: the password has changed.
   return sessions.start(changed, client, { remember, deadline: createDeadline(services.loginTimeout) });

@@ -1,9 +1,8 @@
 import type { OneTimeTokens } from '../database/one-time-tokens.js';
 import { Taken, type Users } from '../database/users.js';
 import { normalizeEmail } from '../text/email.js';
-import { findUser } from './find-user.js';
+import { findEnabledUser } from './find-user.js';
 import { hashOf, type IssuedToken, issueOneTimeToken, TokenRefused } from './one-time-token.js';
-import { UserDisabled } from './user-disabled.js';
 
 const KIND = 'email_confirmation';
 /** Seconds. */
@@ -21,8 +20,7 @@ export async function createEmailConfirmation(
   { users, oneTimeTokens }: { users: Pick<Users, 'find'>; oneTimeTokens: Pick<OneTimeTokens, 'store'> },
   { email, expiresIn = TTL }: { email?: string | undefined; expiresIn?: number | undefined },
 ): Promise<IssuedToken> {
-  const user = await findUser(users, id);
-  if (user.disabledAt) throw new UserDisabled();
+  const user = await findEnabledUser(users, id);
   const newEmail = normalizeEmail(email ?? user.email);
   if (newEmail !== user.email && (await users.find({ email: newEmail }))) throw new Taken('email', newEmail);
   return issueOneTimeToken(oneTimeTokens, { kind: KIND, userId: id, newEmail, expiresIn });

@@ -47,15 +47,6 @@ export function refuseInvalid(credentials: { email: string; password?: string })
   if (errors.length > 0) throw new CredentialsRefused(errors);
 }
 
-/** @throws CredentialsRefused, with the code `weak_password`, where the policy refuses the password */
-export async function refuseWeak(
-  { email, password }: Credentials,
-  { passwordMinLength: minLength }: Pick<HashNewServices, 'passwordMinLength'>,
-): Promise<void> {
-  const errors = await checkNewPassword(password, { email, minLength });
-  if (errors.length > 0) throw new CredentialsRefused(errors, 'weak_password');
-}
-
 /** @property waiter - may leave the queue of hashes */
 type HashNewOptions = { allowWeak?: boolean | undefined; waiter?: Waiter };
 
@@ -63,15 +54,17 @@ type HashNewOptions = { allowWeak?: boolean | undefined; waiter?: Waiter };
  * Hashes a password that a user is given.
  *
  * @param options.allowWeak - whether the policy does not apply
- * @throws CredentialsRefused; Overloaded and ClientGone with a waiter
+ * @throws CredentialsRefused, with the code `weak_password` where the policy refuses the password; Overloaded and ClientGone with a
+ *   waiter
  */
 export async function hashNew(
-  credentials: Credentials,
-  services: HashNewServices,
+  { email, password }: Credentials,
+  { passwords, passwordMinLength: minLength }: HashNewServices,
   { allowWeak = false, waiter }: HashNewOptions = {},
 ): Promise<StoredDigest> {
-  if (!allowWeak) await refuseWeak(credentials, services);
-  return services.passwords.hash(credentials.password, waiter).catch((error) => {
+  const errors = allowWeak ? [] : await checkNewPassword(password, { email, minLength });
+  if (errors.length > 0) throw new CredentialsRefused(errors, 'weak_password');
+  return passwords.hash(password, waiter).catch((error) => {
     if (!(error instanceof PasswordTooLong)) throw error;
     throw new CredentialsRefused([{ field: 'password', message: error.message, code: 'password_too_long' }]);
   });

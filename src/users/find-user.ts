@@ -12,9 +12,23 @@ export class UserNotFound extends HttpError {
   }
 }
 
+/** What was asked is of no use to a disabled user. */
+class UserDisabled extends HttpError {
+  constructor() {
+    super(409, 'The user is disabled', { code: 'user_disabled' });
+  }
+}
+
 /** @throws UserNotFound, DatabaseUnavailable */
 export async function findUser(users: Pick<Users, 'find'>, id: number): Promise<UserRecord> {
   const user = await users.find({ id });
   if (!user) throw new UserNotFound();
+  return user;
+}
+
+/** @throws UserNotFound, UserDisabled, DatabaseUnavailable */
+export async function findEnabledUser(users: Pick<Users, 'find'>, id: number): Promise<UserRecord> {
+  const user = await findUser(users, id);
+  if (user.disabledAt) throw new UserDisabled();
   return user;
 }

@@ -24,8 +24,7 @@ export function createLastLogins(
   let storing = Promise.resolve();
 
   async function store(): Promise<void> {
-    // In one order: two instances that lock the rows of the same users do not wait for each other in a circle.
-    const ids = [...notStored].sort((a, b) => a - b);
+    const ids = [...notStored];
     notStored = new Set();
     clearTimeout(timer);
     timer = undefined;

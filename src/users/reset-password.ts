@@ -2,9 +2,9 @@ import type { OneTimeTokens } from '../database/one-time-tokens.js';
 import type { Users } from '../database/users.js';
 import type { Waiter } from '../passwords/hash-queue.js';
 import { type HashNewServices, hashNew } from './credentials.js';
-import { findUser } from './find-user.js';
+import { findEnabledUser } from './find-user.js';
 import { hashOf, type IssuedToken, issueOneTimeToken, TokenRefused } from './one-time-token.js';
-import { UserDisabled } from './user-disabled.js';
+import { setPassword } from './set-password.js';
 
 const KIND = 'password_reset';
 /** Seconds. */
@@ -21,8 +21,7 @@ export async function createPasswordReset(
   { users, oneTimeTokens }: { users: Pick<Users, 'find'>; oneTimeTokens: Pick<OneTimeTokens, 'store'> },
   expiresIn = TTL,
 ): Promise<IssuedToken> {
-  const user = await findUser(users, id);
-  if (user.disabledAt) throw new UserDisabled();
+  await findEnabledUser(users, id);
   return issueOneTimeToken(oneTimeTokens, { kind: KIND, userId: id, expiresIn });
 }
 
@@ -34,14 +33,14 @@ export async function createPasswordReset(
  */
 export async function resetPassword(
   { token, password }: { token: string; password: string },
-  oneTimeTokens: Pick<OneTimeTokens, 'find' | 'resetPassword'>,
+  { users, oneTimeTokens }: { users: Pick<Users, 'update'>; oneTimeTokens: Pick<OneTimeTokens, 'find'> },
   services: HashNewServices,
   waiter: Waiter,
 ): Promise<number> {
-  const hash = hashOf(token);
-  const found = await oneTimeTokens.find(hash, KIND, Date.now());
+  const found = await oneTimeTokens.find(hashOf(token), KIND, Date.now());
   if (!found) throw new TokenRefused();
   const digest = await hashNew({ email: found.email, password }, services, { waiter });
-  if (!(await oneTimeTokens.resetPassword(hash, digest, Date.now()))) throw new TokenRefused();
+  // It ends all sessions, which voids the token.
+  if (!(await setPassword(users, found, digest, { deadline: waiter.deadline }))) throw new TokenRefused();
   return found.userId;
 }

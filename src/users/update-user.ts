@@ -2,6 +2,7 @@ import type { StoredDigest, UserChange, UserRecord, Users } from '../database/us
 import { HttpError } from '../errors/http-error.js';
 import { normalizeEmail } from '../text/email.js';
 import { findUser, UserNotFound } from './find-user.js';
+import { passwordChange } from './set-password.js';
 
 export type UserUpdate = {
   /** A new one is unconfirmed. */
@@ -47,7 +48,7 @@ export async function updateUser(
 function changeOf(user: UserRecord, { email, digest, disabled, unlocked }: UserUpdate, at: Date): UserChange {
   return {
     ...(email !== undefined && normalizeEmail(email) !== user.email && { email, emailConfirmedAt: null }),
-    ...(digest && { ...digest, passwordChangedAt: at, unlockedAt: at }),
+    ...(digest && passwordChange(digest, at)),
     ...(disabled === true && user.disabledAt === null && { disabledAt: at }),
     ...(disabled === false && user.disabledAt !== null && { disabledAt: null }),
     ...(unlocked && { unlockedAt: at }),

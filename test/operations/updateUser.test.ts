@@ -4,6 +4,7 @@ import { adminRequest, countStatuses, PASSWORD, startApplication } from '../supp
 import { bearer } from '../support/keys.js';
 
 const OTHER_PASSWORD = 'battery staple horse';
+const DJANGO = 'pbkdf2_sha256$1000$c2FsdA$GFutj6z8ZQZEA8yFP7RPoKbZ5PYuAyTil3A1OCPvfx0=';
 const BCRYPT = '$2b$04$aVL.hF1WVbCNkZ.v8Gqaeeq23ABYbofWglLn4H/XGLlqHJcMSYkwq';
 
 for (const provider of PROVIDERS) {
@@ -117,9 +118,9 @@ for (const provider of PROVIDERS) {
     const { admin, create, tokenOf } = await startApplication(t, provider, { now: () => now });
     const id = await create('foo@bar.com');
     const before = await admin('GET', `/${id}`, 200);
-    const lastLogin = async (differs?: string) => {
+    const lastLogin = async (differs = '') => {
       for (;;) {
-        const { last_login_at, ...user } = await admin('GET', `/${id}`, 200);
+        const { last_login_at = '', ...user } = await admin('GET', `/${id}`, 200);
         if (last_login_at === differs) continue;
         t.same(user, before);
         return last_login_at;
@@ -133,5 +134,17 @@ for (const provider of PROVIDERS) {
     now += 60 * 1_000;
     await tokenOf('foo@bar.com');
     t.equal(Date.parse(await lastLogin(first)), now, 'to the hour');
+
+    const { digest_format, ...imported } = await admin('POST', '', 201, {
+      email: 'django@bar.com',
+      password_digest: DJANGO,
+    });
+    await tokenOf('django@bar.com', 'foobar');
+    for (;;) {
+      const { last_login_at, digest_format: format, ...user } = await admin('GET', `/${imported.id}`, 200);
+      if (format === digest_format) continue;
+      t.same(user, imported, 'nor is an upgrade of the digest');
+      break;
+    }
   });
 }

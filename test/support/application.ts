@@ -1,6 +1,10 @@
 import type { Test } from 'tap';
 import type { Provider } from '#built/database/connection/database-url.js';
+import type { components } from '../../src/generated/contract.js';
 import { bearer } from './keys.js';
+
+type Schemas = components['schemas'];
+
 import { JSON_TYPE, type Reply, type Request } from './send.js';
 import { type Service, type ServiceOptions, startService, UNTHROTTLED } from './service.js';
 import { CHEAP, loginRequest } from './steady-logins.js';
@@ -17,10 +21,17 @@ export function adminRequest(method: string, path: string, body?: unknown, token
   return { method, path: `/api/v1/users${path}`, headers: { ...bearer(token), ...(body ? JSON_TYPE : {}) }, ...json };
 }
 
+/** The members of all bodies: which of them a reply has, the contract tells, and each reply is held to it. */
+type AnyBody = Schemas['User'] &
+  Schemas['Users'] &
+  Schemas['Sessions'] &
+  Schemas['Session'] &
+  Schemas['OneTimeToken'] &
+  Schemas['Error'];
+
 export type Application = Service & {
   /** Sends what the backend sends, and expects a status; returns the body. */
-  // biome-ignore lint/suspicious/noExplicitAny: each operation has another body, which the contract checks
-  admin(method: string, path: string, status: number, body?: unknown): Promise<any>;
+  admin(method: string, path: string, status: number, body?: unknown): Promise<AnyBody>;
   /** Creates a user with PASSWORD; returns the id. */
   create(email: string, more?: object): Promise<number>;
   logIn(email: string, password?: string): Promise<Reply>;
@@ -41,7 +52,7 @@ export async function startApplication(
   const admin: Application['admin'] = async (method, path, status, body) => {
     const reply = await service.request(adminRequest(method, path, body));
     t.equal(reply.status, status, `${method} ${path}: ${reply.body}`);
-    return reply.body === '' ? undefined : JSON.parse(reply.body);
+    return JSON.parse(reply.body || 'null');
   };
   const logIn = (email: string, password = PASSWORD) => service.request(loginRequest(password, email));
   return {

@@ -65,9 +65,12 @@ export function declareUsersCommands(program: Command, env: NodeJS.ProcessEnv): 
     .argument(...USER)
     .argument('<new-email>');
   const token = 'print a token to reset a password: it voids an earlier one';
-  verb('reset-token', 'you@example.com', token, async () => (await import('./reset-token.js')).printResetToken)
-    .argument(...USER)
-    .addOption(wholeNumber('--expires-in <seconds>', 'until the token expires', 1, 604_800).default(3_600));
+  verb(
+    'reset-token',
+    'you@example.com',
+    token,
+    async () => (await import('./reset-token.js')).printResetToken,
+  ).argument(...USER);
   verb('list', '--email @example.com --disabled', 'list users by id', async () => (await import('./list.js')).listUsers)
     .option('--email <part>', 'only emails that contain this')
     .addOption(new Option('--disabled', 'only disabled users').conflicts('enabled'))

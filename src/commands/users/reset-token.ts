@@ -5,14 +5,10 @@ import { findUser, withUsers } from './open-users.js';
 import { type Output, printJson } from './print.js';
 
 /** Prints a token for `POST /api/v1/user/password/reset`. */
-export async function printResetToken(
-  env: NodeJS.ProcessEnv,
-  key: string,
-  { json, expiresIn }: Output & { expiresIn: number },
-): Promise<void> {
+export async function printResetToken(env: NodeJS.ProcessEnv, key: string, { json }: Output): Promise<void> {
   await withUsers(env, async (opened) => {
     const { id } = await findUser(opened.users, key);
-    const { token, expiresAt } = await createPasswordReset(id, opened, expiresIn);
+    const { token, expiresAt } = await createPasswordReset(id, opened);
     audit('password_reset_created', id);
     if (json) await printJson({ token, expires_at: expiresAt });
     else await print(`${token}\n`);

@@ -3,9 +3,8 @@ import type { Handler } from '../../contract/handler.js';
 import type { Database } from '../../database/database.js';
 import { HttpError } from '../../errors/http-error.js';
 import type { Sessions } from '../../sessions/sessions.js';
-import { findUser } from '../../users/find-user.js';
+import { findEnabledUser } from '../../users/find-user.js';
 import type { LastLogins } from '../../users/last-logins.js';
-import { UserDisabled } from '../../users/user-disabled.js';
 
 type Services = {
   database: Pick<Database, 'users'>;
@@ -19,8 +18,7 @@ export const createUserSession: Handler<'createUserSession', Services> = async (
 ) => {
   const { client_address: address = client.address, user_agent: userAgent, remember } = body;
   if (isIP(address) === 0) throw new HttpError(422, '', { errors: [NO_ADDRESS] });
-  const user = await findUser(database.users, id);
-  if (user.disabledAt) throw new UserDisabled();
+  const user = await findEnabledUser(database.users, id);
   const grant = await sessions.start(user, { address, userAgent }, { remember });
   lastLogins.add({ id, lastLoginAt: user.lastLoginAt?.getTime() ?? 0 });
   return { status: 201, body: grant, log: { event: 'session_created', userId: id } };

@@ -114,7 +114,10 @@ export function createPasswords(
       const known = readDigest(digest, options);
       return known && { format: known.format, parameters: known.parameters, current: current.test(digest) };
     },
-    pepperOf: (digest) => stateOf(digest, readDigest(digest.passwordDigest, options)),
+    pepperOf(digest) {
+      const state = pepperStateOf(digest, peppers);
+      return state && readDigest(digest.passwordDigest, options)?.isPeppered ? state : undefined;
+    },
     upgradeOf(digest, password) {
       const known = readDigest(digest.passwordDigest, options);
       if (known === undefined) return undefined;

@@ -29,9 +29,9 @@ export async function printStats(env: NodeJS.ProcessEnv, { json }: Output): Prom
         const form = hasPassword(user) ? (passwords.formOf(user.passwordDigest) ?? UNKNOWN) : NONE;
         const pepper = passwords.pepperOf(user) ?? null;
         const current = form.current && (pepper === null || pepper === 'current');
-        const counted = { ...form, pepper, current };
-        const key = JSON.stringify(counted);
-        forms.set(key, { ...counted, users: (forms.get(key)?.users ?? 0) + 1 });
+        const key = `${form.format} ${form.parameters} ${pepper} ${current}`;
+        const counted = forms.get(key) ?? { ...form, pepper, current, users: 0 };
+        forms.set(key, { ...counted, users: counted.users + 1 });
         total += 1;
         if (user.disabledAt) disabled += 1;
       }

@@ -12,7 +12,7 @@ import { createPasswords } from '#built/passwords/passwords.js';
 import { type DatabaseOptions, openServices, type ServicesOptions } from '#built/services.js';
 import { createLog } from '#built/telemetry/log.js';
 import { checkReply } from './check-reply.js';
-import { logOfTests, record } from './record.js';
+import { record, recordedLog } from './record.js';
 import { type Reply, type Request, send } from './send.js';
 import { storedDigest } from './stored-digest.js';
 import { startTemporaryPostgresql } from './temporary-postgresql.js';
@@ -98,7 +98,7 @@ export type ServiceOptions = Pick<AppOptions, 'requestTimeout' | 'keepAliveTimeo
 export async function startService(
   t: Test,
   provider: Provider,
-  { env = {}, databaseUrl, logTo = logOfTests(), ...options }: ServiceOptions = {},
+  { env = {}, databaseUrl, logTo = recordedLog, ...options }: ServiceOptions = {},
 ): Promise<Service> {
   const DATABASE_URL = databaseUrl ?? (await createDatabase(t, provider));
   const config = readConfig({ JWT_SECRET: SECRET, ...env, DATABASE_URL }, { issuesTokens: true });

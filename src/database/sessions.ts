@@ -78,6 +78,14 @@ export function createSessions(runQuery: RunQuery, tooLate: () => Error): Sessio
     shared = undefined;
     await run('INSERT', (client) => client.$executeRaw(insertQuery(rows)));
   }
+  function share(session: SessionRow): Promise<unknown> {
+    if (!shared) {
+      const rows: SessionRow[] = [];
+      shared = { rows, inserted: insertShared(rows) };
+    }
+    shared.rows.push(session);
+    return shared.inserted;
+  }
 
   /** Their rows stay until they expire: a user may have more than one statement should delete. */
   const endAllBetween = (first: number, last: number) =>
@@ -89,13 +97,7 @@ export function createSessions(runQuery: RunQuery, tooLate: () => Error): Sessio
 
   return {
     async add(session, deadline) {
-      if (!shared) {
-        const rows: SessionRow[] = [];
-        shared = { rows, inserted: insertShared(rows) };
-      }
-      const { rows, inserted } = shared;
-      rows.push(session);
-      await (deadline ? within(deadline, () => inserted, tooLate) : inserted);
+      await (deadline ? within(deadline, () => share(session), tooLate) : share(session));
     },
     async find(id, deadline) {
       const query = select(sql`sessions.id = ${id}`);

@@ -1,7 +1,6 @@
 import sql, { empty, join, raw, type Sql } from 'sql-template-tag';
 import type { Deadline } from '../errors/deadline.js';
 import { EXIT } from '../errors/exit-codes.js';
-import { ExpectedError } from '../errors/expected-error.js';
 import { HttpError } from '../errors/http-error.js';
 import { normalizeEmail } from '../text/email.js';
 import type { Client } from './connection/client.js';
@@ -85,6 +84,13 @@ export class Taken extends HttpError {
   }
 }
 
+/** SQLite draws ids above all that were ever stored, and a user was given one of the largest. */
+export class NoIdLeft extends HttpError {
+  constructor() {
+    super(409, `No id is left: the largest is ${MAX_ID}`, { code: 'no_id_left' });
+  }
+}
+
 export type UserPage = {
   users: UserRecord[];
   /** The last one of the page, where there are more. */
@@ -93,7 +99,7 @@ export type UserPage = {
 
 export type Users = {
   find(key: { id: number } | { email: string }): Promise<UserRecord | undefined>;
-  /** Throws Taken, and ExpectedError where no id is left. */
+  /** Throws Taken, and NoIdLeft. */
   add(email: string, digest: StoredDigest, rest?: NewUser): Promise<UserRecord>;
   count(): Promise<number>;
   /** In the order of ids, after one of them. */
@@ -117,6 +123,13 @@ export type Users = {
 
 /** Of PostgreSQL's integer. */
 export const MAX_ID = 2_147_483_647;
+
+/** Draws ids until one belongs to no user: ids that were chosen are not known to PostgreSQL's sequence. */
+const DRAW_FREE_ID = raw(`WITH RECURSIVE drawn(id) AS (
+    SELECT nextval(pg_get_serial_sequence('users', 'id'))
+    UNION ALL SELECT nextval(pg_get_serial_sequence('users', 'id')) FROM drawn
+      WHERE EXISTS (SELECT 1 FROM users WHERE users.id = drawn.id)
+  ) SELECT max(id) AS id FROM drawn`);
 
 /** The columns of a UserRecord. */
 const select = {
@@ -149,6 +162,11 @@ export function createUsers(runQuery: RunQuery, provider: Provider): Users {
     return (await run('SELECT', (model) => model.findUnique({ where, select }))) ?? undefined;
   }
 
+  async function drawFreeId(): Promise<number> {
+    const [row] = await run('SELECT', (_model, client) => client.$queryRaw<{ id: bigint }[]>(DRAW_FREE_ID));
+    return Number(row?.id);
+  }
+
   /**
    * Reads a page. Its ids come by an index, which Prisma's filters would miss. Whether there are more is told by them, for a user
    * may be deleted between the two queries.
@@ -176,11 +194,11 @@ export function createUsers(runQuery: RunQuery, provider: Provider): Users {
         if (user) {
           // SQLite's ids go on. PostgreSQL could not take the user over, nor a model query the id.
           await run('DELETE', (model) => model.deleteMany({ where: { email: data.email } }));
-          throw new ExpectedError(`no id is left: the largest is ${MAX_ID}`);
+          throw new NoIdLeft();
         }
         if (await find({ email })) throw new Taken('email', data.email);
         if (rest.id !== undefined) throw new Taken('id', rest.id);
-        // PostgreSQL has drawn an id that was given to another user: it draws the next one.
+        if (provider === 'postgresql') data.id = await drawFreeId();
       }
     },
     count: () => run('SELECT', (model) => model.count()),

@@ -63,7 +63,6 @@ export function createHashQueue(
   function startNext(): void {
     for (let next = queue[0]; next && fits(next.memory); next = queue[0]) {
       queue.shift();
-      take(next.memory);
       next.start();
     }
   }
@@ -76,6 +75,9 @@ export function createHashQueue(
       };
       const start = () => {
         stopWaiting();
+        // A busy turn of the event loop ends hashes before it runs the timer.
+        if (waiter && waiter.deadline.remaining() <= 0) return reject(new Overloaded());
+        take(memory);
         resolve();
       };
       const leave = (error: Error) => {

@@ -1,5 +1,6 @@
 import t from 'tap';
 import { PROVIDERS } from '#built/database/connection/database-url.js';
+import { MAX_ID } from '#built/database/users.js';
 import { adminRequest, countStatuses, PASSWORD, startApplication } from '../support/application.js';
 
 const DJANGO = 'pbkdf2_sha256$1000$c2FsdA$GFutj6z8ZQZEA8yFP7RPoKbZ5PYuAyTil3A1OCPvfx0=';
@@ -139,6 +140,13 @@ for (const provider of PROVIDERS) {
         if (index % 2 === 1) t.equal(status, 201, 'a drawn id is drawn again');
         else if (status !== 201) t.match(JSON.parse(body), { code: 'id_taken' });
       }
+    });
+
+    t.test('when the largest id was chosen', async (t) => {
+      await admin('POST', '', 201, { email: 'largest@bar.com', id: MAX_ID });
+      if (provider === 'postgresql') await admin('POST', '', 201, { email: 'after@bar.com' });
+      else t.match(await admin('POST', '', 409, { email: 'after@bar.com' }), { code: 'no_id_left' });
+      t.equal((await admin('GET', '?email_prefix=after@', 200)).users.length, provider === 'postgresql' ? 1 : 0);
     });
   });
 }

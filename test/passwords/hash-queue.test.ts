@@ -104,6 +104,23 @@ t.test('who waits leaves at the deadline, and the slot goes to the next', async 
   t.same(hashQueue.load(), { running: 0, waiting: 0 });
 });
 
+t.test('whose deadline passes in a busy turn of the event loop is not hashed for', async (t) => {
+  const hashQueue = createHashQueue({ slots: 1 });
+  const started: string[] = [];
+  const [a, b, c] = ['a', 'b', 'c'].map((name) => createTask(name, started));
+  if (!a || !b || !c) return;
+  const late = { remaining: () => 60_000, extend() {} };
+  const running = hashQueue.run(a.run);
+  const waiting = hashQueue.run(b.run, { ...createClient(), deadline: late });
+  const next = hashQueue.run(c.run, createClient());
+  late.remaining = () => 0;
+  a.end();
+  await t.rejects(waiting, new Overloaded());
+  c.end();
+  t.same([await running, await next], ['a', 'c']);
+  t.same(started, ['a', 'c']);
+});
+
 t.test('the time of the hash does not count', async (t) => {
   let extended = 0;
   let took = 0;

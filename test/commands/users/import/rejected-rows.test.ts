@@ -54,7 +54,7 @@ for (const provider of PROVIDERS) {
     );
     const add = await run(['users', 'add', 'next@x'], { cwd, env, input: 'correct horse' });
     t.not(add.code, 0);
-    t.match(add.stderr, provider === 'sqlite' ? 'no id is left' : 'reached maximum value');
+    t.match(add.stderr, provider === 'sqlite' ? 'No id is left' : 'reached maximum value');
     t.match(await run(['users', 'list'], { cwd, env }), { stdout: /first@x\n.*last@x\n$/ });
   });
 }

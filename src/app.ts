@@ -21,7 +21,6 @@ import type { Metrics } from './telemetry/metrics.js';
 import { requestLogPlugin } from './telemetry/request-log.js';
 import { requestMetricsPlugin } from './telemetry/request-metrics.js';
 import type { Tracing } from './telemetry/tracing.js';
-import { expiredCountersTask } from './throttle/expired-counters.js';
 import { tokensPlugin } from './tokens/tokens.js';
 import { clockTask } from './upkeep/clock.js';
 import { expiredRowsTask } from './upkeep/expired-rows.js';
@@ -30,7 +29,7 @@ import { upkeepPlugin } from './upkeep/upkeep.js';
 export type AppOptions = Pick<ServerOptions, 'requestTimeout' | 'keepAliveTimeout'> & {
   contract: Contract;
   config: SessionLifetimes &
-    Pick<Config, 'trustProxy' | 'shutdownDelaySeconds' | 'corsOrigins' | 'jwtIssuer' | 'jwtAudiences' | 'budgets'>;
+    Pick<Config, 'trustProxy' | 'shutdownDelaySeconds' | 'corsOrigins' | 'jwtIssuer' | 'jwtAudiences'>;
   services: Services;
   log: FastifyBaseLogger;
   metrics?: Metrics | undefined;
@@ -82,7 +81,7 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
       ),
       expiredRowsTask('sessions', database.sessions, now),
       expiredRowsTask('one-time tokens', database.oneTimeTokens, now),
-      expiredCountersTask(database.throttleCounters, config.budgets, now),
+      expiredRowsTask('counters', database.throttleCounters, now),
     ],
   });
   const sessions = createSessions({

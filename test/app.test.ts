@@ -35,13 +35,9 @@ const broken: Database = {
   },
   throttleCounters: {
     countFailure: async () => new Map(),
-    shorten: () => Promise.resolve(),
     reset: () => Promise.resolve(),
     remove: () => Promise.resolve(),
     removeExpired: () => Promise.resolve(0),
-    countUntil: () => Promise.resolve(0),
-    countOf: () => Promise.resolve(0),
-    trim: () => Promise.resolve(0),
   },
   oneTimeTokens: {
     store: unused,

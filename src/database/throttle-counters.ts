@@ -9,21 +9,12 @@ export type Counter = { failures: number; expiresAt: number };
 export type ThrottleCounters = {
   /** Counts one more failure on each key, and returns the counters by key. */
   countFailure(counts: Count[], deadline?: Deadline): Promise<Map<string, Counter>>;
-  /** Brings forward when a counter expires. */
-  shorten(key: string, expiresAt: number, deadline?: Deadline): Promise<void>;
   /** Sets counters to no failures. */
   reset(counters: { key: string; expiresAt: number }[], deadline?: Deadline): Promise<void>;
   remove(key: string, deadline?: Deadline): Promise<void>;
   /** Removes some expired counters, and returns how many. */
   removeExpired(now: number): Promise<number>;
-  countUntil(expiresAt: number): Promise<number>;
-  countOf(budget: CappedBudget): Promise<number>;
-  /** Removes some counters that lock nobody out, those that expire first, and returns how many. */
-  trim(budget: CappedBudget, most: number): Promise<number>;
 };
-
-/** The counters whose key has a prefix; from `limit` failures on they lock out. */
-export type CappedBudget = { prefix: string; limit: number };
 
 export type Count = {
   key: string;
@@ -61,10 +52,6 @@ export function createThrottleCounters(runQuery: RunQuery): ThrottleCounters {
         RETURNING key, failures, expires_at`;
       return countersIn(await run('INSERT', (client) => client.$queryRaw<CounterRow[]>(query), deadline));
     },
-    async shorten(key, expiresAt, deadline) {
-      const later = { where: { key, expiresAt: { gt: expiresAt } }, data: { expiresAt } };
-      await run('UPDATE', ({ throttleCounter }) => throttleCounter.updateMany(later), deadline);
-    },
     async reset(counters, deadline) {
       const rows = sortedByKey(counters).map(({ key, expiresAt }) => sql`(${key}, 0, ${BigInt(expiresAt)})`);
       const query = sql`
@@ -75,17 +62,6 @@ export function createThrottleCounters(runQuery: RunQuery): ThrottleCounters {
     async remove(key, deadline) {
       await run('DELETE', ({ throttleCounter }) => throttleCounter.deleteMany({ where: { key } }), deadline);
     },
-    countUntil: (expiresAt) =>
-      run('SELECT', ({ throttleCounter }) => throttleCounter.count({ where: { expiresAt: { lte: expiresAt } } })),
-    countOf: ({ prefix }) =>
-      run('SELECT', ({ throttleCounter }) => throttleCounter.count({ where: { key: { startsWith: prefix } } })),
-    trim: ({ prefix, limit }, most) =>
-      run(
-        'DELETE',
-        (client) => client.$executeRaw`DELETE FROM throttle_counters WHERE key IN (
-          SELECT key FROM throttle_counters WHERE key LIKE ${`${prefix}%`} AND failures < ${limit}
-          ORDER BY expires_at LIMIT ${Math.min(most, ROWS_AT_A_TIME)})`,
-      ),
     async removeExpired(now) {
       const where = { expiresAt: { lte: now } };
       const expired = { where, limit: ROWS_AT_A_TIME };

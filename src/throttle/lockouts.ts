@@ -1,6 +1,6 @@
 import type { FindForLogin } from '../database/find-for-login.js';
 import { createKeyedHashes } from './keys.js';
-import { type Budgets, type Rule, restartsUntil, rulesOf, standingUnder } from './rules.js';
+import { type Budgets, isCounting, type Rule, rulesOf, standingUnder } from './rules.js';
 
 /** The failures that count against logins of an email. */
 export type FailedLogins = {
@@ -37,7 +37,7 @@ export async function readFailedLogins(
   const { counters, unlockedAt } = await findForLogin({ email, counterKeys: rules.map(keyOf) });
   return rules.flatMap((rule) => {
     const counter = counters.get(keyOf(rule));
-    if (!counter || counter.failures === 0 || counter.expiresAt <= restartsUntil(rule, unlockedAt, now)) return [];
+    if (!counter || counter.failures === 0 || !isCounting(rule, counter, unlockedAt, now)) return [];
     const { wait } = standingUnder(rule, counter, now);
     const lockedUntil = wait > 0 ? new Date(now + wait) : undefined;
     return { budget: rule.budget, failures: counter.failures, limit: rule.limit, lockedUntil };

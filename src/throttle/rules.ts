@@ -21,8 +21,6 @@ export type Rule = {
   lifetime: number;
   /** Whether it also applies to known addresses. Its lifetime starts at the last failure, others' at the first. */
   forKnown: boolean;
-  /** Whether unlocking the user voids it. */
-  endsByUnlocking: boolean;
   /** Of the keys of its counters. */
   prefix: string;
   hash: keyof KeyedHashes;
@@ -34,16 +32,22 @@ const HOUR = 60 * MINUTE;
 const DAY = 24 * HOUR;
 
 const LONGEST_WAIT = 15 * MINUTE;
+/** By which the clocks of instances may differ. */
+const CLOCK_TOLERANCE = MINUTE;
 
 /** The rules of the budgets that are on. */
 export function rulesOf({ emailAddress, address, email }: Budgets): Rule[] {
-  const pair = { budget: 'email_address', hash: 'both', prefix: 'email-address:', limit: emailAddress } as const;
-  const fromAddress = { budget: 'address', hash: 'network', prefix: 'address:', limit: address } as const;
-  const ofEmail = { budget: 'email', hash: 'email', prefix: 'email:', limit: email } as const;
   const rules: Rule[] = [
-    { ...pair, lifetime: DAY, forKnown: true, endsByUnlocking: true },
-    { ...fromAddress, lifetime: HOUR, forKnown: false, endsByUnlocking: false },
-    { ...ofEmail, lifetime: DAY, forKnown: false, endsByUnlocking: true },
+    {
+      budget: 'email_address',
+      hash: 'both',
+      prefix: 'email-address:',
+      limit: emailAddress,
+      lifetime: DAY,
+      forKnown: true,
+    },
+    { budget: 'address', hash: 'network', prefix: 'address:', limit: address, lifetime: HOUR, forKnown: false },
+    { budget: 'email', hash: 'email', prefix: 'email:', limit: email, lifetime: DAY, forKnown: false },
   ];
   return rules.filter(({ limit }) => limit > 0);
 }
@@ -62,10 +66,15 @@ export function standingUnder(rule: Rule, counter: Counter | undefined, now: num
 }
 
 /**
- * A counter that expires at this time or before starts again.
+ * A counter that expires at this time or before starts again. Unlocking a user does not forgive an address.
  *
  * @param forgivenAt - when earlier failures were forgiven, in milliseconds since the epoch; 0 where they never were
  */
 export function restartsUntil(rule: Rule, forgivenAt: number, now: number): number {
-  return rule.endsByUnlocking && forgivenAt > 0 ? Math.max(now, forgivenAt + rule.lifetime) : now;
+  return rule.hash !== 'network' && forgivenAt > 0 ? Math.max(now, forgivenAt + rule.lifetime) : now;
+}
+
+/** A counter that expires later was made by a clock that has been set back since: it would lock out for longer than the rule says. */
+export function isCounting(rule: Rule, { expiresAt }: Counter, forgivenAt: number, now: number): boolean {
+  return expiresAt > restartsUntil(rule, forgivenAt, now) && expiresAt <= now + rule.lifetime + CLOCK_TOLERANCE;
 }

@@ -1,10 +1,10 @@
 import type { Counter, ThrottleCounters } from '../database/throttle-counters.js';
 import type { Deadline } from '../errors/deadline.js';
 import { HttpError } from '../errors/http-error.js';
-import { startInTurn, type Tally, type Turn, wakeWaiting } from './in-flight.js';
+import { type Tally, untilOneEnds, wakeWaiting } from './in-flight.js';
 import { createKeyedHashes } from './keys.js';
 import { createKnownAddresses } from './known-addresses.js';
-import { type Budgets, type Rule, restartsUntil, rulesOf, type Standing, standingUnder } from './rules.js';
+import { type Budgets, isCounting, type Rule, restartsUntil, rulesOf, type Standing, standingUnder } from './rules.js';
 
 /** A budget is used up. */
 export class TooManyFailures extends HttpError {
@@ -39,12 +39,15 @@ export type Attempt = {
    *
    * @throws TooManyFailures; Overloaded at the deadline
    */
-  admit(found: Found, deadline: Deadline): Promise<void>;
+  admit(found: Found, deadline: Deadline): Promise<AdmittedAttempt>;
+  /** Lets others proceed. Must be called: an attempt that has neither failed nor succeeded is not counted. */
+  end(): void;
+};
+
+type AdmittedAttempt = {
   /** Counts a failure. Throws TooManyFailures where only a known address was admitted. */
   failed(deadline: Deadline): Promise<void>;
   succeeded(deadline: Deadline): Promise<void>;
-  /** Lets others go on. Must be called: an attempt that has neither failed nor succeeded is not counted. */
-  end(): void;
 };
 
 export type Throttle = {
@@ -67,7 +70,7 @@ export type Throttle = {
  * @param now - milliseconds since the epoch
  */
 export function createThrottle(
-  counters: Pick<ThrottleCounters, 'countFailure' | 'shorten' | 'reset' | 'remove'>,
+  counters: Pick<ThrottleCounters, 'countFailure' | 'reset' | 'remove'>,
   budgets: Budgets,
   key: Buffer,
   now: () => number,
@@ -77,22 +80,11 @@ export function createThrottle(
   const knownAddresses = createKnownAddresses(counters);
   const keyedHashes = createKeyedHashes(key);
 
-  function enter(key: string, turn: Turn): Tally {
-    const tally = tallies.get(key) ?? { inFlight: 0, attempts: new Set() };
-    tally.attempts.add(turn);
+  function enter(key: string): Tally {
+    const tally = tallies.get(key) ?? { begun: 0, inFlight: 0, waiting: new Set() };
+    tally.begun += 1;
     tallies.set(key, tally);
     return tally;
-  }
-
-  /** A clock that was set back has made counters that expire too late: they would lock out for longer than the rule says. */
-  async function shorten(keys: CounterKey[], found: Found, deadline: Deadline): Promise<void> {
-    for (const { rule, key } of keys) {
-      const counter = found.counters.get(key);
-      const latest = now() + rule.lifetime;
-      if (!counter || counter.expiresAt <= latest) continue;
-      await counters.shorten(key, latest, deadline);
-      counter.expiresAt = latest;
-    }
   }
 
   async function countFailure(keys: CounterKey[], { unlockedAt }: Found, deadline: Deadline): Promise<void> {
@@ -105,7 +97,7 @@ export function createThrottle(
     }));
     const counted = counts.length > 0 ? await counters.countFailure(counts, deadline) : new Map();
     for (const { rule, key, tally } of keys) {
-      tally.counter = largerOf(tally.counter, counted.get(key), restartsUntil(rule, unlockedAt, at));
+      tally.counter = largerOf(rule, tally.counter, counted.get(key), unlockedAt, at);
     }
   }
 
@@ -113,60 +105,45 @@ export function createThrottle(
     const hashes = keyedHashes(email, address);
     const knownKey = `known:${hashes.both}`;
     const beganAt = now();
-    const turn: Turn = {};
     const keys = rules.map((rule) => {
       const key = rule.prefix + hashes[rule.hash];
-      const tally = enter(key, turn);
+      const tally = enter(key);
       return { rule, key, tally, before: tally.counter };
     });
-    let found: Found = { counters: new Map(), unlockedAt: 0, passwordChangedAt: 0 };
-    let isKnown = false;
-    let started = false;
-    let refusalOfOthers: TooManyFailures | undefined;
-
-    function tryStart(): Tally | undefined {
-      const standings = keys.map((key) => ({
-        ...key,
-        ...standingUnder(key.rule, counterOf(key, found, now()), now()),
-      }));
-      const own = standings.filter(({ rule }) => rule.forKnown || !isKnown);
-      refusalOfOthers = refusalBy(standings);
-      if (refusalOfOthers && own.some(({ wait }) => wait > 0)) throw refusalOfOthers;
-      const full = own.find(({ tally, maxInFlight }) => tally.inFlight >= maxInFlight);
-      if (full) return full.tally;
-      for (const { tally } of keys) tally.inFlight += 1;
-      started = true;
-      return undefined;
-    }
+    let isInFlight = false;
 
     return {
       counterKeys: [knownKey, ...keys.map(({ key }) => key)],
-      async admit(read, deadline) {
-        found = read;
-        await shorten(keys, found, deadline);
-        isKnown = knownAddresses.isKnown(knownKey, found.counters.get(knownKey), found.passwordChangedAt, now());
-        await startInTurn(turn, tryStart, deadline);
-      },
-      async failed(deadline) {
-        // The guess has been hashed: it is counted, though the time may be up.
-        deadline.extend(Math.max(0, WRITE_TIMEOUT - deadline.remaining()));
-        await countFailure(keys, found, deadline);
-        if (refusalOfOthers) throw refusalOfOthers;
-      },
-      async succeeded(deadline) {
-        for (const { rule, key, tally } of keys) {
-          if (!rule.forKnown || !(found.counters.has(key) || tally.counter)) continue;
-          await counters.remove(key, deadline);
-          tally.counter = undefined;
-        }
-        const stored = isKnown ? found.counters.get(knownKey) : undefined;
-        if (rules.length > 0) knownAddresses.remember(knownKey, stored, beganAt);
+      async admit(found, deadline) {
+        const known = found.counters.get(knownKey);
+        const isKnown = knownAddresses.isKnown(knownKey, known, found.passwordChangedAt, now());
+        let verdict = judge(keys, found, isKnown, now());
+        for (; verdict.full; verdict = judge(keys, found, isKnown, now())) await untilOneEnds(verdict.full, deadline);
+        const { refusalOfOthers } = verdict;
+        for (const { tally } of keys) tally.inFlight += 1;
+        isInFlight = true;
+        return {
+          async failed(deadline) {
+            // The guess has been hashed: it is counted, though the time may be up.
+            deadline.extend(Math.max(0, WRITE_TIMEOUT - deadline.remaining()));
+            await countFailure(keys, found, deadline);
+            if (refusalOfOthers) throw refusalOfOthers;
+          },
+          async succeeded(deadline) {
+            for (const { rule, key, tally } of keys) {
+              if (!rule.forKnown || !(found.counters.has(key) || tally.counter)) continue;
+              await counters.remove(key, deadline);
+              tally.counter = undefined;
+            }
+            if (rules.length > 0) knownAddresses.remember(knownKey, isKnown ? known : undefined, beganAt);
+          },
+        };
       },
       end() {
         for (const { key, tally } of keys) {
-          if (started) tally.inFlight -= 1;
-          tally.attempts.delete(turn);
-          if (tally.attempts.size === 0) tallies.delete(key);
+          if (isInFlight) tally.inFlight -= 1;
+          tally.begun -= 1;
+          if (tally.begun === 0) tallies.delete(key);
         }
         for (const { tally } of keys) wakeWaiting(tally);
       },
@@ -176,17 +153,36 @@ export function createThrottle(
   return { begin, flush: knownAddresses.flush };
 }
 
-/** The counter as it was read, or as a failure here has left it since; undefined where no failure counts. */
-function counterOf({ rule, key, tally, before }: CounterKey, found: Found, now: number): Counter | undefined {
-  const read = found.counters.get(key);
-  const since = tally.counter === before ? undefined : tally.counter;
-  return largerOf(read, since, restartsUntil(rule, found.unlockedAt, now));
+/**
+ * Judges an attempt.
+ *
+ * @returns the first tally without room, and the refusal of unknown addresses, undefined within all budgets
+ * @throws TooManyFailures where the attempt is refused
+ */
+function judge(keys: CounterKey[], found: Found, isKnown: boolean, now: number) {
+  const standings = keys.map((key) => ({ ...key, ...standingUnder(key.rule, counterOf(key, found, now), now) }));
+  const own = standings.filter(({ rule }) => rule.forKnown || !isKnown);
+  const refusalOfOthers = refusalBy(standings);
+  if (refusalOfOthers && own.some(({ wait }) => wait > 0)) throw refusalOfOthers;
+  return { full: own.find(({ tally, maxInFlight }) => tally.inFlight >= maxInFlight)?.tally, refusalOfOthers };
 }
 
-/** Of the counters that expire after a time, the one with more failures: replies of the database may overtake each other. */
-function largerOf(one: Counter | undefined, other: Counter | undefined, time: number): Counter | undefined {
+/** The counter as it was read, or as a failure here has left it since; undefined where no failure counts. */
+function counterOf({ rule, key, tally, before }: CounterKey, found: Found, now: number): Counter | undefined {
+  const since = tally.counter === before ? undefined : tally.counter;
+  return largerOf(rule, found.counters.get(key), since, found.unlockedAt, now);
+}
+
+/** The one with more failures, if both count: replies of the database may overtake each other. */
+function largerOf(
+  rule: Rule,
+  one: Counter | undefined,
+  other: Counter | undefined,
+  forgivenAt: number,
+  now: number,
+): Counter | undefined {
   const [least, most] = [one, other]
-    .filter((counter) => counter !== undefined && counter.expiresAt > time)
+    .filter((counter) => counter !== undefined && isCounting(rule, counter, forgivenAt, now))
     .sort((a, b) => (a?.failures ?? 0) - (b?.failures ?? 0));
   return most ?? least;
 }

@@ -39,10 +39,10 @@ export async function verifyPassword(
       // A guess that can't be counted would be free.
       database.ping(deadline),
     ]);
-    await attempt.admit(found, deadline);
+    const admitted = await attempt.admit(found, deadline);
     const matches = await passwords.verify(password, found.digest, { ...client, deadline });
     const verified = verdictOf(found.user, matches);
-    await (verified.outcome === 'succeeded' ? attempt.succeeded(deadline) : attempt.failed(deadline));
+    await (verified.outcome === 'succeeded' ? admitted.succeeded(deadline) : admitted.failed(deadline));
     return verified;
   } finally {
     attempt.end();

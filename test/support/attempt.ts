@@ -17,9 +17,9 @@ export async function attempt<Outcome extends string>(
 ): Promise<Outcome> {
   const attempt = throttle.begin(email, address);
   try {
-    await attempt.admit(await find(attempt.counterKeys), deadline);
+    const admitted = await attempt.admit(await find(attempt.counterKeys), deadline);
     const outcome = await verify();
-    await (outcome === 'succeeded' ? attempt.succeeded(deadline) : attempt.failed(deadline));
+    await (outcome === 'succeeded' ? admitted.succeeded(deadline) : admitted.failed(deadline));
     return outcome;
   } finally {
     attempt.end();

@@ -178,7 +178,7 @@ for (const provider of PROVIDERS) {
 
 const nothing = async () => {};
 const countFailure = async () => new Map();
-const throttleCounters = { countFailure, shorten: nothing, reset: nothing, remove: nothing };
+const throttleCounters = { countFailure, reset: nothing, remove: nothing };
 const find = async () => ({ counters: new Map(), unlockedAt: 0, passwordChangedAt: 0 });
 
 const who = () => ({ email: 'foo@bar.com', address: '192.0.2.1', deadline: createDeadline(60_000) });

@@ -49,11 +49,9 @@ function writesOf({ users, throttleCounters, ping }: Database): Record<string, (
     updateAndEndSessions: () => users.update(1, { disabledAt: new Date() }, { endsSessions: true }),
     delete: () => users.delete(1),
     countFailure: () => throttleCounters.countFailure([{ ...counter, extends: true, restartsUntil: 0 }]),
-    shorten: () => throttleCounters.shorten(counter.key, counter.expiresAt),
     reset: () => throttleCounters.reset([counter]),
     remove: () => throttleCounters.remove(counter.key),
     removeExpired: () => throttleCounters.removeExpired(FUTURE),
-    trim: () => throttleCounters.trim({ prefix: 'key', limit: 1 }, 1),
   };
 }
 

@@ -28,6 +28,10 @@ for (const example of PROXIES) {
     const env = { DATABASE_URL: postgresql.url, JWT_SECRET: SECRET };
     const { instances, startAt } = await startBehind(t, proxy, { cwd: t.testdir(), env });
 
+    const forged = { 'x-forwarded-proto': 'https', 'x-forwarded-host': 'elsewhere.example.com' };
+    const contract = await send(proxy.url, { path: '/openapi.json', headers: forged });
+    t.match(JSON.parse(contract.body), { servers: [{ url: proxy.url }] }, 'Swagger UI calls the proxy');
+
     const answers = new Map<string, number>();
     let going = true;
     const clients = Array.from({ length: CLIENTS }, async () => {

@@ -1,4 +1,4 @@
-import { mkdir, rm, writeFile } from 'node:fs/promises';
+import { mkdir, rm, truncate, writeFile } from 'node:fs/promises';
 import t from 'tap';
 import { contentOf } from '../support/content-of.js';
 import { run, start, stop } from '../support/executable.js';
@@ -29,6 +29,15 @@ t.test('a database that is there', async (t) => {
   t.match(await check(cwd), { code: 78, stderr: /sessions\.db\.jwt-secret is missing, and users have tokens/ });
   await rm(`${cwd}/data/sessions.db`);
   t.match(await check(cwd), { code: 75, stderr: /is missing, and a database was there/ });
+});
+
+t.test('a damaged database', async (t) => {
+  const cwd = t.testdir();
+  await run(['migrate'], { cwd });
+  await truncate(`${cwd}/data/sessions.db`, 8_192);
+  const stderr = /sessions\.db is damaged, restore a backup: database disk image is malformed\n$/;
+  t.match(await check(cwd), { code: 78, stderr });
+  t.match(await run(['serve'], { cwd }), { code: 78, stderr }, 'the supervisor does not start it again');
 });
 
 t.test('settings, strictly', async (t) => {

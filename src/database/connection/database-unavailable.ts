@@ -21,18 +21,24 @@ export class DatabaseUnavailable extends HttpError {
 
   constructor(url: DatabaseUrl, cause: unknown) {
     const code = String(codeOf(cause));
-    const isDisk = isDiskFailure(code);
-    const refusal = REFUSALS.get(code);
-    const fault = refusal ?? faultOf(code, isDisk);
+    const { fault, exitCode } = faultOf(code);
     const message = `the database at ${redactedUrl(url)} ${fault}: ${reasonOf(cause)}`;
     super(503, '', { message, cause, log: { outcome: 'database_unavailable' } });
-    this.exitCode = refusal ? EXIT.NOPERM : isDisk ? EXIT.IOERR : EXIT.UNAVAILABLE;
+    this.exitCode = exitCode;
   }
 }
 
-function faultOf(code: string, isDisk: boolean): string {
-  if (isDisk) return 'has a full disk, or one that fails';
-  return /CERT|^UNABLE_TO_(GET|VERIFY)/.test(code) ? 'has a certificate that is not trusted' : 'does not answer';
+function faultOf(code: string): { fault: string; exitCode: number } {
+  const refusal = REFUSALS.get(code);
+  if (refusal) return { fault: refusal, exitCode: EXIT.NOPERM };
+  if (isDiskFailure(code)) return { fault: 'has a full disk, or one that fails', exitCode: EXIT.IOERR };
+  // A restart does not help.
+  if (code.startsWith('SQLITE_CORRUPT')) return { fault: 'is damaged, restore a backup', exitCode: EXIT.CONFIG };
+  const isUntrusted = /CERT|^UNABLE_TO_(GET|VERIFY)/.test(code);
+  return {
+    fault: isUntrusted ? 'has a certificate that is not trusted' : 'does not answer',
+    exitCode: EXIT.UNAVAILABLE,
+  };
 }
 
 /** SQLITE_BUSY, and its extended codes, in the words of Prisma's adapter. */

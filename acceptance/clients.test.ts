@@ -26,7 +26,15 @@ const ENV = {
 /** By language: what else finds faults in a sample. Rust's compiler is told in Cargo.toml. */
 const CHECKS: { [language: string]: string } = {
   go: 'test -z "$(gofmt -l *.go)" && go vet .',
+  php: 'php -l login.php',
   python: '.venv/bin/pip install --quiet mypy==2.4.1 && .venv/bin/mypy --strict login.py',
+  ruby: 'test "$(ruby -wc login.rb 2>&1)" = "Syntax OK"',
+};
+
+/** By language: finds the library that the client needs and the commands do not install. */
+const LIBRARIES: { [language: string]: string } = {
+  php: `php -r 'require "GuzzleHttp/autoload.php";'`,
+  ruby: `ruby -r typhoeus -e ''`,
 };
 
 const guide = await readFile(new URL('../docs/clients.md', import.meta.url), 'utf8');
@@ -43,12 +51,13 @@ function readSections(): Section[] {
   });
 }
 
-/** The toolchain that the commands need and this machine lacks. */
-function missing({ commands }: Section): string | false {
-  const needed = [...commands.matchAll(/^(python3|go|mvn|cargo|curl)\b/gm)].map(([, name = '']) => name);
-  if (commands.includes('openapi-generator-cli')) needed.push('java');
-  const lacking = needed.find((name) => spawnSync('bash', ['-c', `command -v ${name}`]).status !== 0);
-  return lacking !== undefined && `not run here: no ${lacking}`;
+/** The toolchain or library that a section needs and this machine lacks. */
+function missing({ language, commands }: Section): string | false {
+  const tools = [...commands.matchAll(/^(python3|go|mvn|cargo|curl|composer)\b/gm)].map(([, name = '']) => name);
+  if (commands.includes('openapi-generator-cli')) tools.push('java');
+  const needed = tools.map((name) => `command -v ${name}`).concat(LIBRARIES[language] ?? []);
+  const lacking = needed.find((found) => spawnSync('bash', ['-c', found]).status !== 0);
+  return lacking !== undefined && `not run here: ${lacking} fails`;
 }
 
 /** Fails until the service refuses further logins of an email. */
@@ -65,7 +74,7 @@ t.test('clients that are made as docs/clients.md says', async (t) => {
   const renewals = () => service.output().split('"operationId":"refreshSession"').length - 1;
   await lockOut(service.url, 'locked@bar.com');
   const sections = readSections();
-  t.equal(sections.length, 7);
+  t.equal(sections.length, 10);
 
   for (const section of sections) {
     const { language, generator, commands, run } = section;

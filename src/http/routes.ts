@@ -39,8 +39,8 @@ export const routesPlugin = fp<RoutesOptions>(
     }
 
     for (const [path, operations] of operationsByPath(contract)) {
-      // A parameter must not be empty, which the router would allow.
-      const url = path.replaceAll(/\{([^}]+)\}/g, ':$1(^.+$)');
+      // A parameter must not be empty, which the router would allow. A line break is for its schema to refuse.
+      const url = path.replaceAll(/\{([^}]+)\}/g, ':$1(^[^]+$)');
       for (const operation of operations.filter(({ servedBy }) => !servedBy)) {
         const handler = handlerById.get(operation.id);
         if (!handler) throw new Error(`openapi.yaml: operation ${operation.id} has no handler`);

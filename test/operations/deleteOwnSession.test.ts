@@ -37,7 +37,7 @@ for (const provider of PROVIDERS) {
     });
 
     t.test('when the id is malformed', async (t) => {
-      for (const sid of ['1', randomUUID().toUpperCase(), `${randomUUID()}0`, '%20', 'a%2fb']) {
+      for (const sid of ['1', randomUUID().toUpperCase(), `${randomUUID()}0`, '%20', 'a%2fb', 'a%0ab', '%0d']) {
         const reply = await service.request(request(sid));
         t.equal(reply.status, 400, sid);
         t.same(JSON.parse(reply.body).errors, [

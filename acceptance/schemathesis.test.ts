@@ -2,7 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
-import t from 'tap';
+import t, { type Test } from 'tap';
 import { command } from '../test/support/command.js';
 import { run, start } from '../test/support/executable.js';
 import { SECRET, UNTHROTTLED } from '../test/support/service.js';
@@ -12,12 +12,12 @@ import { installPythonTool, noPython } from './python-tool.js';
 const fileAt = (path: string) => fileURLToPath(new URL(path, import.meta.url));
 const ADMIN_TOKEN = randomBytes(32).toString('base64url');
 
-const { SEEDS = '1', MAX_EXAMPLES = '40' } = process.env;
-/** The tokens that requests carry: acceptance/schemathesis.hooks.py has them. */
-const TOKENS = ['none', 'user', 'admin', 'each'] as const;
+const { SEEDS = '1', MAX_EXAMPLES = '250' } = process.env;
+/** The tokens that requests carry: acceptance/schemathesis.hooks.py has them. The longest run is first. */
+const TOKENS = ['each', 'none', 'user', 'admin'] as const;
 /** Cases of a run that has tokens for all operations, and of one that has not. */
 const ALL_PHASES = { maxExamples: Number(MAX_EXAMPLES), phases: 'examples,coverage,fuzzing,stateful' };
-const NO_LINKS = { maxExamples: Math.ceil(Number(MAX_EXAMPLES) / 10), phases: 'examples,coverage,fuzzing' };
+const NO_LINKS = { maxExamples: Math.ceil(Number(MAX_EXAMPLES) / 3), phases: 'examples,coverage,fuzzing' };
 
 type Links = { [operationId: string]: { operationId: string; requestBody: object } };
 type Served = {
@@ -76,53 +76,67 @@ async function servedWithLinks(url: string): Promise<string> {
 
 t.test('schemathesis finds nothing', { skip: noPython }, async (t) => {
   const schemathesis = await installPythonTool(t, 'schemathesis');
+  await mkdir(RESULTS, { recursive: true });
   const results: SchemathesisResult[] = [];
   for (const seed of SEEDS.split(',')) {
-    for (const tokens of TOKENS) {
-      await t.test(`with seed ${seed}, tokens: ${tokens}`, async (t) => {
-        const cwd = t.testdir();
-        // No throttling, cheap hashes: only replies are tested.
-        const hashing = { ...UNTHROTTLED, PASSWORD_HASHING: 'bcrypt', BCRYPT_COST: '4' };
-        const secrets = { JWT_SECRET: SECRET, ADMIN_TOKENS: ADMIN_TOKEN };
-        const renewal = { TOKEN_TTL_SECONDS: '3600', REFRESH_TOKEN_TTL_SECONDS: '86400' };
-        const env = { ...hashing, ...secrets, ...renewal, DATABASE_URL: 'file:./sessions.db' };
-        const user = ['users', 'add', '--allow-weak', 'foo@bar.com'];
-        t.match(await run(user, { cwd, env, input: 'foobar\n' }), { code: 0 }, 'the user of the examples exists');
-        const service = await start(t, { cwd, env });
-        const contract = `${cwd}/openapi.json`;
-        await writeFile(contract, await servedWithLinks(service.url));
-        const { maxExamples, phases } = tokens === 'each' ? ALL_PHASES : NO_LINKS;
-        const { code, output } = await command(
-          {
-            cwd,
-            env: {
-              ...process.env,
-              SCHEMATHESIS_HOOKS: fileAt('schemathesis.hooks.py'),
-              SERVICE: service.url,
-              ADMIN_TOKEN,
-              TOKENS: tokens,
-              COUNTS_FILE: `${cwd}/counts.json`,
-            },
-          },
-          schemathesis,
-          '--no-color',
-          '--config-file',
-          fileAt('../schemathesis.toml'),
-          'run',
-          contract,
-          `--url=${service.url}`,
-          `--seed=${seed}`,
-          `--max-examples=${maxExamples}`,
-          `--phases=${phases}`,
-        );
-        t.equal(code, 0, 'nothing is found', { output });
-        const counts: Counts = JSON.parse(await readFile(`${cwd}/counts.json`, 'utf8'));
-        const [, cases = '0'] = output.match(/(\d+) generated/) ?? [];
-        t.ok(Number(cases) >= 500, `${cases} cases`);
-        results.push({ seed, tokens, cases: Number(cases), maxExamples, counts });
-      });
-    }
+    // Each run keeps one core busy: its generator and its service take turns.
+    await t.test(`with seed ${seed}`, { jobs: 2 }, async (t) => {
+      const runs = TOKENS.map((tokens) =>
+        t.test(`tokens: ${tokens}`, { buffered: true }, async (t) => {
+          results.push(await runOf(t, schemathesis, seed, tokens));
+        }),
+      );
+      await Promise.all(runs);
+    });
+    // After each seed: what has ended counts, also if the next does not.
+    await writeFile(`${RESULTS}/schemathesis.json`, JSON.stringify(results));
   }
-  await mkdir(RESULTS, { recursive: true });
-  await writeFile(`${RESULTS}/schemathesis.json`, JSON.stringify(results));
 });
+
+async function runOf(
+  t: Test,
+  schemathesis: string,
+  seed: string,
+  tokens: (typeof TOKENS)[number],
+): Promise<SchemathesisResult> {
+  const cwd = t.testdir();
+  // No throttling, cheap hashes: only replies are tested.
+  const hashing = { ...UNTHROTTLED, PASSWORD_HASHING: 'bcrypt', BCRYPT_COST: '4' };
+  const secrets = { JWT_SECRET: SECRET, ADMIN_TOKENS: ADMIN_TOKEN };
+  const renewal = { TOKEN_TTL_SECONDS: '3600', REFRESH_TOKEN_TTL_SECONDS: '86400' };
+  const env = { ...hashing, ...secrets, ...renewal, DATABASE_URL: 'file:./sessions.db' };
+  const user = ['users', 'add', '--allow-weak', 'foo@bar.com'];
+  t.match(await run(user, { cwd, env, input: 'foobar\n' }), { code: 0 }, 'the user of the examples exists');
+  const service = await start(t, { cwd, env });
+  const contract = `${cwd}/openapi.json`;
+  await writeFile(contract, await servedWithLinks(service.url));
+  const { maxExamples, phases } = tokens === 'each' ? ALL_PHASES : NO_LINKS;
+  const { code, output } = await command(
+    {
+      cwd,
+      env: {
+        ...process.env,
+        SCHEMATHESIS_HOOKS: fileAt('schemathesis.hooks.py'),
+        SERVICE: service.url,
+        ADMIN_TOKEN,
+        TOKENS: tokens,
+        COUNTS_FILE: `${cwd}/counts.json`,
+      },
+    },
+    schemathesis,
+    '--no-color',
+    '--config-file',
+    fileAt('../schemathesis.toml'),
+    'run',
+    contract,
+    `--url=${service.url}`,
+    `--seed=${seed}`,
+    `--max-examples=${maxExamples}`,
+    `--phases=${phases}`,
+  );
+  t.equal(code, 0, 'nothing is found', { output });
+  const counts: Counts = JSON.parse(await readFile(`${cwd}/counts.json`, 'utf8'));
+  const [, cases = '0'] = output.match(/(\d+) generated/) ?? [];
+  t.ok(Number(cases) >= 500, `${cases} cases`);
+  return { seed, tokens, cases: Number(cases), maxExamples, counts };
+}

@@ -92,13 +92,15 @@ export type ServiceOptions = Pick<AppOptions, 'requestTimeout' | 'keepAliveTimeo
     databaseUrl?: string;
     /** Where the log goes; nowhere unless given. */
     logTo?: { write(line: string): void };
+    /** Runs before each handler, as the hook of a plugin does. */
+    beforeHandler?: () => Promise<void>;
   };
 
 /** Starts the service on a real socket and a real database. */
 export async function startService(
   t: Test,
   provider: Provider,
-  { env = {}, databaseUrl, logTo = recordedLog, ...options }: ServiceOptions = {},
+  { env = {}, databaseUrl, logTo = recordedLog, beforeHandler, ...options }: ServiceOptions = {},
 ): Promise<Service> {
   const DATABASE_URL = databaseUrl ?? (await createDatabase(t, provider));
   const config = readConfig({ JWT_SECRET: SECRET, ...env, DATABASE_URL }, { issuesTokens: true });
@@ -108,6 +110,7 @@ export async function startService(
   const unobserved = { metrics: undefined, tracing: undefined };
   const services = await openServices({ ...config, ...unobserved, contract, log, ...options });
   const app = await buildApp({ contract, config, services, log, ...options });
+  if (beforeHandler) app.addHook('preHandler', beforeHandler);
   const url = await app.listen({ host: '127.0.0.1', port: 0 });
   t.teardown(async () => {
     await app.close();

@@ -6,7 +6,7 @@ import t, { type Test } from 'tap';
 import { command } from '../test/support/command.js';
 import { run, start } from '../test/support/executable.js';
 import { SECRET, UNTHROTTLED } from '../test/support/service.js';
-import { type Counts, RESULTS, type SchemathesisResult } from './contract-results.js';
+import { type Counts, currentCommit, RESULTS, type SchemathesisResult } from './contract-results.js';
 import { installPythonTool, noPython } from './python-tool.js';
 
 const fileAt = (path: string) => fileURLToPath(new URL(path, import.meta.url));
@@ -138,5 +138,5 @@ async function runOf(
   const counts: Counts = JSON.parse(await readFile(`${cwd}/counts.json`, 'utf8'));
   const [, cases = '0'] = output.match(/(\d+) generated/) ?? [];
   t.ok(Number(cases) >= 500, `${cases} cases`);
-  return { seed, tokens, cases: Number(cases), maxExamples, counts };
+  return { commit: currentCommit(), seed, tokens, cases: Number(cases), maxExamples, counts };
 }

@@ -58,7 +58,7 @@ Repeat it:
 SEEDS=${seeds.join(',')} MAX_EXAMPLES=${maxExamples} npm run contract:report
 \`\`\`
 
-CI runs seed 1 with the same number of examples.
+CI runs \`npm run test:schemathesis\` without the variables: seed 1, some 20,000 cases.
 
 ## schemathesis
 

@@ -17,9 +17,8 @@ import { createServer, type ServerOptions } from './http/server.js';
 import type { Services } from './services.js';
 import { authenticate, authenticateAdmin } from './sessions/authenticate.js';
 import { createSessions, type SessionLifetimes } from './sessions/sessions.js';
+import { endedRequestsPlugin } from './telemetry/ended-requests.js';
 import type { Metrics } from './telemetry/metrics.js';
-import { requestLogPlugin } from './telemetry/request-log.js';
-import { requestMetricsPlugin } from './telemetry/request-metrics.js';
 import type { Tracing } from './telemetry/tracing.js';
 import { tokensPlugin } from './tokens/tokens.js';
 import { clockTask } from './upkeep/clock.js';
@@ -53,8 +52,7 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
   await app.register(drainingPlugin, { delay: config.shutdownDelaySeconds * 1_000 });
   await app.register(operationPlugin);
   await app.register(responseHeadersPlugin, { contract });
-  await app.register(requestLogPlugin, { describe: describeRequest });
-  if (metrics) await app.register(requestMetricsPlugin, { metrics, describe: describeRequest });
+  await app.register(endedRequestsPlugin, { describe: describeRequest, onEnded: metrics?.requestEnded });
   await app.register(errorsPlugin, { contract });
   if (corsOrigins.length > 0) {
     const { corsPlugin } = await import('./http/cors.js');

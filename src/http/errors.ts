@@ -16,7 +16,8 @@ export const errorsPlugin = fp<{ contract: Contract }>(
     });
 
     app.setErrorHandler((error: FastifyError | HttpError | ClientGone, request, reply) => {
-      if (error instanceof ClientGone) return reply.hijack();
+      // Nobody reads it; it ends the request for the log.
+      if (error instanceof ClientGone) return reply.send();
       let failure = toHttpError(error);
       Object.assign(request.logFields, failure.log);
       logForOperator(request, failure);

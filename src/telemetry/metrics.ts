@@ -8,7 +8,7 @@ import { AUTHENTICATIONS } from '../sessions/authenticate.js';
 import { RENEWAL_OUTCOMES, REVOCATIONS } from '../sessions/sessions.js';
 import { BUDGETS } from '../throttle/rules.js';
 import { VERIFY_OUTCOMES } from '../users/verify-password.js';
-import type { EndedRequest } from './ended-request.js';
+import type { EndedRequest } from './ended-requests.js';
 
 export type Metrics = {
   registry: Registry;

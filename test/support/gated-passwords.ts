@@ -8,9 +8,14 @@ export function createGatedPasswords(slots: number) {
   const hashQueue = createHashQueue({ slots });
   let isOpen = false;
   let begun = 0;
+  let hungUp = 0;
   const run: typeof hashQueue.run = (task, waiter, memory) => {
     // The service's own hashes have none: they find out how long a hash takes, and upgrade digests.
     if (!waiter) return hashQueue.run(task, waiter, memory);
+    waiter.onHangUp(() => {
+      hungUp += 1;
+      events.emit('hung up');
+    });
     const whenOpen = async () => {
       begun += 1;
       events.emit('begun');
@@ -25,6 +30,10 @@ export function createGatedPasswords(slots: number) {
     begun: () => begun,
     async untilBegun(count: number): Promise<void> {
       while (begun < count) await once(events, 'begun');
+    },
+    /** Resolves when so many clients whose logins wait or hash have hung up. */
+    async untilHungUp(count: number): Promise<void> {
+      while (hungUp < count) await once(events, 'hung up');
     },
     open() {
       isOpen = true;

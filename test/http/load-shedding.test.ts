@@ -1,4 +1,4 @@
-import { EventEmitter, once } from 'node:events';
+import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import fastify from 'fastify';
 import t, { type Test } from 'tap';
@@ -19,10 +19,9 @@ const HEAD = `POST ${login.path} HTTP/1.1\r\nHost: x\r\nContent-Type: ${FORM['co
 
 /** A service with two places, whose logins wait until the test lets them hash. */
 async function start(t: Test) {
-  const events = new EventEmitter();
-  const { passwords, untilBegun, open } = createGatedPasswords(10);
-  const lines: { msg: string; outcome?: string }[] = [];
-  const logTo = { write: (line: string) => events.emit('line', lines.push(JSON.parse(line))) };
+  const { passwords, untilBegun, untilHungUp, open } = createGatedPasswords(10);
+  const lines: { outcome?: string }[] = [];
+  const logTo = { write: (line: string) => void lines.push(JSON.parse(line)) };
   const env = { ...UNTHROTTLED, UV_THREADPOOL_SIZE: '1', HASH_QUEUE_MAX: '0' };
   const service = await startService(t, 'sqlite', { env, passwords, logTo });
   await service.addUser('foo@bar.com', 'foobar');
@@ -30,10 +29,8 @@ async function start(t: Test) {
   return {
     ...service,
     untilBegun,
+    untilHungUp,
     open,
-    untilLogged: async (message: string, count: number) => {
-      while (lines.filter(({ msg }) => msg === message).length < count) await once(events, 'line');
-    },
     outcomes: () => lines.map(({ outcome }) => outcome).filter(Boolean),
     async connectAndSend(text: string): Promise<Socket> {
       const socket = connect(Number(port), '127.0.0.1');
@@ -90,11 +87,11 @@ t.test('a body that is not complete holds no place, and is refused where there i
 });
 
 t.test('a client that hangs up frees its place', async (t) => {
-  const { request, connectAndSend, untilBegun, untilLogged, open } = await start(t);
+  const { request, connectAndSend, untilBegun, untilHungUp, open } = await start(t);
   const sockets = [await connectAndSend(HEAD + BODY), await connectAndSend(HEAD + BODY)];
   await untilBegun(2);
   for (const socket of sockets) socket.destroy();
-  await untilLogged('hung up', 2);
+  await untilHungUp(2);
   const next = request(login);
   await untilBegun(3);
   open();

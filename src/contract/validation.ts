@@ -13,8 +13,8 @@ export const IS_REQUIRED = { message: 'is required', code: 'required' };
  * Compiles a schema of the contract. Validation collects all errors, since requests are short. The build has checked the
  * schema itself; checking it here would take longer than the whole start.
  */
-export function compileSchema(schema: Schema, options: Options = {}): Validate {
-  const validate = createAjv({ meta: false, validateSchema: false, ...options }).compile(schema);
+export function compileSchema(schema: Schema): Validate {
+  const validate = createAjv({ meta: false, validateSchema: false }).compile(schema);
   return (value) => {
     if (validate(value)) return [];
     const byField = new Map<string, FieldError>();
@@ -25,6 +25,30 @@ export function compileSchema(schema: Schema, options: Options = {}): Validate {
     return [...byField.values()];
   };
 }
+
+/**
+ * Makes a function that gives the fields of a path, a query or a form, which are text, the types of their schemas. It takes the
+ * spelling of JSON alone, which is also what clients make of a value (RFC 6570): JavaScript takes `0x1` and ` 1.0` for 1 too, so a
+ * proxy's rule for a path would not match. Other text stays as it is, and its type is refused.
+ */
+export function createTextReader({ properties }: Schema): (fields: unknown) => unknown {
+  // The build has checked that `properties` has a schema for each name.
+  const schemas = new Map(Object.entries((properties ?? {}) as { [name: string]: Schema }));
+  return (fields) =>
+    typeof fields === 'object' && fields !== null
+      ? Object.fromEntries(
+          Object.entries(fields).map(([name, text]) => [name, readText(text, schemas.get(name)?.type)]),
+        )
+      : fields;
+}
+
+function readText(text: unknown, type: unknown): unknown {
+  if (type === 'boolean' && (text === 'true' || text === 'false')) return text === 'true';
+  if (type === 'integer' && typeof text === 'string' && INTEGER.test(text)) return Number(text);
+  return text;
+}
+
+const INTEGER = /^-?(?:0|[1-9]\d*)$/;
 
 /** @throws Error where a schema is not valid JSON Schema */
 export function checkSchemas(schemas: Schema[]): void {

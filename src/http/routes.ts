@@ -3,7 +3,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import fp from 'fastify-plugin';
 import { type Contract, type Operation, operationsByPath } from '../contract/contract.js';
 import type { Client } from '../contract/handler.js';
-import { compileSchema } from '../contract/validation.js';
+import { compileSchema, createTextReader } from '../contract/validation.js';
 import { HttpError, type LogFields } from '../errors/http-error.js';
 import { methodsOf } from './operation.js';
 
@@ -34,7 +34,7 @@ export const routesPlugin = fp<RoutesOptions>(
     for (const method of METHODS) {
       // CONNECT does not reach the router.
       if (method === 'CONNECT' || methodsWithBody.includes(method)) continue;
-      // What they bring is ignored.
+      // Their bodies are ignored.
       app.addHttpMethod(method, { overrideExisting: true });
     }
 
@@ -83,11 +83,13 @@ export const routesPlugin = fp<RoutesOptions>(
   },
 );
 
-/** Only JSON has types: the values of path, query and forms are text, and are coerced. */
+/** Only JSON has types: the values of path, query and forms are text. */
 function createValidator(schema: object, httpPart: string | undefined, contentType: string | undefined) {
   const isJson = httpPart === 'body' && contentType === 'application/json';
-  const validate = compileSchema({ ...schema }, { coerceTypes: !isJson });
-  return (value: unknown) => {
+  const validate = compileSchema({ ...schema });
+  const read = isJson ? (received: unknown) => received : createTextReader({ ...schema });
+  return (received: unknown) => {
+    const value = read(received);
     const errors = validate(value);
     const whole = errors.find(({ field }) => field === '');
     if (whole) return { error: new HttpError(400, `The body ${whole.message}`) };

@@ -42,11 +42,11 @@ async function generateTypes() {
   await writeFile(new URL('contract.ts', generated), `${types}\n${securitySchemes()}`);
 }
 
-/** The schemes of each operation that asks for one: openapi-typescript leaves them out. */
+/** The scheme of each operation that asks for one: openapi-typescript leaves them out. */
 function securitySchemes(): string {
   const members = contract.operations
-    .filter(({ securitySchemes }) => securitySchemes.length > 0)
-    .map(({ id, securitySchemes }) => `  ${id}: '${securitySchemes.join("' | '")}';\n`);
+    .filter(({ securityScheme }) => securityScheme !== undefined)
+    .map(({ id, securityScheme }) => `  ${id}: '${securityScheme}';\n`);
   return `export interface SecuritySchemes {\n${members.join('')}}\n`;
 }
 

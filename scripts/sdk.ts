@@ -29,7 +29,7 @@ await writeFile(
 /** The operations for callers with a token of this scheme, or without one. */
 function routesOf(name: string, scheme?: string): string {
   const members = contract.operations
-    .filter(({ securitySchemes: [required] }) => required === scheme)
+    .filter(({ securityScheme }) => securityScheme === scheme)
     .map((operation) => `  /** ${summaryOf(operation)} */\n  ${operation.id}: '${routeOf(operation)}',\n`);
   return `export const ${name} = {\n${members.join('')}};\n`;
 }

@@ -36,9 +36,9 @@ export type Operation = {
   repliesBelow: Map<number, ReplySpec>;
   /** Whether requests compete for the cores: too many at once get 503. */
   hashesPassword: boolean;
-  /** The security schemes of which a caller needs one. Empty where anybody may call. */
-  securitySchemes: string[];
-  parameters: { path: Schema; query: Schema; header: Schema };
+  /** The security scheme that a caller needs. Undefined where anybody may call. */
+  securityScheme: string | undefined;
+  parameters: { path: Schema; query: Schema };
   /** By media type, in the contract's order. Empty where the operation takes no body. */
   bodies: Map<string, BodySpec>;
   /** Whether a request must have a body. */
@@ -167,12 +167,12 @@ function readOperation(
   const { operationId: id, requestBody } = operation;
   const parameters = [...pathParameters, ...(operation.parameters ?? [])];
   const replies = readReplies(id, operation.responses);
-  const securitySchemes = readSecurity(id, operation.security);
+  const securityScheme = readSecurity(id, operation.security);
   const required = [
     ...STATUSES_OF_ANY_OPERATION,
     ...(parameters.some(({ in: location }) => location !== 'header') ? STATUSES_OF_PARAMETERS : []),
     ...(requestBody ? STATUSES_OF_A_BODY : []),
-    ...(securitySchemes.length > 0 ? STATUSES_OF_SECURITY : []),
+    ...(securityScheme === undefined ? [] : STATUSES_OF_SECURITY),
     ...(operation['x-hashes-password'] ? STATUSES_OF_HASHING : []),
   ];
   for (const status of required) {
@@ -188,15 +188,11 @@ function readOperation(
     servedBy: operation['x-served-by'],
     repliesBelow: readReplies(id, operation['x-replies-below'] ?? {}),
     hashesPassword: operation['x-hashes-password'] ?? false,
-    securitySchemes,
+    securityScheme,
     parameters: {
       path: parametersSchema(parameters, 'path'),
-      // The application is told of a misspelt filter. Users' browsers and proxies add parameters of their own.
-      query: {
-        ...parametersSchema(parameters, 'query'),
-        additionalProperties: !securitySchemes.includes(ADMIN_SCHEME),
-      },
-      header: parametersSchema(parameters, 'header'),
+      // A misspelt filter of the application is an error. Browsers and proxies add parameters of their own.
+      query: { ...parametersSchema(parameters, 'query'), additionalProperties: securityScheme !== ADMIN_SCHEME },
     },
     bodies: new Map(
       Object.entries(requestBody?.content ?? {}).map(([mediaType, { schema, examples = {} }]) => [
@@ -210,15 +206,12 @@ function readOperation(
   };
 }
 
-/** @throws Error for what is not implemented: combinations, scopes, and alternatives without a scheme */
-function readSecurity(id: string, alternatives: SecurityRequirement[] = []): string[] {
-  return alternatives.map((requirement) => {
-    const [[scheme, scopes] = [undefined, []], ...more] = Object.entries(requirement);
-    if (scheme !== undefined && more.length + scopes.length === 0) return scheme;
-    throw new Error(
-      `openapi.yaml: each alternative in the security of operation ${id} must be one scheme, without scopes`,
-    );
-  });
+/** @throws Error for what is not implemented: alternatives, combinations and scopes */
+function readSecurity(id: string, [requirement, ...alternatives]: SecurityRequirement[] = []): string | undefined {
+  if (!requirement) return undefined;
+  const [[scheme, scopes] = [undefined, []], ...more] = Object.entries(requirement);
+  if (scheme !== undefined && alternatives.length + more.length + scopes.length === 0) return scheme;
+  throw new Error(`openapi.yaml: the security of operation ${id} must be one scheme, without scopes`);
 }
 
 function readReplies(owner: string, responses: Record<string, ResolvedReply>): Map<number, ReplySpec> {
@@ -241,7 +234,7 @@ function readHeaders(headers: ResolvedHeaders): Map<string, Schema> {
   return new Map(Object.entries(headers).map(([name, { schema }]) => [name, schema]));
 }
 
-function parametersSchema(parameters: ResolvedParameter[], location: 'path' | 'query' | 'header'): Schema {
+function parametersSchema(parameters: ResolvedParameter[], location: 'path' | 'query'): Schema {
   const own = parameters.filter((parameter) => parameter.in === location);
   return {
     type: 'object',

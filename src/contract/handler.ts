@@ -26,7 +26,7 @@ export type Callers = {
   };
 };
 
-/** By one of the operation's schemes; undefined where the contract asks for none. */
+/** By the operation's scheme; undefined where the contract asks for none. */
 export type Caller<Id extends OperationId> = Id extends keyof SecuritySchemes
   ? Callers[SecuritySchemes[Id]]
   : undefined;

@@ -1,8 +1,8 @@
 import type { FastifyRequest } from 'fastify';
 import fp from 'fastify-plugin';
-import type { Contract } from '../contract/contract.js';
+import type { Contract, Operation } from '../contract/contract.js';
 import type { Callers } from '../contract/handler.js';
-import { HttpError, type LogFields } from '../errors/http-error.js';
+import type { LogFields } from '../errors/http-error.js';
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -11,16 +11,14 @@ declare module 'fastify' {
   }
 }
 
-/**
- * Tells who calls by a token, and what the log has of it; undefined where the token is not of its kind, and another scheme may
- * decide. Throws where the token is refused.
- */
-type Authenticate<Caller> = (token: string | undefined) => Promise<{ caller: Caller; log: LogFields } | undefined>;
+/** Tells who calls by a token, and what the log has of it. Throws where the token is refused. */
+type Authenticate<Caller> = (token: string | undefined) => Promise<{ caller: Caller; log: LogFields }>;
 
-/** By security scheme. */
-export type Authenticators = { [Scheme in keyof Callers]: Authenticate<Callers[Scheme]> };
-
-export type AuthenticationOptions = { contract: Contract; authenticators: Authenticators };
+type AuthenticationOptions = {
+  contract: Contract;
+  /** By security scheme. */
+  authenticators: { [Scheme in keyof Callers]: Authenticate<Callers[Scheme]> };
+};
 
 /**
  * Finds out who calls where the contract asks for it, before the body is read.
@@ -30,24 +28,22 @@ export type AuthenticationOptions = { contract: Contract; authenticators: Authen
 export const authenticationPlugin = fp<AuthenticationOptions>(
   async (app, { contract, authenticators }) => {
     const byScheme = new Map<string, Authenticate<unknown>>(Object.entries(authenticators));
-    for (const { id, securitySchemes } of contract.operations) {
-      const missing = securitySchemes.find((scheme) => !byScheme.has(scheme));
-      if (missing) throw new Error(`openapi.yaml: operation ${id} asks for ${missing}, which is not implemented`);
+    /** Undefined where anybody may call. */
+    function authenticatorOf({ id, securityScheme }: Operation): Authenticate<unknown> | undefined {
+      if (securityScheme === undefined) return undefined;
+      const authenticate = byScheme.get(securityScheme);
+      if (authenticate) return authenticate;
+      throw new Error(`openapi.yaml: operation ${id} asks for ${securityScheme}, which is not implemented`);
     }
+    for (const operation of contract.operations) authenticatorOf(operation);
 
     app.decorateRequest('caller');
     app.addHook('onRequest', async (request) => {
-      const { securitySchemes = [] } = request.operation ?? {};
-      if (securitySchemes.length === 0) return;
-      const token = bearerToken(request);
-      for (const scheme of securitySchemes) {
-        const authenticated = await byScheme.get(scheme)?.(token);
-        if (!authenticated) continue;
-        request.caller = authenticated.caller;
-        Object.assign(request.logFields, authenticated.log);
-        return;
-      }
-      throw new HttpError(401);
+      const authenticate = request.operation && authenticatorOf(request.operation);
+      if (!authenticate) return;
+      const { caller, log } = await authenticate(bearerToken(request));
+      request.caller = caller;
+      Object.assign(request.logFields, log);
     });
   },
   { name: 'authentication', dependencies: ['operation', 'errors', 'framing'] },

@@ -41,8 +41,8 @@ export const corsPlugin = fp<CorsOptions>(
 );
 
 /** A page that had the admin token would have lost it. */
-function isForPages({ securitySchemes }: Operation): boolean {
-  return !securitySchemes.includes(ADMIN_SCHEME);
+function isForPages({ securityScheme }: Operation): boolean {
+  return securityScheme !== ADMIN_SCHEME;
 }
 
 function isPreflight({ method, headers }: FastifyRequest): boolean {

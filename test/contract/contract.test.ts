@@ -57,9 +57,22 @@ for (const [what, text, replacement, said] of refused) {
   });
 }
 
-t.test('reads alternatives of security, in their order', async (t) => {
-  const contract = await loadWith(t, '        - userToken: []', '        - adminToken: []\n        - userToken: []');
-  t.same(operationNamed(contract, 'getSession').securitySchemes, ['adminToken', 'userToken']);
-  t.same(operationNamed(contract, 'deleteSession').securitySchemes, ['userToken']);
-  t.same(operationNamed(contract, 'createSession').securitySchemes, []);
+for (const [what, security] of [
+  ['an alternative', '- userToken: []\n        - adminToken: []'],
+  ['an alternative without a token', '- userToken: []\n        - {}'],
+  ['a combination', '- { userToken: [], adminToken: [] }'],
+  ['a scope', '- userToken: [read]'],
+  ['no scheme', '- {}'],
+]) {
+  t.test(`refuses ${what} in the security of an operation`, async (t) => {
+    const message = /security of operation getSession must be one scheme, without scopes/;
+    await t.rejects(loadWith(t, '- userToken: []', String(security)), { message });
+  });
+}
+
+t.test('reads the security of each operation', async (t) => {
+  const contract = loadContract();
+  t.equal(operationNamed(contract, 'getSession').securityScheme, 'userToken');
+  t.equal(operationNamed(contract, 'listUsers').securityScheme, 'adminToken');
+  t.equal(operationNamed(contract, 'createSession').securityScheme, undefined);
 });

@@ -115,10 +115,3 @@ t.test('an operation with security must declare 401', async (t) => {
   t.equal(code, 70);
   t.match(stderr, /operation getSession must declare status 401/);
 });
-
-t.test('what its security can’t say stops the start', async (t) => {
-  const options = await copyWith(t, [['        - userToken: []', '        - userToken: []\n        - {}']]);
-  const { code, stderr } = await run(['serve'], options);
-  t.equal(code, 70);
-  t.match(stderr, /each alternative in the security of operation getSession must be one scheme, without scopes/);
-});

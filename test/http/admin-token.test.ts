@@ -9,7 +9,7 @@ const ORIGIN = 'https://app.example.com';
 
 /** A request of each operation that needs the admin token. */
 const requests = loadContract()
-  .operations.filter(({ securitySchemes }) => securitySchemes.includes(ADMIN_SCHEME))
+  .operations.filter(({ securityScheme }) => securityScheme === ADMIN_SCHEME)
   .map(({ id, method, path }) => ({
     id,
     method,

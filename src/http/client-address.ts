@@ -1,7 +1,7 @@
-import { BlockList, isIPv4, isIPv6 } from 'node:net';
+import { BlockList, isIPv4 } from 'node:net';
 import type { FastifyRequest } from 'fastify';
 import fp from 'fastify-plugin';
-import ipaddr from 'ipaddr.js';
+import { shortestAddress } from '../text/ip-address.js';
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -50,8 +50,5 @@ function familyOf(address: string): 'ipv4' | 'ipv6' {
 
 /** Undefined where it is no address. Proxies may add a port, and brackets around IPv6. */
 function readAddress(text: string): string | undefined {
-  const address = text.trim().replace(/^\[(.+)\](?::\d+)?$|^([\d.]+):\d+$/, '$1$2');
-  if (isIPv4(address)) return address;
-  // A zone is a name of an interface, at which ipaddr.js may throw.
-  return isIPv6(address) && !address.includes('%') ? ipaddr.process(address).toString() : undefined;
+  return shortestAddress(text.trim().replace(/^\[(.+)\](?::\d+)?$|^([\d.]+):\d+$/, '$1$2'));
 }

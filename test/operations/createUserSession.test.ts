@@ -26,6 +26,16 @@ for (const provider of PROVIDERS) {
       t.match(sessions, [{ id: sid, current: false, address: '203.0.113.7', user_agent: 'Mozilla/5.0' }]);
     });
 
+    t.test('stores the address in its shortest form', async (t) => {
+      for (const [given, address] of [
+        ['::FFFF:1.2.3.4', '1.2.3.4'],
+        ['2001:DB8:0:0::01', '2001:db8::1'],
+      ]) {
+        await start({ client_address: given });
+        t.match((await admin('GET', `/${id}/sessions`, 200)).sessions[0], { address });
+      }
+    });
+
     t.test('when there is no body', async (t) => {
       const token = await start();
       t.equal(await statusOf(token), 200);

@@ -13,9 +13,10 @@ export const updateUser: Handler<'updateUser', Services> = async (
   { database: { users }, loginTimeout, ...services },
 ) => {
   const { password, password_digest: passwordDigest, email, disabled, version } = body;
-  const secret = { password, passwordDigest, email: email ?? (await findUser(users, id)).email };
   const waiter = { ...client, deadline: createDeadline(loginTimeout) };
-  const digest = await digestOf(secret, services, waiter);
+  const setsDigest = password !== undefined || passwordDigest !== undefined;
+  const secret = async () => ({ password, passwordDigest, email: email ?? (await findUser(users, id)).email });
+  const digest = setsDigest ? await digestOf(await secret(), services, waiter) : undefined;
   const user = await update(users, id, { email, digest, disabled }, { version });
   return {
     status: 200,

@@ -7,6 +7,7 @@ import type { Database } from '../database/database.js';
 import { ConfigError } from '../errors/config-error.js';
 import { ExpectedError } from '../errors/expected-error.js';
 import { type Peppers, readPeppers } from '../passwords/peppers.js';
+import type { ReloadOutcome } from '../telemetry/metrics.js';
 import type { AdminTokens } from '../tokens/admin-tokens.js';
 import { readJwtSecret } from '../tokens/jwt-secret.js';
 import type { TokenKeys } from '../tokens/tokens.js';
@@ -20,7 +21,7 @@ type ReloadOptions = {
   rotateKeys(keys: TokenKeys): Promise<void>;
   adminTokens: Pick<AdminTokens, 'replace'>;
   rotatePeppers(peppers: Peppers): void;
-  onReloaded?: ((outcome: 'succeeded' | 'failed') => void) | undefined;
+  onReloaded?: ((outcome: ReloadOutcome) => void) | undefined;
 };
 
 /** Creates the handler of SIGHUP: it re-reads secrets from their files, and applies all changes, or none at an error. */

@@ -27,7 +27,7 @@ export type Metrics = {
 };
 
 const RELOAD_OUTCOMES = ['succeeded', 'failed'] as const;
-type ReloadOutcome = (typeof RELOAD_OUTCOMES)[number];
+export type ReloadOutcome = (typeof RELOAD_OUTCOMES)[number];
 
 const LOGIN: OperationId = 'createSession';
 /** For requests that reach no operation: clients choose their paths. */
@@ -67,53 +67,47 @@ export function createMetrics({ version, operations }: Pick<Contract, 'version' 
     for (const status of replies.keys()) if (status >= 500) requests.zero({ operation: id, status });
   }
 
-  const logins = new Counter({
-    name: 'sessions_logins_total',
-    help: 'Logins, by outcome as in the log. Refused requests (400, 413, 415) are not counted.',
-    labelNames: ['outcome'],
-    registers,
-  });
-  for (const outcome of [...VERIFY_OUTCOMES, ...FAILURE_OUTCOMES]) logins.inc({ outcome }, 0);
-
-  const authentications = new Counter({
-    name: 'sessions_authentications_total',
-    help: 'Requests that need a token, by outcome.',
-    labelNames: ['outcome'],
-    registers,
-  });
-  for (const outcome of AUTHENTICATIONS) authentications.inc({ outcome }, 0);
-
-  const revocations = new Counter({
-    name: 'sessions_revocations_total',
-    help: 'Log-outs over HTTP: of one session, of all sessions of a user, or of all others.',
-    labelNames: ['of'],
-    registers,
-  });
-  for (const of of REVOCATIONS) revocations.inc({ of }, 0);
-
-  const renewals = new Counter({
-    name: 'sessions_renewals_total',
-    help: 'Renewals, by outcome: "repeated" returns the newest refresh token again, which is less than a minute old; "refresh_token_reused" has ended the session.',
-    labelNames: ['outcome'],
-    registers,
-  });
-  for (const outcome of RENEWAL_OUTCOMES) renewals.inc({ outcome }, 0);
-
-  const throttled = new Counter({
-    name: 'sessions_throttled_requests_total',
-    help: 'Logins answered with 429, by the exhausted budget of failures.',
-    labelNames: ['budget'],
-    registers,
-  });
-  for (const budget of BUDGETS) throttled.inc({ budget }, 0);
-
-  const unreadable = new Counter({
-    name: 'sessions_unreadable_requests_total',
-    help: 'Requests that could not be read (not HTTP, malformed URL, timeout), by status.',
-    labelNames: ['status'],
-    registers,
-  });
-  for (const status of [400, 408, 431]) unreadable.inc({ status }, 0);
+  function createCounter(name: string, help: string, label: string, known: readonly (string | number)[]) {
+    const counter = new Counter({ name, help, labelNames: [label], registers });
+    for (const value of known) counter.inc({ [label]: value }, 0);
+    return (value: string | number) => counter.inc({ [label]: value });
+  }
+  const countLogin = createCounter(
+    'sessions_logins_total',
+    'Logins, by outcome as in the log. Refused requests (400, 413, 415) are not counted.',
+    'outcome',
+    [...VERIFY_OUTCOMES, ...FAILURE_OUTCOMES],
+  );
+  const countAuthentication = createCounter(
+    'sessions_authentications_total',
+    'Requests that need a token, by outcome.',
+    'outcome',
+    AUTHENTICATIONS,
+  );
+  const countRevocation = createCounter(
+    'sessions_revocations_total',
+    'Log-outs over HTTP: of one session, of all sessions of a user, or of all others.',
+    'of',
+    REVOCATIONS,
+  );
+  const countRenewal = createCounter(
+    'sessions_renewals_total',
+    'Renewals, by outcome: "repeated" returns the newest refresh token again, which is less than a minute old; "refresh_token_reused" has ended the session.',
+    'outcome',
+    RENEWAL_OUTCOMES,
+  );
+  const countThrottled = createCounter(
+    'sessions_throttled_requests_total',
+    'Logins answered with 429, by the exhausted budget of failures.',
+    'budget',
+    BUDGETS,
+  );
+  const countUnreadable = createCounter(
+    'sessions_unreadable_requests_total',
+    'Requests that could not be read (not HTTP, malformed URL, timeout), by status.',
+    'status',
+    [400, 408, 431],
+  );
 
   let database: Parameters<Metrics['watchDatabase']>[0] | undefined;
   new Gauge({
@@ -153,13 +147,12 @@ export function createMetrics({ version, operations }: Pick<Contract, 'version' 
     registers,
   });
 
-  const reloads = new Counter({
-    name: 'sessions_reloads_total',
-    help: 'Reloads at SIGHUP, by outcome. A failed one applies none of its changes.',
-    labelNames: ['outcome'],
-    registers,
-  });
-  for (const outcome of RELOAD_OUTCOMES) reloads.inc({ outcome }, 0);
+  const countReload = createCounter(
+    'sessions_reloads_total',
+    'Reloads at SIGHUP, by outcome. A failed one applies none of its changes.',
+    'outcome',
+    RELOAD_OUTCOMES,
+  );
 
   const droppedLogLines = new Counter({
     name: 'sessions_log_dropped_lines_total',
@@ -202,13 +195,13 @@ export function createMetrics({ version, operations }: Pick<Contract, 'version' 
     requestEnded({ operationId = NO_OPERATION, status = STATUS_CLIENT_GONE, milliseconds, ...fields }) {
       const { outcome, budget, authentication, revoked, renewal } = fields;
       requests.observe({ operation: operationId, status }, milliseconds / 1000);
-      if (outcome && operationId === LOGIN) logins.inc({ outcome });
-      if (budget) throttled.inc({ budget });
-      if (revoked) revocations.inc({ of: revoked });
-      if (renewal) renewals.inc({ outcome: renewal });
-      if (authentication) authentications.inc({ outcome: authentication });
+      if (outcome && operationId === LOGIN) countLogin(outcome);
+      if (budget) countThrottled(budget);
+      if (revoked) countRevocation(revoked);
+      if (renewal) countRenewal(renewal);
+      if (authentication) countAuthentication(authentication);
     },
-    requestUnreadable: (status) => unreadable.inc({ status }),
+    requestUnreadable: countUnreadable,
     databaseFailed: () => databaseErrors.inc(),
     logLineDropped: () => droppedLogLines.inc(),
     hashed({ waited, took }) {
@@ -221,6 +214,6 @@ export function createMetrics({ version, operations }: Pick<Contract, 'version' 
     watchDatabase(watched) {
       database = watched;
     },
-    reloaded: (outcome) => reloads.inc({ outcome }),
+    reloaded: countReload,
   };
 }

@@ -1,11 +1,10 @@
 import type { LogFields } from '../errors/http-error.js';
 import type { operations, SecuritySchemes } from '../generated/contract.js';
 
-type Operations = operations;
-export type OperationId = keyof Operations;
+export type OperationId = keyof operations;
 
 type Content<Message> = Message extends { content: infer ByMediaType } ? ByMediaType[keyof ByMediaType] : undefined;
-type Responses<Id extends OperationId> = Operations[Id]['responses'];
+type Responses<Id extends OperationId> = operations[Id]['responses'];
 
 type Headers<Message> = Message extends { headers: infer Declared }
   ? { [Name in keyof Declared as string extends Name ? never : Name]?: Declared[Name] }
@@ -48,9 +47,9 @@ export type Client = {
 
 /** The validated input of a handler. */
 export type Input<Id extends OperationId> = {
-  body: Content<Operations[Id]['requestBody']>;
-  path: Operations[Id]['parameters']['path'];
-  query: Operations[Id]['parameters']['query'];
+  body: Content<operations[Id]['requestBody']>;
+  path: operations[Id]['parameters']['path'];
+  query: operations[Id]['parameters']['query'];
   caller: Caller<Id>;
   client: Client;
   /** The scheme and host of the request; undefined where it has no host. */

@@ -5,8 +5,6 @@ export type Task = {
   every: number;
   /** What a failure means, for the log. */
   failure: string;
-  /** Whether the service starts only once it has run. */
-  isRequired?: boolean;
   /** @param closing - aborts when the service closes */
   run(closing: AbortSignal): Promise<void>;
 };
@@ -15,13 +13,13 @@ export type Task = {
 export const upkeepPlugin = fp<{ tasks: Task[] }>(
   async (app, { tasks }) => {
     const closing = new AbortController();
-    for (const { every, failure, isRequired, run } of tasks) {
+    for (const { every, failure, run } of tasks) {
       let running = Promise.resolve();
       const start = () => {
         running = run(closing.signal).catch((err) => app.log.warn({ err }, failure));
       };
       const timer = setInterval(start, every).unref();
-      app.addHook('onReady', async () => (isRequired ? run(closing.signal) : start()));
+      app.addHook('onReady', async () => start());
       app.addHook('onClose', () => {
         clearInterval(timer);
         closing.abort();

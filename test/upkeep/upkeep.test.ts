@@ -45,10 +45,3 @@ t.test('a task runs again and again', async (t) => {
     app.listen({ host: '127.0.0.1', port: 0 });
   });
 });
-
-t.test('without a required task the service does not start', async (t) => {
-  const run = () => Promise.reject(new Error('no database'));
-  const { app } = register({ every: HOUR, failure: 'it has failed', isRequired: true, run });
-  await t.rejects(async () => void (await app.ready()), { message: 'no database' });
-  await app.close();
-});

@@ -16,19 +16,16 @@ import { routesPlugin } from './http/routes.js';
 import { createServer, type ServerOptions } from './http/server.js';
 import type { Services } from './services.js';
 import { authenticate, authenticateAdmin } from './sessions/authenticate.js';
-import { createSessions, type SessionLifetimes } from './sessions/sessions.js';
 import { endedRequestsPlugin } from './telemetry/ended-requests.js';
 import type { Metrics } from './telemetry/metrics.js';
 import type { Tracing } from './telemetry/tracing.js';
-import { tokensPlugin } from './tokens/tokens.js';
 import { clockTask } from './upkeep/clock.js';
 import { expiredRowsTask } from './upkeep/expired-rows.js';
 import { upkeepPlugin } from './upkeep/upkeep.js';
 
 export type AppOptions = Pick<ServerOptions, 'requestTimeout' | 'keepAliveTimeout'> & {
   contract: Contract;
-  config: SessionLifetimes &
-    Pick<Config, 'trustProxy' | 'shutdownDelaySeconds' | 'corsOrigins' | 'jwtIssuer' | 'jwtAudiences'>;
+  config: Pick<Config, 'trustProxy' | 'shutdownDelaySeconds' | 'corsOrigins'>;
   services: Services;
   log: FastifyBaseLogger;
   metrics?: Metrics | undefined;
@@ -40,8 +37,8 @@ export type AppOptions = Pick<ServerOptions, 'requestTimeout' | 'keepAliveTimeou
 /** Builds the service, not yet listening. Closing it does not close `services`. */
 export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
   const { contract, config, services, metrics, tracing, now = Date.now } = options;
-  const { trustProxy, corsOrigins, jwtIssuer: issuer, jwtAudiences: audiences } = config;
-  const { database, tokenKeys: keys } = services;
+  const { trustProxy, corsOrigins } = config;
+  const { database } = services;
   const app = createServer({ ...options, trustProxy, onUnreadable: metrics?.requestUnreadable });
 
   await app.register(clientAddressPlugin);
@@ -59,12 +56,10 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
     await app.register(corsPlugin, { contract, origins: corsOrigins });
   }
   await app.register(framingPlugin);
-  await app.register(tokensPlugin, { keys, issuer, audiences, now });
-  const { tokens } = app;
   await app.register(authenticationPlugin, {
     contract,
     authenticators: {
-      userToken: (token) => authenticate(token, { tokens, database }),
+      userToken: (token) => authenticate(token, services),
       adminToken: async (token) => authenticateAdmin(token, services.adminTokens),
     },
   });
@@ -82,17 +77,6 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
       expiredRowsTask('counters', database.throttleCounters, now),
     ],
   });
-  const sessions = createSessions({
-    store: database.sessions,
-    tokens,
-    lifetimes: config,
-    timeout: services.loginTimeout,
-    now,
-  });
-  await app.register(routesPlugin, {
-    contract,
-    handlers,
-    services: { ...services, draining: app.draining, tokens, sessions },
-  });
+  await app.register(routesPlugin, { contract, handlers, services: { ...services, draining: app.draining } });
   return app;
 }

@@ -9,7 +9,7 @@ import { createHashQueue } from './passwords/hash-queue.js';
 import { createPasswordUpgrades, type PasswordUpgrades } from './passwords/password-upgrades.js';
 import { createPasswords, type Hashing, hashMemoryFor, type Passwords } from './passwords/passwords.js';
 import { type PepperOptions, type Peppers, readPeppers } from './passwords/peppers.js';
-import type { Sessions } from './sessions/sessions.js';
+import { createSessions, type SessionLifetimes, type Sessions } from './sessions/sessions.js';
 import type { Metrics } from './telemetry/metrics.js';
 import type { Tracing } from './telemetry/tracing.js';
 import { deriveKey } from './throttle/keys.js';
@@ -18,14 +18,15 @@ import type { Budgets } from './throttle/rules.js';
 import { createThrottle, type Throttle } from './throttle/throttle.js';
 import { type AdminTokens, createAdminTokens } from './tokens/admin-tokens.js';
 import { type JwtSecretOptions, readJwtSecret } from './tokens/jwt-secret.js';
-import type { TokenKeys, Tokens } from './tokens/tokens.js';
+import { createTokens, type TokenKeys, type Tokens } from './tokens/tokens.js';
 import { createLastLogins, type LastLogins } from './users/last-logins.js';
 
 /** Opened before the web server, and closed after it. */
 export type Services = {
   contract: Contract;
   database: Database;
-  tokenKeys: TokenKeys;
+  tokens: Tokens;
+  sessions: Sessions;
   passwords: Passwords;
   passwordUpgrades: PasswordUpgrades;
   admission: Admission;
@@ -42,11 +43,9 @@ export type Services = {
   close(): Promise<void>;
 };
 
-type HandlerServices = Omit<Services, 'close' | 'tokenKeys' | 'admission' | 'adminTokens'> & {
+type HandlerServices = Omit<Services, 'close' | 'admission' | 'adminTokens'> & {
   /** Aborts when the service is told to stop. */
   draining: AbortSignal;
-  tokens: Tokens;
-  sessions: Sessions;
 };
 
 /** The services of an operation's handler. Without 503 in the contract, it gets none that may be unavailable. */
@@ -55,7 +54,7 @@ export type ServicesOf<Id extends OperationId> =
     ? HandlerServices
     : Omit<HandlerServices, 'database' | 'throttle' | 'sessions' | 'failedLogins'>;
 
-export type ServicesOptions = {
+export type ServicesOptions = SessionLifetimes & {
   contract: Contract;
   hashing: Hashing & { peppers?: Peppers };
   /** Replaces those that `hashing` describes. */
@@ -63,6 +62,9 @@ export type ServicesOptions = {
   admission: AdmissionLimits;
   budgets: Budgets;
   tokenKeys: TokenKeys;
+  /** The `iss` and `aud` of tokens. */
+  jwtIssuer: string | undefined;
+  jwtAudiences: readonly string[];
   adminTokens: readonly string[];
   passwordMinLength: number;
   /** Of the throttle's counters; all instances know it. */
@@ -76,7 +78,7 @@ export type ServicesOptions = {
   now?: () => number;
 };
 
-export type OpenServicesOptions = Omit<ServicesOptions, 'tokenKeys' | 'throttleKey'> &
+type OpenServicesOptions = Omit<ServicesOptions, 'tokenKeys' | 'throttleKey'> &
   DatabaseOptions &
   JwtSecretOptions & { peppers: PepperOptions };
 
@@ -113,8 +115,8 @@ export async function openServices(options: OpenServicesOptions): Promise<Servic
     const tokenKeys = { signingKeys, secret, previousSecret: options.jwtSecretPrevious };
     const throttleKey = await throttleKeyOf(database, secret);
     const hashing = { ...options.hashing, peppers: await readPeppers(options.peppers, await database.findPeppers()) };
-    const services = createServices(database, { ...options, hashing, tokenKeys, throttleKey });
-    // Tells the admission how long a hash takes.
+    const services = await createServices(database, { ...options, hashing, tokenKeys, throttleKey });
+    // Measures one hash, for the admission.
     void services.passwords.hash(randomUUID());
     return services;
   } catch (error) {
@@ -136,10 +138,13 @@ function loginTimeoutOf({ loginTimeout, admission }: Pick<ServicesOptions, 'logi
 }
 
 /** Makes the services on an open database, with metrics and traces. */
-export function createServices(database: Database, options: ServicesOptions): Services {
+export async function createServices(database: Database, options: ServicesOptions): Promise<Services> {
   const { contract, hashing, budgets, tokenKeys, throttleKey, passwordMinLength } = options;
   const { log, metrics, tracing, now = Date.now } = options;
   const { slots } = options.admission;
+  const loginTimeout = loginTimeoutOf(options);
+  const { jwtIssuer: issuer, jwtAudiences: audiences } = options;
+  const tokens = await createTokens({ keys: tokenKeys, issuer, audiences, now });
   const admission = createAdmission(options.admission);
   const onHashed = (times: { waited: number; took: number }) => {
     admission.hashed(times.took);
@@ -155,7 +160,8 @@ export function createServices(database: Database, options: ServicesOptions): Se
   return {
     contract,
     database,
-    tokenKeys,
+    tokens,
+    sessions: createSessions({ store: database.sessions, tokens, lifetimes: options, timeout: loginTimeout, now }),
     passwords,
     passwordUpgrades,
     admission,
@@ -167,7 +173,7 @@ export function createServices(database: Database, options: ServicesOptions): Se
     lastLogins,
     adminTokens: createAdminTokens(options.adminTokens),
     passwordMinLength,
-    loginTimeout: loginTimeoutOf(options),
+    loginTimeout,
     async close() {
       await passwordUpgrades.stop();
       await lastLogins.flush();

@@ -94,7 +94,7 @@ async function build(t: Test, options: Partial<AppOptions> = {}) {
   const unobserved = { metrics: undefined, tracing: undefined };
   const logger = await createLog('info', stream);
   const tokenKeys = { signingKeys: [], secret: SECRET };
-  const services = createServices(broken, {
+  const services = await createServices(broken, {
     ...config,
     ...unobserved,
     contract,

@@ -71,13 +71,13 @@ export async function serve(env: NodeJS.ProcessEnv): Promise<string> {
   // Before the log says that it listens: a signal may follow at once.
   started();
   const { uninstall } = stopOnSignal(app, close, config.shutdownDelaySeconds * 1_000, replaced.signal);
-  const { tokenKeys, adminTokens, passwords } = services;
+  const { tokens, adminTokens, passwords } = services;
   const reload = createReload({
     env,
-    running: { config, tokenKeys },
+    running: { config, tokenKeys: tokens.keys() },
     log,
     database: services.database,
-    rotateKeys: (keys) => app.tokens.rotateKeys(keys),
+    rotateKeys: tokens.rotateKeys,
     rotatePeppers: passwords.rotatePeppers,
     adminTokens,
     onReloaded: metrics?.reloaded,

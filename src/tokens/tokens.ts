@@ -1,15 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import jwt, { type FastifyJWTOptions, type JWT, type JwtHeader } from '@fastify/jwt';
 import fastify from 'fastify';
-import fp from 'fastify-plugin';
 import { MAX_ID } from '../database/users.js';
 import type { Algorithm, PublicJwk, SigningKey } from './jwk-set.js';
-
-declare module 'fastify' {
-  interface FastifyInstance {
-    tokens: Tokens;
-  }
-}
 
 /** What tokens are signed and verified with. At least one is there. */
 export type TokenKeys = {
@@ -41,6 +34,8 @@ export type Tokens = {
   /** Verifies a token without the database. */
   verify(token: string): Verified;
   issuer: string | undefined;
+  /** What signs and verifies now. */
+  keys(): TokenKeys;
   publicKeys(): PublicJwk[];
   /** The algorithms of the tokens that are good now. */
   algorithms(): string[];
@@ -61,7 +56,7 @@ type Claims = {
   aud?: string | string[];
 };
 
-export type TokenOptions = {
+type TokenOptions = {
   keys: TokenKeys;
   /** The `iss` and `aud` of tokens. */
   issuer: string | undefined;
@@ -76,56 +71,54 @@ const HMAC = 'HS256';
  * Issues and verifies JSON Web Tokens (RFC 7519). Without signing keys they are byte-compatible with the Rails API: HS256, no
  * `typ`, no `iat`.
  */
-export const tokensPlugin = fp<TokenOptions>(
-  async (app, { keys, issuer, audiences, now }) => {
-    const verify = {
-      requiredClaims: ['user_id', 'exp'] satisfies (keyof Claims)[],
-      // By the service's own clock, below.
-      ignoreExpiration: true,
-      ...(issuer !== undefined && { allowedIss: issuer }),
-      ...(audiences.length > 0 && { allowedAud: [...audiences] }),
+export async function createTokens({ keys, issuer, audiences, now }: TokenOptions): Promise<Tokens> {
+  const verify = {
+    requiredClaims: ['user_id', 'exp'] satisfies (keyof Claims)[],
+    // By the service's own clock, below.
+    ignoreExpiration: true,
+    ...(issuer !== undefined && { allowedIss: issuer }),
+    ...(audiences.length > 0 && { allowedAud: [...audiences] }),
+  };
+  let current = await createKeyring(keys, verify);
+
+  function claimsOf({ userId, exp, sid }: Subject): Claims {
+    const [audience, ...others] = audiences;
+    const iat = Math.floor(now() / 1000);
+    return {
+      user_id: userId,
+      exp,
+      sid,
+      ...(current.keys.signingKeys.length > 0 && { sub: String(userId), iat, jti: randomUUID() }),
+      ...(issuer !== undefined && { iss: issuer }),
+      ...(audience !== undefined && { aud: others.length > 0 ? [...audiences] : audience }),
     };
-    let current = await createKeyring(keys, verify);
+  }
 
-    function claimsOf({ userId, exp, sid }: Subject): Claims {
-      const [audience, ...others] = audiences;
-      const iat = Math.floor(now() / 1000);
-      return {
-        user_id: userId,
-        exp,
-        sid,
-        ...(current.signingKeys.length > 0 && { sub: String(userId), iat, jti: randomUUID() }),
-        ...(issuer !== undefined && { iss: issuer }),
-        ...(audience !== undefined && { aud: others.length > 0 ? [...audiences] : audience }),
-      };
-    }
+  return {
+    issue: (subject) => current.first.sign(claimsOf(subject)),
+    verify(token) {
+      const claims = current.claimsOf(token);
+      if (!claims) return { authentication: 'invalid_token' };
+      const { user_id: userId, exp, sid } = claims;
+      if (!isId(userId) || !Number.isSafeInteger(exp) || !isSessionId(sid)) return { authentication: 'invalid_token' };
+      return exp * 1000 > now()
+        ? { authentication: 'accepted', userId, exp, sid }
+        : { authentication: 'expired_token' };
+    },
+    issuer,
+    keys: () => current.keys,
+    publicKeys: () => current.keys.signingKeys.map(({ publicJwk }) => publicJwk),
+    algorithms: () => [
+      ...new Set([...current.keys.signingKeys.map(({ algorithm }) => algorithm), ...(current.hasSecret ? [HMAC] : [])]),
+    ],
+    async rotateKeys(changed) {
+      current = await createKeyring(changed, verify);
+    },
+  };
+}
 
-    app.decorate('tokens', {
-      issue: (subject) => current.first.sign(claimsOf(subject)),
-      verify(token) {
-        const claims = current.claimsOf(token);
-        if (!claims) return { authentication: 'invalid_token' };
-        const { user_id: userId, exp, sid } = claims;
-        if (!isId(userId) || !Number.isSafeInteger(exp) || !isSessionId(sid))
-          return { authentication: 'invalid_token' };
-        return exp * 1000 > now()
-          ? { authentication: 'accepted', userId, exp, sid }
-          : { authentication: 'expired_token' };
-      },
-      issuer,
-      publicKeys: () => current.signingKeys.map(({ publicJwk }) => publicJwk),
-      algorithms: () => [
-        ...new Set([...current.signingKeys.map(({ algorithm }) => algorithm), ...(current.hasSecret ? [HMAC] : [])]),
-      ],
-      async rotateKeys(changed) {
-        current = await createKeyring(changed, verify);
-      },
-    });
-  },
-  { name: 'tokens' },
-);
-
-async function createKeyring({ signingKeys, secret, previousSecret }: TokenKeys, verify: FastifyJWTOptions['verify']) {
+async function createKeyring(keys: TokenKeys, verify: FastifyJWTOptions['verify']) {
+  const { signingKeys, secret, previousSecret } = keys;
   /** Several secrets may verify a token without a `kid`. */
   const byKid = new Map<unknown, JWT[]>();
   for (const { kid, algorithm, privateKey, publicKey } of signingKeys) {
@@ -137,7 +130,7 @@ async function createKeyring({ signingKeys, secret, previousSecret }: TokenKeys,
   const [first] = [...byKid.values()].flat();
   if (!first) throw new Error('there is no key to sign with');
   return {
-    signingKeys,
+    keys,
     hasSecret: secrets.length > 0,
     first,
     /** Of a token that a key verifies which it names; undefined where none does. */

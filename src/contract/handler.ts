@@ -46,7 +46,7 @@ export type Client = {
 };
 
 /** The validated input of a handler. */
-export type Input<Id extends OperationId> = {
+type Input<Id extends OperationId> = {
   body: Content<operations[Id]['requestBody']>;
   path: operations[Id]['parameters']['path'];
   query: operations[Id]['parameters']['query'];

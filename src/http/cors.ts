@@ -4,7 +4,7 @@ import fp from 'fastify-plugin';
 import { ADMIN_SCHEME, type Contract, type Operation } from '../contract/contract.js';
 import { methodsOf } from './operation.js';
 
-export type CorsOptions = {
+type CorsOptions = {
   contract: Contract;
   /** Origins whose pages may read the replies. */
   origins: readonly string[];

@@ -9,8 +9,8 @@ declare module 'fastify' {
   }
 }
 
-export type DrainingOptions = {
-  /** Milliseconds in which the service goes on as before, so that proxies notice that it is no longer ready. */
+type DrainingOptions = {
+  /** Milliseconds in which the service serves as before, so that proxies notice that it is no longer ready. */
   delay: number;
 };
 

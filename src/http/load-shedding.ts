@@ -8,7 +8,7 @@ declare module 'fastify' {
   }
 }
 
-export type LoadSheddingOptions = { admission: Pick<Admission, 'refusal' | 'take'> };
+type LoadSheddingOptions = { admission: Pick<Admission, 'refusal' | 'take'> };
 
 /** Milliseconds until a refusal is sent: a client that retries at once would take the cores from the hashes. */
 const DELAY = { least: 250, most: 500 };

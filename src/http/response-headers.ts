@@ -4,7 +4,7 @@ import { type Contract, findReply, type Operation, type ReplySpec } from '../con
 import { methodsOf } from './operation.js';
 
 /** What computed values are made from. */
-export type ReplyFacts = {
+type ReplyFacts = {
   body: string | Buffer | undefined;
   requestId: string;
   /** Since the request came in. */

@@ -10,7 +10,7 @@ import { methodsOf } from './operation.js';
 type AnyReply = { status: number; body: unknown; headers?: { [name: string]: string | number }; log?: LogFields };
 type AnyHandler = (input: unknown, services: object) => AnyReply | Promise<AnyReply>;
 
-export type RoutesOptions = {
+type RoutesOptions = {
   contract: Contract;
   /** By operationId. */
   handlers: object;

@@ -15,9 +15,9 @@ export const AUTHENTICATIONS = [
 ] as const;
 type Authentication = (typeof AUTHENTICATIONS)[number];
 
-export type Authenticated<Scheme extends keyof Callers> = { caller: Callers[Scheme]; log: LogFields };
+type Authenticated<Scheme extends keyof Callers> = { caller: Callers[Scheme]; log: LogFields };
 
-export type AuthenticateOptions = {
+type AuthenticateOptions = {
   tokens: Pick<Tokens, 'verify'>;
   database: Pick<Database, 'findCaller'>;
 };

@@ -12,7 +12,7 @@ const EXIT_TIMEOUT = 1_000;
 
 /**
  * Writes lines at once. If that fails (the disk is full, nobody reads the pipe), it keeps the next lines and drops those that do
- * not fit, so that the service goes on. It writes a line whole or not at all.
+ * not fit, so the service keeps running. It writes a line whole or not at all.
  *
  * @param fd - a file, or a pipe that does not block
  */

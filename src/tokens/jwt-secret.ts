@@ -36,7 +36,7 @@ const missing = (file: string) =>
 /**
  * JWT_SECRET; on SQLite without it, a random secret that is generated once and kept beside the database.
  *
- * @param database - remembers that there is such a secret: a new one would end all sessions without a word
+ * @param database - remembers that there is such a secret: a new one would silently invalidate all tokens
  * @param warn - told what the operator should change
  * @returns undefined where keys sign, and no token was ever signed with a secret of this database
  * @throws IoFailure, SecretRefused

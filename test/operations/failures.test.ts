@@ -20,7 +20,7 @@ async function startWithSession(t: Test, provider: Provider, options: ServiceOpt
   const token = await application.tokenOf('foo@bar.com');
   const tokens: { [scheme: string]: string } = { userToken: token, adminToken: ADMIN_TOKEN };
 
-  function requestOf({ method, path, securitySchemes: [scheme], bodies }: Operation): Request {
+  function requestOf({ method, path, securityScheme: scheme, bodies }: Operation): Request {
     const example = bodies.get(JSON_MEDIA_TYPE)?.examples[0]?.value;
     return {
       method,

@@ -4,7 +4,7 @@ import type { MayBeUnavailable, OperationId } from './contract/handler.js';
 import type { DatabaseUrl } from './database/connection/database-url.js';
 import type { DatabaseReplaced } from './database/connection/sqlite-file.js';
 import { type Database, openDatabase } from './database/database.js';
-import { type Admission, type AdmissionLimits, createAdmission } from './passwords/admission.js';
+import { type Admission, type AdmissionLimits, createAdmission } from './http/admission.js';
 import { createHashQueue } from './passwords/hash-queue.js';
 import { createPasswordUpgrades, type PasswordUpgrades } from './passwords/password-upgrades.js';
 import { createPasswords, type Hashing, hashMemoryFor, type Passwords } from './passwords/passwords.js';

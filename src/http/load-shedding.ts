@@ -1,5 +1,5 @@
 import fp from 'fastify-plugin';
-import type { Admission } from '../passwords/admission.js';
+import type { Admission } from './admission.js';
 
 declare module 'fastify' {
   interface FastifyRequest {

@@ -1,6 +1,6 @@
 import t from 'tap';
 import { Overloaded } from '#built/errors/overloaded.js';
-import { createAdmission } from '#built/passwords/admission.js';
+import { createAdmission } from '#built/http/admission.js';
 
 const LIMITS = { slots: 2, maxQueue: 1_000, maxWait: 2_000 };
 

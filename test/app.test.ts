@@ -69,7 +69,7 @@ const broken: Database = {
   },
   clockWarning: () => Promise.resolve(undefined),
   ping: () => Promise.resolve(),
-  reconnect: async () => {},
+  connectTo: unused,
   close: () => Promise.resolve(),
 };
 

@@ -3,7 +3,7 @@ import type { FastifyBaseLogger } from 'fastify';
 import { type Config, readConfig } from '../config/config.js';
 import { secretFileVariables } from '../config/secret-files.js';
 import type { DatabaseUrl } from '../database/connection/database-url.js';
-import type { Database } from '../database/database.js';
+import type { Database, NextConnection } from '../database/database.js';
 import { ConfigError } from '../errors/config-error.js';
 import { ExpectedError } from '../errors/expected-error.js';
 import { type Peppers, readPeppers } from '../passwords/peppers.js';
@@ -44,15 +44,21 @@ export function createReload({
     const next = readConfig(env, { issuesTokens: true, again: true });
     const secret = await readJwtSecret({ ...next, databaseUrl: config.databaseUrl }, database);
     const nextKeys: TokenKeys = { signingKeys: next.signingKeys, secret, previousSecret: next.jwtSecretPrevious };
-    const peppers = isDeepStrictEqual(next.peppers, config.peppers)
-      ? undefined
-      : await readPeppers(next.peppers, await database.findPeppers());
     const changed = [];
-    if (!isDeepStrictEqual(next.databaseUrl, config.databaseUrl)) {
-      refuseOtherDatabase(config.databaseUrl, next.databaseUrl);
-      await database.reconnect(next.databaseUrl).catch((error) => {
-        throw error instanceof ExpectedError ? new ExpectedError(`DATABASE_URL_FILE: ${error.message}`) : error;
-      });
+    const connection = isDeepStrictEqual(next.databaseUrl, config.databaseUrl)
+      ? undefined
+      : await connectTo(next.databaseUrl);
+    let peppers: Peppers | undefined;
+    try {
+      // The database may refuse the old password already.
+      if (!isDeepStrictEqual(next.peppers, config.peppers))
+        peppers = await readPeppers(next.peppers, await (connection ?? database).findPeppers());
+    } catch (error) {
+      await connection?.discard();
+      throw error;
+    }
+    if (connection) {
+      connection.use();
       changed.push('the URL of the database');
     }
     if (!isDeepStrictEqual(nextKeys, tokenKeys)) {
@@ -73,6 +79,13 @@ export function createReload({
     config = next;
     tokenKeys = nextKeys;
     log.info(`SIGHUP: re-read ${files.join(', ')}; changed: ${changed.join(', ') || 'nothing'}`);
+  }
+
+  function connectTo(url: DatabaseUrl): Promise<NextConnection> {
+    refuseOtherDatabase(config.databaseUrl, url);
+    return database.connectTo(url).catch((error) => {
+      throw error instanceof ExpectedError ? new ExpectedError(`DATABASE_URL_FILE: ${error.message}`) : error;
+    });
   }
 
   return async () => {

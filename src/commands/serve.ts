@@ -59,7 +59,10 @@ export async function serve(env: NodeJS.ProcessEnv): Promise<string> {
   warnOfLongTokens(config, warn);
   if (config.adminTokens.length === 0) log.info('ADMIN_TOKENS is not set: the operations for an application reply 401');
   const services = await openServices({ ...config, ...observed, onDatabaseReplaced });
-  const app = await buildApp({ ...observed, config, services });
+  const app = await buildApp({ ...observed, config, services }).catch(async (error) => {
+    await services.close();
+    throw error;
+  });
   let metricsServer: MetricsServer | undefined;
   const close = async () => {
     await app.close();

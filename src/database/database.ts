@@ -32,11 +32,19 @@ export type Database = {
   /** Undefined on SQLite. */
   poolUse(): PoolUse | undefined;
   /**
-   * Changes to another URL of the same database. Open connections are closed once their queries have ended. Where it throws
-   * DatabaseUnavailable, nothing has changed.
+   * Connects to another URL of the same database, which is then used or discarded.
+   *
+   * @throws DatabaseUnavailable
    */
-  reconnect(url: DatabaseUrl): Promise<void>;
+  connectTo(url: DatabaseUrl): Promise<NextConnection>;
   close(): Promise<void>;
+};
+
+export type NextConnection = {
+  findPeppers: FindPeppers;
+  /** Queries run on it from now on. Open connections are closed once their queries have ended. */
+  use(): void;
+  discard(): Promise<void>;
 };
 
 /** Milliseconds for each query of a command. */
@@ -91,7 +99,7 @@ export async function openDatabase(
     clockWarning: createClockWarning(run, url.provider),
     ping: (deadline) => (deadline ? within(deadline, connection.ping, tooLate) : connection.ping()),
     poolUse: () => connection.poolUse?.(),
-    async reconnect(next) {
+    async connectTo(next) {
       const opened = await connect(next);
       try {
         await opened.ping();
@@ -99,11 +107,17 @@ export async function openDatabase(
         await disconnect(opened);
         throw error;
       }
-      const old = connection;
-      const retire = () => retired.delete(old) && disconnect(old);
-      // By then all queries on it have ended.
-      retired.set(old, setTimeout(retire, 2 * timeout).unref());
-      connection = opened;
+      return {
+        findPeppers: createFindPeppers(runOn(() => opened)),
+        use() {
+          const old = connection;
+          const retire = () => retired.delete(old) && disconnect(old);
+          // By then all queries on it have ended.
+          retired.set(old, setTimeout(retire, 2 * timeout).unref());
+          connection = opened;
+        },
+        discard: () => disconnect(opened),
+      };
     },
     async close() {
       for (const timer of retired.values()) clearTimeout(timer);

@@ -14,6 +14,7 @@ export type FailureOutcome = (typeof FAILURE_OUTCOMES)[number];
 /** What is done with a user, by its name in the log. */
 export type UserEvent =
   | 'user_created'
+  | 'users_imported'
   | 'user_updated'
   | 'user_deleted'
   | 'user_unlocked'

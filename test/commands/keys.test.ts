@@ -1,5 +1,5 @@
 import type { JsonWebKey } from 'node:crypto';
-import { readFile, stat, writeFile } from 'node:fs/promises';
+import { chmod, chown, readFile, stat, writeFile } from 'node:fs/promises';
 import { calculateJwkThumbprint } from 'jose';
 import t, { type Test } from 'tap';
 import { type Options, run } from '../support/executable.js';
@@ -90,6 +90,17 @@ t.test('a rotation: each step says when the next one is safe, and refuses before
   t.match(await keys('remove', '--published-at', new Date().toISOString(), '--', old), { code: 75 });
   t.match(await keys('remove', '--', old), { code: 0 });
   t.match(await list(), [{ kid: next, state: 'signs' }]);
+});
+
+t.test('a change keeps owner and mode: the service may read the file by its group', async (t) => {
+  const { file, keys } = inDirectory(t);
+  await keys('generate');
+  if (process.getuid?.() === 0) await chown(file, 1000, 1001);
+  await chmod(file, 0o640);
+  const before = await stat(file);
+  t.match(await keys('add'), { code: 0 });
+  const { uid, gid, mode } = await stat(file);
+  t.same({ uid, gid, mode }, { uid: before.uid, gid: before.gid, mode: before.mode });
 });
 
 t.test('a key is kept until the last token expires that it may have signed', async (t) => {

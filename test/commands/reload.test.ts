@@ -1,4 +1,4 @@
-import { createHmac } from 'node:crypto';
+import { createHmac, randomUUID } from 'node:crypto';
 import { readFile, rm, writeFile } from 'node:fs/promises';
 import { setImmediate } from 'node:timers/promises';
 import t from 'tap';
@@ -7,7 +7,7 @@ import { command } from '../support/command.js';
 import { run, start, stop } from '../support/executable.js';
 import { bearer, jwkSet, privateJwks } from '../support/keys.js';
 import { send } from '../support/send.js';
-import { SECRET } from '../support/service.js';
+import { createDatabase, execute, SECRET } from '../support/service.js';
 import {
   CHEAP,
   getToken,
@@ -141,6 +141,33 @@ t.test('a new pepper', async (t) => {
   t.equal((await login(service.url)).status, 200);
   await stop(t, service);
   t.notMatch(service.output(), /salt and/);
+});
+
+t.test('a new pepper and a new password of the database at once', async (t) => {
+  const admin = new URL(await createDatabase(t, 'postgresql'));
+  const role = `role_${randomUUID().replaceAll('-', '')}`;
+  const asAdmin = (sql: string) => execute({ provider: 'postgresql', href: admin.href }, sql);
+  await asAdmin(`CREATE ROLE ${role} LOGIN PASSWORD 'old'`);
+  await asAdmin(`ALTER DATABASE ${admin.pathname.slice(1)} OWNER TO ${role}`);
+  const urlWith = (password: string) => Object.assign(new URL(admin), { username: role, password }).href;
+  const cwd = t.testdir({ url: urlWith('old'), pepper: 'salt and pepper', previous: '' });
+  const files = { DATABASE_URL_FILE: 'url', BCRYPT_PEPPER_FILE: 'pepper', BCRYPT_PEPPER_PREVIOUS_FILE: 'previous' };
+  const service = await startWithUser(t, { cwd, env: { ...PATIENT, ...files, JWT_SECRET: SECRET } });
+
+  await asAdmin(`ALTER ROLE ${role} PASSWORD 'new'`);
+  // The old password opens no further connection.
+  await asAdmin(`SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = '${role}'`);
+  await replaceFile(`${cwd}/url`, urlWith('new'));
+  await replaceFile(`${cwd}/pepper`, 'salt and thyme');
+  service.kill('SIGHUP');
+  await service.written(
+    'nothing is changed: BCRYPT_PEPPER and BCRYPT_PEPPER_PREVIOUS: users have passwords with another',
+  );
+
+  await replaceFile(`${cwd}/previous`, 'salt and pepper');
+  service.kill('SIGHUP');
+  await service.written('changed: the URL of the database, the pepper, the previous pepper');
+  t.equal((await login(service.url)).status, 200);
 });
 
 function resign(token: string, secret: string): string {

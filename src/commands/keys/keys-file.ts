@@ -1,5 +1,5 @@
 import { generateKeyPair, type JsonWebKey, type KeyObject } from 'node:crypto';
-import { realpath, rename, rm, writeFile } from 'node:fs/promises';
+import { chmod, chown, realpath, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { promisify } from 'node:util';
 import { MAX_BYTES, readSecret } from '../../config/secret-files.js';
 import { ConfigError } from '../../errors/config-error.js';
@@ -99,6 +99,10 @@ export async function changeKeys(
     const text = textOf(await change(readKeys(file)));
     await writeFile(next, text, { flush: true }).catch(cannotWrite(next));
     const changed = readKeys(next);
+    // The service may read it by its group.
+    const { uid, gid, mode } = await stat(target);
+    await chown(next, uid, gid).catch(cannotWrite(next));
+    await chmod(next, mode).catch(cannotWrite(next));
     await rename(next, target).catch(cannotWrite(target));
     return changed;
   } catch (error) {

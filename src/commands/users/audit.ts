@@ -2,12 +2,14 @@ import { userInfo } from 'node:os';
 import type { UserEvent } from '../../errors/http-error.js';
 
 /**
- * Writes the line of a change for the log of whoever runs the command, as the service does for changes over HTTP. On a terminal
- * the result says enough.
+ * Writes the line of a change for the caller's log, as the service does for changes over HTTP. On a terminal the result says
+ * enough.
+ *
+ * @param whose - the user who is changed, or how many users are
  */
-export function audit(event: UserEvent, userId: number): void {
+export function audit(event: UserEvent, whose: { userId: number } | { users: number }): void {
   if (process.stderr.isTTY) return;
-  const line = { level: 30, time: Date.now(), event, userId, by: `command:${nameOfCaller()}`, msg: 'changed' };
+  const line = { level: 30, time: Date.now(), event, ...whose, by: `command:${nameOfCaller()}`, msg: 'changed' };
   console.error(JSON.stringify(line));
 }
 

@@ -1,4 +1,5 @@
 import { EXIT } from '../../errors/exit-codes.js';
+import { UserNotFound } from '../../users/find-user.js';
 import { findUser, UserRefused, withUsers } from './open-users.js';
 import { nameOf, type Output, reportChange } from './print.js';
 import { ask } from './prompt.js';
@@ -9,7 +10,7 @@ export async function deleteUser(env: NodeJS.ProcessEnv, key: string, options: D
   await withUsers(env, async ({ users, passwords }) => {
     const user = await findUser(users, key);
     if (!options.yes) await confirm(`Delete ${nameOf(user)}? [y/N] `);
-    await users.delete(user.id);
+    if (!(await users.delete(user.id))) throw new UserNotFound();
     await reportChange('user_deleted', user, { ...options, passwords, text: `deleted ${nameOf(user)}` });
   });
 }

@@ -12,7 +12,7 @@ export async function reportChange(
   user: UserRecord,
   { passwords, json, text }: Output & { passwords: Passwords; text: string },
 ): Promise<void> {
-  audit(event, user.id);
+  audit(event, { userId: user.id });
   if (json) await printJson(userJson(user, passwords));
   else await print(`${text}\n`);
 }

@@ -1,5 +1,6 @@
 import { EXIT } from '../../errors/exit-codes.js';
 import { print } from '../standard-output.js';
+import { audit } from './audit.js';
 import { findUser, readPages, UserRefused, withUsers } from './open-users.js';
 import { nameOf, type Output, printable, printJson, printTable, reportChange } from './print.js';
 
@@ -40,6 +41,7 @@ export async function revokeSessions(
         const [first, last] = [page.at(0), page.at(-1)];
         if (first && last) ended += await sessions.endAllBetween(first.id, last.id);
       }
+      audit('sessions_ended', { users: ended });
       if (output.json) return await printJson({ users: ended });
       return void (await print(`ended the sessions of all users: ${ended}\n`));
     }

@@ -14,6 +14,7 @@ import { IoFailure } from '../../../errors/io-failure.js';
 import { createPasswords } from '../../../passwords/passwords.js';
 import { keepHeapSmall } from '../../heap.js';
 import { startProgress } from '../../progress.js';
+import { audit } from '../audit.js';
 import { reportCreated } from '../print.js';
 import { columnsOfRow, createRowCheck, type Row, type RowOptions } from './check-row.js';
 import { type FileFormat, FileRefused, readRecords } from './read-records.js';
@@ -143,6 +144,9 @@ export async function importUsers(
     if (error instanceof ExpectedError || !(error instanceof Error && 'syscall' in error)) throw error;
     throw new IoFailure(`${file} can’t be read`, error);
   } finally {
+    // Also after a failure: whole batches are stored.
+    const changed = counts.added + counts.updated;
+    if (changed > 0 && !dryRun) audit('users_imported', { users: changed });
     signals.ignore();
     progress.stop();
     // Standard input that is not read to its end would keep the process alive.

@@ -2,7 +2,6 @@ import { readConfig } from '../config/config.js';
 import type { DatabaseUrl } from '../database/connection/database-url.js';
 import { describeLocks, type MigrationLocks } from '../database/migrations/locks.js';
 import { inspect, migrate } from '../database/migrations/migrate.js';
-import { readMigrations } from '../database/migrations/migrations.js';
 import { print } from './standard-output.js';
 
 /**
@@ -34,7 +33,7 @@ async function apply(url: DatabaseUrl, warn: Warn): Promise<Result> {
 
 async function listPending(url: DatabaseUrl, warn: Warn): Promise<Result> {
   const { pending } = await inspect(url, warn);
-  const migrations = describeLocks(url.provider, readMigrations(url.provider), pending);
+  const migrations = describeLocks(url.provider, pending);
   return {
     json: { pending: migrations },
     lines: migrations.length > 0 ? migrations.flatMap(describe) : ['nothing to apply'],

@@ -39,9 +39,13 @@ const DIALECTS = {
 
 export type Migration = { name: string; sql: string };
 
-/** The migrations in `prisma/migrations/<provider>`, in order. */
+export function directoryOf(provider: Provider): URL {
+  return new URL(`../../../prisma/migrations/${provider}/`, import.meta.url);
+}
+
+/** The migrations of a provider, in order. */
 export function readMigrations(provider: Provider): Migration[] {
-  const directory = new URL(`../../../prisma/migrations/${provider}/`, import.meta.url);
+  const directory = directoryOf(provider);
   const names = readdirSync(directory).filter((name) => /^\d{14}_/.test(name));
   return names.sort().map((name) => ({ name, sql: readFileSync(new URL(`${name}/migration.sql`, directory), 'utf8') }));
 }

@@ -14,20 +14,18 @@ export function declareCommands(program: Command, env: NodeJS.ProcessEnv): void 
     .description('A login service: email and password in, JSON Web Token out.')
     .version(VERSION)
     .addHelpText('after', () => `\nExit codes:\n${describeExitCodes()}`);
-  const command = (name: string, description: string, run: (options: { check?: true }) => Promise<void>) =>
-    program.command(name).description(description).action(run);
-
-  command(
-    'serve',
-    'apply the migrations, then serve until SIGTERM or SIGINT; SIGHUP reloads secrets from files (default)',
-    async ({ check }) => {
+  program
+    .command('serve')
+    .description(
+      'apply the migrations, then serve until SIGTERM or SIGINT; SIGHUP reloads secrets from files (default)',
+    )
+    .option('--check', 'check the settings, database, keys, files and TLS, and exit; change nothing')
+    .action(async ({ check }: { check?: true }) => {
       if (check) return await (await import('./check.js')).check(env);
       // Nothing to reload yet.
       process.on('SIGHUP', () => {});
       await (await import('./serve.js')).serve(env);
-    },
-  )
-    .option('--check', 'check the settings, database, keys, files and TLS, and exit; change nothing')
+    })
     .addHelpText('after', describeVariables('serve'));
   program
     .command('migrate')
@@ -36,12 +34,15 @@ export function declareCommands(program: Command, env: NodeJS.ProcessEnv): void 
     .option('--json', 'print JSON, for scripts; errors too')
     .action(async (options) => (await import('./migrate.js')).migrateDatabase(env, options))
     .addHelpText('after', describeVariables('migrate'));
-  command('health', 'check that the service on this host is alive; exit 1 if it is not', async () => {
-    await (await import('./health.js')).checkHealth(env);
-  }).addHelpText('after', describeVariables('health'));
-  command('demo', 'serve one user from a separate database, data/demo.db', async () => {
-    await (await import('./demo.js')).demo(env);
-  });
+  program
+    .command('health')
+    .description('check that the service on this host is alive; exit 1 if it is not')
+    .action(async () => (await import('./health.js')).checkHealth(env))
+    .addHelpText('after', describeVariables('health'));
+  program
+    .command('demo')
+    .description('serve one user from a separate database, data/demo.db')
+    .action(async () => (await import('./demo.js')).demo(env));
   declareUsersCommands(program, env);
   declareKeysCommands(program, env);
   declareCompletion(program);

@@ -2,6 +2,7 @@ import { readConfig } from '../config/config.js';
 import type { DatabaseUrl } from '../database/connection/database-url.js';
 import { describeLocks, type MigrationLocks } from '../database/migrations/locks.js';
 import { inspect, migrate } from '../database/migrations/migrate.js';
+import { printJson } from './print.js';
 import { print } from './standard-output.js';
 
 /**
@@ -18,7 +19,8 @@ export async function migrateDatabase(
   const warn = (message: string) => console.error(`warning: ${message}`);
   warnings.forEach(warn);
   const result = pending ? await listPending(databaseUrl, warn) : await apply(databaseUrl, warn);
-  await print(json ? `${JSON.stringify(result.json)}\n` : `${result.lines.join('\n')}\n`);
+  if (json) await printJson(result.json);
+  else await print(`${result.lines.join('\n')}\n`);
 }
 
 type Warn = (message: string) => void;

@@ -24,16 +24,12 @@ const LONG_TOKEN_TTL_SECONDS = 3_600;
 /** Milliseconds in which two SIGINT under npm are one: the terminal sends it to node, and npm forwards it. */
 const SAME_SIGINT = 250;
 
-class CannotListen extends ExpectedError {
-  override readonly exitCode = EXIT.OSERR;
-}
-
 /**
  * Applies the migrations and serves until SIGTERM or SIGINT. Resolves when it listens.
  *
  * @param env - the environment variables; SIGHUP reads the files that they name again
  * @returns the URL
- * @throws ConfigError, DatabaseUnavailable, CannotListen
+ * @throws ConfigError, DatabaseUnavailable, ExpectedError
  */
 export async function serve(env: NodeJS.ProcessEnv): Promise<string> {
   // A SIGHUP during the start is handled after it.
@@ -114,7 +110,8 @@ async function orCannotListen<T>(variables: string, listening: Promise<T>): Prom
   try {
     return await listening;
   } catch (error) {
-    if (error instanceof Error && 'syscall' in error) throw new CannotListen(`${variables}: ${error.message}`);
+    if (error instanceof Error && 'syscall' in error)
+      throw new ExpectedError(`${variables}: ${error.message}`, EXIT.OSERR);
     throw error;
   }
 }

@@ -1,3 +1,4 @@
+import { EXIT } from './exit-codes.js';
 import { ExpectedError } from './expected-error.js';
 
 export type FieldError = {
@@ -76,7 +77,7 @@ export class HttpError extends ExpectedError {
     readonly clientMessage = '',
     { code, errors, retryAfterSeconds, tokenError, log, message = clientMessage, cause }: Details = {},
   ) {
-    super(message, cause === undefined ? undefined : { cause });
+    super(message, EXIT.FAILED, cause === undefined ? undefined : { cause });
     this.clientCode = code;
     this.errors = errors;
     this.retryAfterSeconds = retryAfterSeconds;

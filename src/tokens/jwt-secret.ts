@@ -24,11 +24,6 @@ export type JwtSecretOptions = {
   databaseUrl: DatabaseUrl;
 };
 
-/** The secret beside the database is missing, though it was restored, or too short. */
-class SecretRefused extends ExpectedError {
-  override readonly exitCode = EXIT.CONFIG;
-}
-
 const missing = (file: string) =>
   `${file} is missing, and users have tokens that were signed with it: restore it with the database, ` +
   `or write at least ${JWT_SECRET_MIN_BYTES} bytes of random text to it, after which all users have to log in again`;
@@ -39,7 +34,7 @@ const missing = (file: string) =>
  * @param database - remembers that there is such a secret: a new one would silently invalidate all tokens
  * @param warn - told what the operator should change
  * @returns undefined where keys sign, and no token was ever signed with a secret of this database
- * @throws IoFailure, SecretRefused
+ * @throws IoFailure, ExpectedError
  */
 export async function readJwtSecret(
   { jwtSecret, signingKeys, databaseUrl }: JwtSecretOptions,
@@ -52,7 +47,8 @@ export async function readJwtSecret(
   try {
     if (!existsSync(file)) {
       if (signingKeys.length > 0) return undefined;
-      if ((await secrets.hasSecretBeside()) && (await users.count()) > 0) throw new SecretRefused(missing(file));
+      if ((await secrets.hasSecretBeside()) && (await users.count()) > 0)
+        throw new ExpectedError(missing(file), EXIT.CONFIG);
       await generateSecret(file, databaseUrl.file);
     }
     await secrets.rememberSecretBeside();
@@ -68,12 +64,12 @@ export async function readJwtSecret(
  * Checks the secret beside an SQLite database as readJwtSecret reads it, and changes nothing.
  *
  * @param isNeeded - whether users have tokens that were signed with it
- * @throws IoFailure, SecretRefused
+ * @throws IoFailure, ExpectedError
  */
 export async function checkSecretBeside(database: string, isNeeded: boolean): Promise<void> {
   const file = secretFileOf(database);
   if (!existsSync(file)) {
-    if (isNeeded) throw new SecretRefused(missing(file));
+    if (isNeeded) throw new ExpectedError(missing(file), EXIT.CONFIG);
     return;
   }
   await readSecretBeside(file).catch((error) => {
@@ -90,8 +86,9 @@ async function readSecretBeside(file: string): Promise<string> {
   // Decoding would replace other bytes.
   const secret = decodeUtf8(bytes);
   if (secret !== undefined && bytes.length >= JWT_SECRET_MIN_BYTES) return secret;
-  throw new SecretRefused(
+  throw new ExpectedError(
     `${file} must hold at least ${JWT_SECRET_MIN_BYTES} bytes of UTF-8 text; remove it to generate a new one`,
+    EXIT.CONFIG,
   );
 }
 

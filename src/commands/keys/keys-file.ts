@@ -21,16 +21,6 @@ export type StoredJwk = JsonWebKey & {
 
 export type StoredKey = SigningKey & { jwk: StoredJwk };
 
-/** The command can't do what was asked; nothing has changed. */
-export class KeysRefused extends ExpectedError {
-  constructor(
-    message: string,
-    override readonly exitCode: number = EXIT.DATAERR,
-  ) {
-    super(message);
-  }
-}
-
 const VARIABLE = 'JWT_KEYS_FILE';
 
 export function keysFileOf(env: NodeJS.ProcessEnv): string {
@@ -52,7 +42,7 @@ export function readKeys(file: string): StoredKey[] {
 
 export function keyNamed(keys: StoredKey[], kid: string): StoredKey {
   const key = keys.find((candidate) => candidate.kid === kid);
-  if (!key) throw new KeysRefused(`there is no key ${kid}: see sessions-api keys list`);
+  if (!key) throw new ExpectedError(`there is no key ${kid}: see sessions-api keys list`, EXIT.DATAERR);
   return key;
 }
 
@@ -71,7 +61,7 @@ async function generatePrivateKey(algorithm: Algorithm): Promise<KeyObject> {
 /** Creates the file, which must not exist. */
 export async function createKeysFile(file: string, jwks: StoredJwk[]): Promise<void> {
   if (!(await createPrivateFile(file, file, textOf(jwks)).catch(cannotWrite(file))))
-    throw new KeysRefused(`${file} exists: keys add adds a key to it`, EXIT.CANTCREAT);
+    throw new ExpectedError(`${file} exists: keys add adds a key to it`, EXIT.CANTCREAT);
 }
 
 /**
@@ -90,7 +80,7 @@ export async function changeKeys(
   // One name, taken before the keys are read: two commands at once would lose the change of one.
   const next = `${target}.next`;
   if (!(await createPrivateFile(next, target).catch(cannotWrite(next)))) {
-    throw new KeysRefused(
+    throw new ExpectedError(
       `${next} exists: another command changes the keys, or was killed; then remove it`,
       EXIT.TEMPFAIL,
     );
@@ -114,7 +104,7 @@ export async function changeKeys(
 function textOf(keys: StoredJwk[]): string {
   const text = `${JSON.stringify({ keys }, undefined, 2)}\n`;
   if (text.length > MAX_BYTES)
-    throw new KeysRefused(`the file would have more than ${MAX_BYTES} bytes: remove old keys first`);
+    throw new ExpectedError(`the file would have more than ${MAX_BYTES} bytes: remove old keys first`, EXIT.DATAERR);
   return text;
 }
 

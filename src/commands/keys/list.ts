@@ -1,4 +1,4 @@
-import { type Output, printJson, printTable } from '../users/print.js';
+import { type Output, printJson, printTable } from '../print.js';
 import { keysFileOf, readKeys, type StoredKey } from './keys-file.js';
 import { formatSeconds, promotableAt, removableAt } from './rotation.js';
 

@@ -1,8 +1,9 @@
 import { readConfig } from '../../config/config.js';
 import { loadContract, operationNamed } from '../../contract/contract.js';
 import { EXIT } from '../../errors/exit-codes.js';
+import { ExpectedError } from '../../errors/expected-error.js';
 import { parseWholeNumber } from '../../text/whole-number.js';
-import { KeysRefused, type StoredJwk, type StoredKey } from './keys-file.js';
+import type { StoredJwk, StoredKey } from './keys-file.js';
 
 // Times are in seconds since the epoch.
 
@@ -42,13 +43,13 @@ function publishedAt(changedAt: number | undefined, step: Step): number {
   if (!step.publishedAt) return changedAt ?? Number.POSITIVE_INFINITY;
   const at = Math.ceil(step.publishedAt.getTime() / 1000);
   if (changedAt === undefined || at >= changedAt) return at;
-  throw new KeysRefused(`--published-at must not be before ${formatSeconds(changedAt)}, the step before`, EXIT.USAGE);
+  throw new ExpectedError(`--published-at must not be before ${formatSeconds(changedAt)}, the step before`, EXIT.USAGE);
 }
 
-/** @throws KeysRefused with the time: the step would make good tokens fail */
+/** @throws ExpectedError with the time: the step would make good tokens fail */
 export function refuseUntil(time: number, what: string, { force }: Step): void {
   if (force || time <= nowInSeconds()) return;
-  throw new KeysRefused(
+  throw new ExpectedError(
     Number.isFinite(time)
       ? `${what} at ${formatSeconds(time)} at the earliest; after a leak, --force does it now`
       : `the file does not say when it was published: pass the time, as in --published-at 2026-01-31T12:00:00Z`,

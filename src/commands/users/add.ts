@@ -1,6 +1,7 @@
+import type { Output } from '../print.js';
 import { type NewPasswordOptions, readNewPassword } from './new-password.js';
 import { type OpenUsers, withUsers } from './open-users.js';
-import { type Output, reportChange } from './print.js';
+import { reportChange } from './print.js';
 
 type AddOptions = Output & NewPasswordOptions & { id?: number };
 

@@ -2,9 +2,10 @@ import type { UserRecord } from '../../database/users.js';
 import type { UserEvent } from '../../errors/http-error.js';
 import { refuseInvalid } from '../../users/credentials.js';
 import { type UserUpdate, updateUser } from '../../users/update-user.js';
+import type { Output } from '../print.js';
 import { type NewPasswordOptions, readNewPassword } from './new-password.js';
 import { findUser, type OpenUsers, withUsers } from './open-users.js';
-import { nameOf, type Output, reportChange } from './print.js';
+import { nameOf, reportChange } from './print.js';
 
 /** Makes a verb that changes a user, and prints the user as changed, or else what was done. */
 function changing<Options extends Output>(

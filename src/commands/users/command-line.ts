@@ -4,8 +4,8 @@ import { MAX_ID } from '../../database/users.js';
 import { EXIT } from '../../errors/exit-codes.js';
 import { parseScryptParameters, type ScryptCost } from '../../passwords/formats/scrypt.js';
 import { parseWholeNumber } from '../../text/whole-number.js';
+import type { Output } from '../print.js';
 import { describeVariables } from '../variables.js';
-import type { Output } from './print.js';
 
 /** Loads what a verb does: `serve` starts without it. */
 type Load<Args extends unknown[]> = () => Promise<(env: NodeJS.ProcessEnv, ...args: Args) => Promise<void>>;

@@ -1,7 +1,9 @@
 import { EXIT } from '../../errors/exit-codes.js';
+import { ExpectedError } from '../../errors/expected-error.js';
 import { UserNotFound } from '../../users/find-user.js';
-import { findUser, UserRefused, withUsers } from './open-users.js';
-import { nameOf, type Output, reportChange } from './print.js';
+import type { Output } from '../print.js';
+import { findUser, withUsers } from './open-users.js';
+import { nameOf, reportChange } from './print.js';
 import { ask } from './prompt.js';
 
 type DeleteOptions = Output & { yes?: true };
@@ -17,7 +19,7 @@ export async function deleteUser(env: NodeJS.ProcessEnv, key: string, options: D
 
 async function confirm(question: string): Promise<void> {
   if (!process.stdin.isTTY)
-    throw new UserRefused('not a terminal: pass --yes to delete without confirmation', EXIT.USAGE);
+    throw new ExpectedError('not a terminal: pass --yes to delete without confirmation', EXIT.USAGE);
   const answer = await ask(question);
-  if (!/^y(es)?$/i.test(answer.trim())) throw new UserRefused('not deleted', EXIT.FAILED);
+  if (!/^y(es)?$/i.test(answer.trim())) throw new ExpectedError('not deleted', EXIT.FAILED);
 }

@@ -1,8 +1,8 @@
 import { readConfig } from '../../config/config.js';
 import { EXIT } from '../../errors/exit-codes.js';
+import { type Output, printJson } from '../print.js';
 import { print } from '../standard-output.js';
 import { describeCounts, type ImportOptions, type ImportSummary, importUsers } from './import/import-users.js';
-import { type Output, printJson } from './print.js';
 
 /** Imports users, and prints how many rows were added, updated, left as they are, and rejected. */
 export async function runImport(

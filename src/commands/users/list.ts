@@ -1,5 +1,6 @@
+import { type Output, printable, printJson, printTable } from '../print.js';
 import { withUsers } from './open-users.js';
-import { type Output, printable, printJson, printTable, userJson } from './print.js';
+import { userJson } from './print.js';
 
 type ListOptions = Output & { email?: string; enabled?: true; disabled?: true; after: number; limit: number };
 

@@ -7,7 +7,7 @@ export type NewPasswordOptions = { allowWeak?: true };
 /**
  * Reads a new password, and hashes it.
  *
- * @throws UserRefused, CredentialsRefused
+ * @throws ExpectedError, CredentialsRefused
  */
 export async function readNewPassword(
   email: string,

@@ -5,25 +5,13 @@ import { migrate } from '../../database/migrations/migrate.js';
 import type { OneTimeTokens } from '../../database/one-time-tokens.js';
 import type { Sessions } from '../../database/sessions.js';
 import { MAX_ID, type UserPage, type UserRecord, type Users } from '../../database/users.js';
-import { EXIT } from '../../errors/exit-codes.js';
-import { ExpectedError } from '../../errors/expected-error.js';
 import { createPasswords, type Passwords } from '../../passwords/passwords.js';
 import { namePeppers, readPeppers } from '../../passwords/peppers.js';
 import { type FailedLogins, readFailedLogins } from '../../throttle/lockouts.js';
 import { UserNotFound } from '../../users/find-user.js';
 import { keepHeapSmall } from '../heap.js';
+import { printable, reportCreated } from '../print.js';
 import { startProgress } from '../progress.js';
-import { printable, reportCreated } from './print.js';
-
-/** The command can't do what was asked; nothing has changed. */
-export class UserRefused extends ExpectedError {
-  constructor(
-    message: string,
-    override readonly exitCode: number = EXIT.DATAERR,
-  ) {
-    super(message);
-  }
-}
 
 /** What a verb works with. */
 export type OpenUsers = {

@@ -1,8 +1,8 @@
 import { createPasswordReset } from '../../users/reset-password.js';
+import { type Output, printJson } from '../print.js';
 import { print } from '../standard-output.js';
 import { audit } from './audit.js';
 import { findUser, withUsers } from './open-users.js';
-import { type Output, printJson } from './print.js';
 
 /** Prints a token for `POST /api/v1/user/password/reset`. */
 export async function printResetToken(env: NodeJS.ProcessEnv, key: string, { json }: Output): Promise<void> {

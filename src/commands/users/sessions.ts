@@ -1,8 +1,10 @@
 import { EXIT } from '../../errors/exit-codes.js';
+import { ExpectedError } from '../../errors/expected-error.js';
+import { type Output, printable, printJson, printTable } from '../print.js';
 import { print } from '../standard-output.js';
 import { audit } from './audit.js';
-import { findUser, readPages, UserRefused, withUsers } from './open-users.js';
-import { nameOf, type Output, printable, printJson, printTable, reportChange } from './print.js';
+import { findUser, readPages, withUsers } from './open-users.js';
+import { nameOf, reportChange } from './print.js';
 
 const MAX_LISTED = 1_000;
 
@@ -33,7 +35,7 @@ export async function revokeSessions(
   sid: string | undefined,
   { all, ...output }: Output & { all?: true },
 ): Promise<void> {
-  if ((key === undefined) === (all === undefined)) throw new UserRefused('name a user, or pass --all', EXIT.USAGE);
+  if ((key === undefined) === (all === undefined)) throw new ExpectedError('name a user, or pass --all', EXIT.USAGE);
   await withUsers(env, async ({ users, sessions, passwords }) => {
     if (key === undefined) {
       let ended = 0;
@@ -48,7 +50,7 @@ export async function revokeSessions(
     const user = await findUser(users, key);
     if (sid === undefined) await sessions.endAll(user.id);
     else if (!(await sessions.end(user.id, sid)))
-      throw new UserRefused(`${nameOf(user)} has no session ${printable(sid)}`);
+      throw new ExpectedError(`${nameOf(user)} has no session ${printable(sid)}`, EXIT.DATAERR);
     const what = sid === undefined ? 'all sessions' : `session ${printable(sid)}`;
     const event = sid === undefined ? 'sessions_ended' : 'session_ended';
     await reportChange(event, user, { ...output, passwords, text: `ended ${what} of ${nameOf(user)}` });

@@ -1,8 +1,9 @@
 import { hasPassword, type UserRecord } from '../../database/users.js';
 import type { Passwords } from '../../passwords/passwords.js';
 import type { FailedLogins } from '../../throttle/lockouts.js';
+import { type Output, printable, printJson, printTable } from '../print.js';
 import { findUser, withUsers } from './open-users.js';
-import { type Output, printable, printJson, printTable, userJson } from './print.js';
+import { userJson } from './print.js';
 
 type ShowOptions = Output & { address?: string };
 

@@ -2,9 +2,9 @@ import { redactedUrl } from '../../database/connection/database-url.js';
 import { hasPassword } from '../../database/users.js';
 import type { DigestForm } from '../../passwords/passwords.js';
 import type { PepperState } from '../../passwords/peppers.js';
+import { type Output, printJson, printTable } from '../print.js';
 import { print } from '../standard-output.js';
 import { readPages, withUsers } from './open-users.js';
-import { type Output, printJson, printTable } from './print.js';
 
 const NONE: DigestForm = { format: 'none', parameters: '', current: false };
 const UNKNOWN: DigestForm = { format: 'unknown', parameters: '', current: false };

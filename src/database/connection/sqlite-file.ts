@@ -9,7 +9,7 @@ export class DatabaseReplaced extends ExpectedError {
 }
 
 /** How an SQLite file begins. */
-export const MAGIC = 'SQLite format 3\0';
+const MAGIC = 'SQLite format 3\0';
 
 export type FileCheck = {
   /** Throws where the file is gone, truncated or overwritten, and DatabaseReplaced where it is another one. */
@@ -62,6 +62,15 @@ function readHeader(fd: number) {
     sizeOfPages: bytes.readUInt32BE(28) * bytes.readUInt16BE(16),
     size: fstatSync(fd).size,
   };
+}
+
+export function isSqliteFile(file: string): boolean {
+  const fd = openSync(file, 'r');
+  try {
+    return readHeader(fd).magic === MAGIC;
+  } finally {
+    closeSync(fd);
+  }
 }
 
 /** Whether SQLite may have written a header after another one. While it writes, the file may be smaller than its pages. */

@@ -5,12 +5,16 @@ import { ExpectedError } from '../../errors/expected-error.js';
 import { formatTimestamp } from '../../text/timestamp.js';
 import type { Provider } from '../connection/database-url.js';
 
-export type Row = { [column: string]: unknown };
+export type MigrateOptions = {
+  /** Called with each warning. */
+  warn?: (message: string) => void;
+  /** Whether an SQLite file that is missing is created. */
+  mayCreate?: boolean;
+  /** Called with the path of an SQLite file that was created. */
+  onCreated?: (file: string) => void;
+};
 
-/** The database contradicts a migration. */
-class MigrationRefused extends ExpectedError {
-  override readonly exitCode = EXIT.CONFIG;
-}
+export type Row = { [column: string]: unknown };
 
 const FOREIGN = 'the database has tables, but no migrations';
 
@@ -55,7 +59,7 @@ export async function pendingMigrations(provider: Provider, session: Pick<Sessio
   const names = readMigrations(provider).map(({ name }) => name);
   const tables = (await session.query(DIALECTS[provider].listTables)).map(({ name }) => name);
   if (!tables.includes('_prisma_migrations')) {
-    if (tables.length > 0) throw new MigrationRefused(FOREIGN);
+    if (tables.length > 0) throw new ExpectedError(FOREIGN, EXIT.CONFIG);
     return names;
   }
   const applied = await session.query(
@@ -68,7 +72,7 @@ export async function pendingMigrations(provider: Provider, session: Pick<Sessio
  * Applies pending migrations, each in one transaction with its record. Other records are a newer version's.
  *
  * @returns the names of the migrations that were applied now
- * @throws MigrationRefused
+ * @throws ExpectedError where the database contradicts a migration
  */
 export async function applyMigrations(provider: Provider, session: Session): Promise<string[]> {
   const { begin, listTables, createRecords } = DIALECTS[provider];
@@ -76,22 +80,22 @@ export async function applyMigrations(provider: Provider, session: Session): Pro
   for (const { name, sql } of readMigrations(provider)) {
     const checksum = createHash('sha256').update(sql).digest('hex');
     const records = `FROM _prisma_migrations WHERE migration_name = '${name}' AND rolled_back_at IS NULL`;
-    const readState = async () => {
+    const readRecord = async () => {
       const tables = (await session.query(listTables)).map((table) => table.name);
       const hasRecords = tables.includes('_prisma_migrations');
-      if (!hasRecords && tables.length > 0) throw new MigrationRefused(FOREIGN);
+      if (!hasRecords && tables.length > 0) throw new ExpectedError(FOREIGN, EXIT.CONFIG);
       const [record] = hasRecords ? await session.query(`SELECT checksum, finished_at ${records}`) : [];
       const isEdited = record && record.checksum !== checksum;
       if (isEdited)
-        throw new MigrationRefused(`migration ${name} differs from the one that was applied: other checksum`);
-      return { tables, record };
+        throw new ExpectedError(`migration ${name} differs from the one that was applied: other checksum`, EXIT.CONFIG);
+      return record;
     };
-    // Without PostgreSQL's lock first: with nothing pending, no instance waits for a newer one's long migration.
-    if ((await readState()).record?.finished_at) continue;
+    // Checked first without the lock, so an instance with nothing pending does not wait for another's migration.
+    if ((await readRecord())?.finished_at) continue;
     await session.run(begin);
-    const { tables, record } = await readState();
+    const record = await readRecord();
     if (!record?.finished_at) {
-      if (record && !isUntouched(sql, tables)) throw new MigrationRefused(unfinished(name));
+      if (record) throw new ExpectedError(unfinished(name), EXIT.CONFIG);
       const startedAt = formatTimestamp(Date.now());
       await session.run(`${createRecords}; DELETE ${records}; ${sql}`);
       await session.run(
@@ -100,7 +104,7 @@ export async function applyMigrations(provider: Provider, session: Session): Pro
       );
       // With the keys off, SQLite checks none by itself.
       const breaksKeys = provider === 'sqlite' && (await session.query('PRAGMA foreign_key_check')).length > 0;
-      if (breaksKeys) throw new MigrationRefused(`migration ${name} breaks foreign keys`);
+      if (breaksKeys) throw new ExpectedError(`migration ${name} breaks foreign keys`, EXIT.CONFIG);
       applied.push(name);
     }
     await session.run('COMMIT');
@@ -111,13 +115,3 @@ export async function applyMigrations(provider: Provider, session: Session): Pro
 const unfinished = (name: string) =>
   `migration ${name} was begun but not finished, and may be applied in part: undo what it did and delete its record from ` +
   '_prisma_migrations, or do the rest and set finished_at there';
-
-/**
- * Earlier versions committed the record, then each statement. So where the first one creates a table that is missing, nothing
- * has been applied, unless a later one dropped or renamed that table.
- */
-function isUntouched(sql: string, tables: unknown[]): boolean {
-  const created = [...sql.matchAll(/CREATE TABLE (?:IF NOT EXISTS )?"?(\w+)/g)].map(([, table]) => table);
-  const startsWithCreateTable = /^(--[^\n]*\n|\s)*CREATE TABLE/.test(sql) && !/DROP TABLE|RENAME TO/.test(sql);
-  return startsWithCreateTable && !created.some((table) => tables.includes(table));
-}

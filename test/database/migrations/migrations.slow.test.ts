@@ -66,12 +66,6 @@ async function withMigration(cwd: string, provider: Provider, name: string, sql:
   return `${copy}/dist/main.js`;
 }
 
-/** Those that the migrations have made. */
-const TABLES = {
-  sqlite: "SELECT name FROM sqlite_master WHERE type = 'table' AND substr(name, 1, 7) NOT IN ('sqlite_', '_prisma')",
-  postgresql: "SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND left(tablename, 7) <> '_prisma'",
-};
-
 for (const provider of PROVIDERS) {
   const migrations = readMigrations(provider).map(({ name }) => name);
   const [first = '', second = ''] = migrations;
@@ -130,30 +124,6 @@ for (const provider of PROVIDERS) {
     const refused = await migrate(databaseUrl).catch((error) => error);
     t.type(refused, ExpectedError);
     t.match(refused.message, `migration ${second} differs`);
-  });
-
-  t.test(`an engine that was killed before it applied anything is made up for on ${provider}`, async (t) => {
-    const { databaseUrl, factory, query, execute } = await scratchDatabase(t, provider);
-    await migrate(databaseUrl);
-    const unfinish = 'UPDATE _prisma_migrations SET finished_at = NULL, applied_steps_count = 0 WHERE migration_name';
-    await execute(`DROP TABLE throttle_counters; ${unfinish} = '${second}'`);
-    await t.rejects(applyMigrationsByEngine(provider, factory), 'which the engine does not');
-    t.same(await migrate(databaseUrl), [second]);
-    t.same(await query('SELECT count(*) FROM throttle_counters'), [[0]]);
-    t.same(
-      await query(
-        'SELECT migration_name, applied_steps_count, finished_at IS NOT NULL FROM _prisma_migrations ORDER BY 1',
-      ),
-      migrations.map((name) => [name, 1, provider === 'sqlite' ? 1 : true]),
-    );
-    t.same(await applyMigrationsByEngine(provider, factory), []);
-
-    const tables = await query(TABLES[provider]);
-    t.ok(tables.length > 2);
-    await execute(`${tables.map(([table]) => `DROP TABLE ${table};`).join('')}
-      DELETE FROM _prisma_migrations WHERE migration_name <> '${first}';
-      ${unfinish} = '${first}'`);
-    t.same(await migrate(databaseUrl), migrations, 'also the first one');
   });
 
   t.test(`an engine that was killed amid a migration is reported on ${provider}`, async (t) => {

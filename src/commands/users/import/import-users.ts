@@ -13,11 +13,11 @@ import { ExpectedError } from '../../../errors/expected-error.js';
 import { IoFailure } from '../../../errors/io-failure.js';
 import { createPasswords } from '../../../passwords/passwords.js';
 import { keepHeapSmall } from '../../heap.js';
+import { reportCreated } from '../../print.js';
 import { startProgress } from '../../progress.js';
 import { audit } from '../audit.js';
-import { reportCreated } from '../print.js';
 import { columnsOfRow, createRowCheck, type Row, type RowOptions } from './check-row.js';
-import { type FileFormat, FileRefused, readRecords } from './read-records.js';
+import { type FileFormat, readRecords } from './read-records.js';
 import { RejectedFile } from './rejected-file.js';
 
 export type ImportOptions = RowOptions & FileFormat & { dryRun?: boolean; onConflict: OnConflict };
@@ -38,21 +38,10 @@ type Counts = Pick<ImportSummary, 'added' | 'updated' | 'unchanged' | 'rejected'
 
 /** A signal has ended the import. */
 class ImportStopped extends ExpectedError {
-  override readonly exitCode: number;
-
   constructor(signal: StopSignal, rows: number, counts: Counts, dryRun: boolean) {
     const next = dryRun ? 'nothing is stored' : 'run the same command to go on: rows that are stored stay as they are';
-    super(`stopped by ${signal} after ${rows.toLocaleString('en')} rows: ${describeCounts(counts)}; ${next}`);
-    this.exitCode = 128 + constants.signals[signal];
-  }
-}
-
-/** A dry run needs the tables of this version. */
-class MigrationsPending extends ExpectedError {
-  override readonly exitCode = EXIT.CONFIG;
-
-  constructor(pending: string[]) {
-    super(`a dry run applies no migrations, and ${pending.join(', ')} is pending: run "sessions-api migrate" first`);
+    const stopped = `stopped by ${signal} after ${rows.toLocaleString('en')} rows`;
+    super(`${stopped}: ${describeCounts(counts)}; ${next}`, 128 + constants.signals[signal]);
   }
 }
 
@@ -90,7 +79,7 @@ const BATCH_TIMEOUT = 60_000;
  * Imports users in batches from a file, or from standard input for `-`. A row that can't be stored is rejected, and the
  * import continues. After a failure it can run again: users that are stored already are left as they are.
  *
- * @throws ConfigError, FileRefused, IoFailure, DatabaseUnavailable, ImportStopped
+ * @throws ConfigError, ExpectedError, IoFailure, DatabaseUnavailable, ImportStopped
  */
 export async function importUsers(
   { databaseUrl, hashing }: Config,
@@ -160,7 +149,7 @@ export async function importUsers(
 /**
  * A dry run migrates nothing: where there are no tables, it tries the rows on a database of its own.
  *
- * @throws MigrationsPending
+ * @throws ExpectedError where others are pending
  */
 async function prepareDatabase(
   url: DatabaseUrl,
@@ -173,7 +162,11 @@ async function prepareDatabase(
   }
   const { empty, pending } = await inspect(url, () => {});
   if (pending.length === 0) return asItIs;
-  if (!empty) throw new MigrationsPending(pending);
+  if (!empty)
+    throw new ExpectedError(
+      `a dry run applies no migrations, and ${pending.join(', ')} is pending: run "sessions-api migrate" first`,
+      EXIT.CONFIG,
+    );
   const directory = await mkdtemp(join(tmpdir(), 'sessions-api-dry-run-'));
   const own = { provider: 'sqlite', file: join(directory, 'sessions.db') } as const;
   await migrate(own);
@@ -193,11 +186,14 @@ async function openSource(file: string) {
   return stats.isFile() ? { stream, size: stats.size, name: file } : { stream, size: undefined, name: 'stdin' };
 }
 
-/** @throws FileRefused where it is the file that the rejected rows would replace */
+/** @throws ExpectedError where it is the file that the rejected rows would replace */
 function openStandardInput() {
   const rejected = 'stdin.rejected.jsonl';
   const [input, output] = [fstatSync(process.stdin.fd), statSync(rejected, { throwIfNoEntry: false })];
   if (input.isFile() && input.ino === output?.ino && input.dev === output.dev)
-    throw new FileRefused(`standard input is ${rejected}, which the import replaces: name the file in place of -`);
+    throw new ExpectedError(
+      `standard input is ${rejected}, which the import replaces: name the file in place of -`,
+      EXIT.DATAERR,
+    );
   return { stream: process.stdin, size: undefined, name: 'stdin' };
 }

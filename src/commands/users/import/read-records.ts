@@ -5,11 +5,6 @@ import { CSV, readCsv } from './read-csv.js';
 import { readTabSeparated } from './read-tab-separated.js';
 import { type Fields, MAX_LINE, type Rejection, type SourceRecord } from './source-record.js';
 
-/** The file as a whole is refused; nothing has been stored. */
-export class FileRefused extends ExpectedError {
-  override readonly exitCode = EXIT.DATAERR;
-}
-
 export type FileFormat = {
   /** Between the columns; found in the header unless given. */
   delimiter?: string;
@@ -29,7 +24,7 @@ export const DIGEST_COLUMNS = ['password_digest', 'encrypted_password', 'passwor
 /**
  * Reads JSON Lines, or else a file with a header: CSV, or tab-separated. Memory does not grow with the file or with a line.
  *
- * @throws FileRefused
+ * @throws ExpectedError
  */
 export async function* readRecords(
   source: AsyncIterable<Buffer>,
@@ -51,12 +46,12 @@ export async function* readRecords(
 
 function isJson(start: Buffer): boolean {
   if (/^(\xff\xfe|\xfe\xff)/.test(start.toString('latin1', 0, 2))) {
-    throw new FileRefused('line 1: the file is in UTF-16; it must be in UTF-8');
+    throw new ExpectedError('line 1: the file is in UTF-16; it must be in UTF-8', EXIT.DATAERR);
   }
   // Without a byte-order mark, which counts as white space.
   const text = start.toString().trimStart();
   if (text.startsWith('[')) {
-    throw new FileRefused('line 1: a JSON array can’t be read: JSON Lines has one object on each line');
+    throw new ExpectedError('line 1: a JSON array can’t be read: JSON Lines has one object on each line', EXIT.DATAERR);
   }
   return text.startsWith('{');
 }
@@ -157,14 +152,16 @@ async function* withHeader(
 
 function checkHeader(header: string[], { allowNoPassword }: FileFormat): string[] {
   const twice = header.find((name, i) => header.indexOf(name) !== i);
-  if (twice !== undefined) throw new FileRefused(`line 1: the header has the column ${JSON.stringify(twice)} twice`);
+  if (twice !== undefined)
+    throw new ExpectedError(`line 1: the header has the column ${JSON.stringify(twice)} twice`, EXIT.DATAERR);
   if (!header.includes('email')) {
-    throw new FileRefused(
+    throw new ExpectedError(
       'line 1: the header has no column email; if the columns are not separated by , ; | or a tab, use --delimiter',
+      EXIT.DATAERR,
     );
   }
   if (!allowNoPassword && !DIGEST_COLUMNS.some((name) => header.includes(name))) {
-    throw new FileRefused(`line 1: the header has none of the columns ${DIGEST_COLUMNS.join(', ')}`);
+    throw new ExpectedError(`line 1: the header has none of the columns ${DIGEST_COLUMNS.join(', ')}`, EXIT.DATAERR);
   }
   return header;
 }

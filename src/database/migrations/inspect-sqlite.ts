@@ -1,7 +1,7 @@
-import { accessSync, closeSync, constants, openSync, readSync, statSync } from 'node:fs';
+import { accessSync, constants, statSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { ConfigError } from '../../errors/config-error.js';
-import { MAGIC } from '../connection/sqlite-file.js';
+import { isSqliteFile } from '../connection/sqlite-file.js';
 import { findPeppers, type StoredPeppers } from '../find-peppers.js';
 import { pendingMigrations, type Row } from './migrations.js';
 
@@ -16,13 +16,13 @@ export type SqliteInspection = {
 };
 
 /** Milliseconds for another instance's migrations. */
-const TIMEOUT = 60_000;
+export const TIMEOUT = 60_000;
 
 /**
  * Reads an SQLite file, and leaves everything as it is.
  *
  * @returns undefined where there is no file
- * @throws ConfigError, MigrationRefused where it is not a database of the service
+ * @throws ConfigError, ExpectedError where it is not a database of the service
  */
 export async function inspectSqlite(file: string): Promise<SqliteInspection | undefined> {
   refuseOtherFile(file);
@@ -53,7 +53,7 @@ export async function inspectSqlite(file: string): Promise<SqliteInspection | un
 export function refuseOtherFile(file: string): void {
   const stats = statSync(file, { throwIfNoEntry: false });
   if (stats === undefined || (stats.isFile() && stats.size === 0)) return;
-  if (!stats.isFile() || headerOf(file) !== MAGIC)
+  if (!stats.isFile() || !isSqliteFile(file))
     throw new ConfigError([`DATABASE_URL: ${resolve(file)} is not an SQLite database`]);
 }
 
@@ -70,16 +70,6 @@ export function checkWritable(file: string): void {
   accessSync(existing, constants.W_OK | constants.X_OK);
 }
 
-function exists(file: string): boolean {
+export function exists(file: string): boolean {
   return statSync(file, { throwIfNoEntry: false }) !== undefined;
-}
-
-function headerOf(file: string): string {
-  const bytes = Buffer.alloc(MAGIC.length);
-  const fd = openSync(file, 'r');
-  try {
-    return bytes.toString('latin1', 0, readSync(fd, bytes));
-  } finally {
-    closeSync(fd);
-  }
 }

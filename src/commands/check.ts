@@ -3,6 +3,7 @@ import { redactedUrl } from '../database/connection/database-url.js';
 import { type Inspection, inspect } from '../database/migrations/migrate.js';
 import { ConfigError } from '../errors/config-error.js';
 import { readPeppers } from '../passwords/peppers.js';
+import type { SigningKey } from '../tokens/jwk-set.js';
 import { checkSecretBeside } from '../tokens/jwt-secret.js';
 import { print } from './standard-output.js';
 import { VERSION } from './version.js';
@@ -26,9 +27,14 @@ export async function check(env: NodeJS.ProcessEnv): Promise<void> {
     `version: ${VERSION}`,
     ...Object.entries(settings).map(([name, value]) => `setting: ${name}=${value}`),
     `database: ${redactedUrl(databaseUrl)}, ${describeDatabase(found)}`,
-    `tokens: signed with ${signingKeys[0] ? `the key ${signingKeys[0].kid}` : secretIsBeside ? 'the secret beside the database' : 'JWT_SECRET'}`,
+    `tokens: signed with ${describeSigner(signingKeys, secretIsBeside)}`,
   ];
   await print(`${lines.join('\n')}\n`);
+}
+
+function describeSigner([key]: SigningKey[], secretIsBeside: boolean): string {
+  if (key) return `the key ${key.kid}`;
+  return secretIsBeside ? 'the secret beside the database' : 'JWT_SECRET';
 }
 
 function describeDatabase({ missing, pending, encrypted }: Inspection): string {

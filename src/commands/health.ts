@@ -8,7 +8,7 @@ const TIMEOUT_MS = 3_000;
 
 /** Calls the liveness endpoint of the service with the same environment: for a container's HEALTHCHECK. */
 export async function checkHealth(env: NodeJS.ProcessEnv): Promise<void> {
-  // Other variables may be wrong by now: the service goes on with what it read at its start.
+  // Other variables may be wrong by now: the running service keeps the values from its start.
   const { HOST, PORT } = env;
   const { host, port } = readConfig({ HOST, PORT }, { issuesTokens: false });
   const { path } = operationNamed(loadContract(), 'getLiveness');

@@ -19,7 +19,7 @@ import { VERSION } from './version.js';
 
 /** Milliseconds for the requests in flight at a stop. */
 const STOP_TIMEOUT = 20_000;
-/** Longer tokens need no renewal. */
+/** Longer ones get a warning where sessions are renewed. */
 const LONG_TOKEN_TTL_SECONDS = 3_600;
 /** Milliseconds in which two SIGINT under npm are one: the terminal sends it to node, and npm forwards it. */
 const SAME_SIGINT = 250;
@@ -34,7 +34,7 @@ const SAME_SIGINT = 250;
 export async function serve(env: NodeJS.ProcessEnv): Promise<string> {
   // A SIGHUP during the start is handled after it.
   const hangups = on(process, 'SIGHUP');
-  const started = dieOfSignals();
+  const started = exitAtSignals();
   const config = readConfig(env, { issuesTokens: true });
   keepHeapSmall();
   const contract = loadContract();
@@ -116,8 +116,8 @@ async function orCannotListen<T>(variables: string, listening: Promise<T>): Prom
   }
 }
 
-/** Ends process 1, as in a container, at a signal: by default it ignores signals. Returns a function that undoes this. */
-function dieOfSignals(): () => void {
+/** As process 1 Node ignores signals by default. Returns a function that removes the handlers. */
+function exitAtSignals(): () => void {
   const die = (_signal: string, number: number) => process.exit(128 + number);
   const signals = process.pid === 1 ? (['SIGTERM', 'SIGINT'] as const) : [];
   for (const signal of signals) process.on(signal, die);

@@ -141,7 +141,8 @@ function secretFaults(given: NodeJS.ProcessEnv): string[] {
   const isPostgresql = /^postgres(ql)?:\/\//.test(given.DATABASE_URL ?? '');
   if (!isPostgresql || signing.some((name) => given[name] !== undefined)) return [];
   return [
-    'JWT_SECRET must be set when DATABASE_URL is PostgreSQL and JWT_KEYS_FILE is not set, so that all instances sign with the same secret',
+    'JWT_SECRET must be set when DATABASE_URL is PostgreSQL and JWT_KEYS_FILE is not set, ' +
+      'so that all instances sign with the same secret',
   ];
 }
 

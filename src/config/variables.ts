@@ -17,7 +17,7 @@ import {
 } from './env-validators.js';
 
 /** What the help and docs/configuration.md say of a variable. */
-export type Variable = {
+type Variable = {
   /** Plain Markdown, in one sentence. */
   desc: string;
   readBy: readonly Reader[];

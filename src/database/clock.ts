@@ -9,7 +9,7 @@ const MOST_DIFFERENCE = 30_000;
 export const CLOCK_SQL = 'SELECT extract(epoch FROM clock_timestamp())::float8 * 1000 AS now';
 
 /**
- * Tells of a clock that is wrong; undefined where the two agree. Throws DatabaseUnavailable.
+ * Returns a warning if the clocks differ. Throws DatabaseUnavailable.
  *
  * @param now - the clock of this host, in milliseconds since the epoch
  */

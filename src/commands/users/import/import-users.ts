@@ -173,7 +173,7 @@ async function prepareDatabase(
   return { url: own, remove: () => rm(directory, { recursive: true }) };
 }
 
-/** `name` is of the files that lie beside it: a pipe's and a device's lie in the working directory. */
+/** The rejected file is `name` + .rejected.jsonl: that of a pipe or a device lies in the working directory. */
 async function openSource(file: string) {
   if (file === '-') return openStandardInput();
   const cannotRead = (error: unknown): never => {

@@ -35,7 +35,7 @@ export class RejectedFile {
     this.#waiting = [];
   }
 
-  /** It has emails and digests: it is its owner's alone, also where the one before was not. */
+  /** It holds emails and digests: mode 0600, even if the earlier file was readable. */
   async #create(): Promise<FileHandle> {
     await rm(this.path, { force: true });
     return open(this.path, 'wx', 0o600);

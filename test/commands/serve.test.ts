@@ -216,16 +216,6 @@ t.test('says that PostgreSQL is not there', async (t) => {
   }
 });
 
-t.test('a start that fails closes the database', async (t) => {
-  const cwd = t.testdir();
-  const broken = "import%20http%20from'node:http';http.createServer=()=>{throw%20new%20Error('no%20server')}";
-  const NODE_OPTIONS = `${process.env.NODE_OPTIONS ?? ''} --import=data:text/javascript,${broken}`;
-  const { code, stderr } = await run([], { cwd, env: { NODE_OPTIONS } });
-  t.equal(code, 70);
-  t.match(stderr, 'no server');
-  t.notOk(existsSync(`${cwd}/data/sessions.db-wal`), 'as the last connection leaves it');
-});
-
 t.test('says that the port is taken', async (t) => {
   const other = createServer().listen(0, '127.0.0.1');
   t.teardown(() => other.close());

@@ -21,7 +21,10 @@ export interface components {
         Session: {
             /** @description A JSON Web Token (RFC 7519) in compact form. */
             auth_token: string;
-            /** @description Seconds until the JSON Web Token expires. Only together with a refresh token. */
+            /**
+             * Format: int32
+             * @description Seconds until the JSON Web Token expires. Only together with a refresh token.
+             */
             expires_in?: number;
             /** @description For `refreshSession`. Opaque; a secret as a password is. */
             refresh_token?: string;
@@ -185,8 +188,7 @@ export interface components {
             token: string;
         };
         CurrentSession: {
-            /** @description The user's id. */
-            user_id: number;
+            user_id: components["schemas"]["UserId"];
             /**
              * Format: int64
              * @description When the token expires, in seconds since the epoch.
@@ -382,7 +384,7 @@ export interface components {
                 "application/json": components["schemas"]["Error"];
             };
         };
-        /** @description Another user has the email (`email_taken`), or the id (`id_taken`). */
+        /** @description Another user has the email (`email_taken`), or the id (`id_taken`). Or an id as large as an id can be was given before (`no_id_left`). */
         UserTaken: {
             headers: {
                 [name: string]: unknown;
@@ -1877,7 +1879,21 @@ export interface operations {
                 };
             };
             405: components["responses"]["MethodNotAllowed"];
-            500: components["responses"]["InternalServerError"];
+            /** @description The service has failed. Its log has the reason, under the request id. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "message": "Internal server error",
+                     *       "code": "internal_server_error"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
         };
     };
 }

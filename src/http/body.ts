@@ -8,6 +8,9 @@ import { HttpError } from '../errors/http-error.js';
 import { decodeForm, MALFORMED } from '../text/percent-encoding.js';
 import { decodeUtf8, isDecoded } from '../text/utf8.js';
 
+/** A body has a few. Fastify keeps each until the body is whole, and one of a byte takes two hundred. */
+const MAX_CHUNKS = 1_000;
+
 const CHARSETS = ['utf-8', 'us-ascii'];
 
 /** Parses bodies of the media types that the operation lists, and refuses malformed text. */
@@ -32,7 +35,7 @@ export const bodyPlugin = fp(
     app.addHook('onRequest', ({ operation, headers }, _reply, done) => {
       const [body] = operation?.bodies.values() ?? [];
       if (!body) {
-        // Many clients name a type with each request. The content of a DELETE has no meaning (RFC 9110, section 9.3.5).
+        // Many clients name a type with each request. What a DELETE brings means nothing (RFC 9110, section 9.3.5).
         if (headers['content-type'] !== undefined) headers['content-type'] = undefined;
         return done();
       }
@@ -43,6 +46,16 @@ export const bodyPlugin = fp(
       }
       if (!hasBody(headers) && headers['content-type'] === undefined) return done(absent(body));
       done(isReadable(headers, [...(operation?.bodies.keys() ?? [])]) ? undefined : new HttpError(415));
+    });
+
+    app.addHook('preParsing', ({ operation }, _reply, payload, done) => {
+      let chunks = 0;
+      const count = () => {
+        chunks += 1;
+        if (chunks > MAX_CHUNKS) payload.destroy();
+      };
+      if (operation?.bodies.size) payload.on('data', count);
+      done(null, payload);
     });
 
     app.addHook('preValidation', async ({ operation, body }) => {

@@ -2,7 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import fp from 'fastify-plugin';
 import { HttpError } from '../errors/http-error.js';
 
-/** More than clients send. Node silently drops fields beyond its limit, and a proxy appends its own last. */
+/** More than clients send. Node drops fields beyond its own limit without a word, and those that a proxy appends come last. */
 const MAX_FIELDS = 1_000;
 
 /** RFC 9110, section 7.2: a host of RFC 3986, or none, and a port. */

@@ -18,11 +18,17 @@ export async function observeLocks(client: Client, sql: string): Promise<TableLo
   await client.query(`BEGIN; ${sql}`);
   const after = await tables();
   await client.query('COMMIT');
+  const gone = [...before.keys()].filter((table) => !after.some((found) => found.table === table));
+  if (gone.length > 0) throw new Error(`${gone.join(', ')}: describe by hand what becomes of it`);
   return after.flatMap((found) => {
     const { table, mode } = found;
     if (mode === null) return [];
     const old = before.get(table);
-    return { table, changes: changesOf(found, old), ...(old && { lock: lockNamed(mode) }) };
+    const lock = old && lockNamed(mode);
+    const changes = changesOf(found, old);
+    if (changes.length === 0 && lock !== 'ROW EXCLUSIVE')
+      throw new Error(`${table}: describe by hand why it takes ${lock}`);
+    return { table, changes, ...(lock && { lock }) };
   });
 }
 

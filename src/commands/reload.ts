@@ -17,7 +17,6 @@ type ReloadOptions = {
   running: { config: Config; tokenKeys: TokenKeys };
   log: FastifyBaseLogger;
   database: Database;
-  /** @throws DatabaseUnavailable */
   rotateKeys(keys: TokenKeys): Promise<void>;
   adminTokens: Pick<AdminTokens, 'replace'>;
   rotatePeppers(peppers: Peppers): void;
@@ -44,6 +43,7 @@ export function createReload({
     const next = readConfig(env, { issuesTokens: true, again: true });
     const secret = await readJwtSecret({ ...next, databaseUrl: config.databaseUrl }, database);
     const nextKeys: TokenKeys = { signingKeys: next.signingKeys, secret, previousSecret: next.jwtSecretPrevious };
+    const hasNewKeys = !isDeepStrictEqual(nextKeys, tokenKeys);
     const changed = [];
     const connection = isDeepStrictEqual(next.databaseUrl, config.databaseUrl)
       ? undefined
@@ -53,6 +53,7 @@ export function createReload({
       // The database may refuse the old password already.
       if (!isDeepStrictEqual(next.peppers, config.peppers))
         peppers = await readPeppers(next.peppers, await (connection ?? database).findPeppers());
+      if (hasNewKeys) await rotateKeys(nextKeys);
     } catch (error) {
       await connection?.discard();
       throw error;
@@ -61,8 +62,7 @@ export function createReload({
       connection.use();
       changed.push('the URL of the database');
     }
-    if (!isDeepStrictEqual(nextKeys, tokenKeys)) {
-      await rotateKeys(nextKeys);
+    if (hasNewKeys) {
       if (secret !== tokenKeys.secret) changed.push('the JWT secret');
       if (nextKeys.previousSecret !== tokenKeys.previousSecret) changed.push('the previous JWT secret');
       if (!isDeepStrictEqual(nextKeys.signingKeys, tokenKeys.signingKeys)) changed.push('the signing keys');

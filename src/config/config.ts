@@ -88,8 +88,7 @@ export function readConfig(
   faults.push(...misspelt.faults);
   const tracing = readTracingOptions(set, faults);
   // 0 is any free port. Invalid values can't be compared.
-  const isOneHost = values.METRICS_HOST === undefined || values.METRICS_HOST === values.HOST;
-  if (faults.length === 0 && values.METRICS_PORT && values.METRICS_PORT === values.PORT && isOneHost)
+  if (faults.length === 0 && values.METRICS_PORT && values.METRICS_PORT === values.PORT)
     faults.push('METRICS_PORT must differ from PORT');
   if (faults.length === 0) faults.push(...lifetimeFaults(values));
   if (faults.length > 0) throw new ConfigError(faults);

@@ -27,13 +27,19 @@ export function compileSchema(schema: Schema): Validate {
 }
 
 /**
- * Makes a function that gives the fields of a path, a query or a form, which are text, the types of their schemas. It takes the
- * spelling of JSON alone, which is also what clients make of a value (RFC 6570): JavaScript takes `0x1` and ` 1.0` for 1 too, so a
- * proxy's rule for a path would not match. Other text stays as it is, and its type is refused.
+ * Makes a function that gives the fields of a path, a query or a form, which are text, the types of their schemas. Only JSON's
+ * spelling counts, which clients send (RFC 6570). JavaScript's own conversion takes `0x1` and ` 1.0` for 1, past the rules that a
+ * proxy has for paths. Other text stays text, and validation refuses it.
+ *
+ * @throws Error where a schema has another type
  */
 export function createTextReader({ properties }: Schema): (fields: unknown) => unknown {
   // The build has checked that `properties` has a schema for each name.
   const schemas = new Map(Object.entries((properties ?? {}) as { [name: string]: Schema }));
+  for (const [name, { type }] of schemas) {
+    if (!TEXT_TYPES.has(type))
+      throw new Error(`openapi.yaml: ${name}: no ${type} can be read from a path, a query or a form`);
+  }
   return (fields) =>
     typeof fields === 'object' && fields !== null
       ? Object.fromEntries(
@@ -48,6 +54,8 @@ function readText(text: unknown, type: unknown): unknown {
   return text;
 }
 
+/** A schema without a type is an enumeration of texts. */
+const TEXT_TYPES = new Set<unknown>(['string', 'integer', 'boolean', undefined]);
 const INTEGER = /^-?(?:0|[1-9]\d*)$/;
 
 /** @throws Error where a schema is not valid JSON Schema */

@@ -4,6 +4,7 @@ import type { FastifyRequest } from 'fastify';
 import fp from 'fastify-plugin';
 import type { BodySpec } from '../contract/contract.js';
 import { IS_REQUIRED } from '../contract/validation.js';
+import { ClientGone } from '../errors/client-gone.js';
 import { HttpError } from '../errors/http-error.js';
 import { decodeForm, MALFORMED } from '../text/percent-encoding.js';
 import { decodeUtf8, isDecoded } from '../text/utf8.js';
@@ -32,7 +33,9 @@ export const bodyPlugin = fp(
     // Of requests whose body is ignored.
     app.addContentTypeParser('*', (_request, _payload, done) => done(null));
 
-    app.addHook('onRequest', ({ operation, headers }, _reply, done) => {
+    app.addHook('onRequest', ({ operation, headers }, reply, done) => {
+      // Fastify would wait for its body for ever.
+      if (reply.raw.destroyed) return done(new ClientGone());
       const [body] = operation?.bodies.values() ?? [];
       if (!body) {
         // Many clients name a type with each request. What a DELETE brings means nothing (RFC 9110, section 9.3.5).

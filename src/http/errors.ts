@@ -16,7 +16,7 @@ export const errorsPlugin = fp<{ contract: Contract }>(
     });
 
     app.setErrorHandler((error: FastifyError | HttpError | ClientGone, request, reply) => {
-      // Nobody reads it; it ends the request for the log.
+      // Nobody reads it; sending it runs the hook that logs.
       if (error instanceof ClientGone) return reply.send();
       let failure = toHttpError(error);
       Object.assign(request.logFields, failure.log);

@@ -96,6 +96,7 @@ export function createHashQueue(
   async function runInSlot<T>(task: () => Promise<T>, memory: number, waiter?: Waiter): Promise<T> {
     const arrived = performance.now();
     if (waiter?.hasHungUp()) throw new ClientGone();
+    if (waiter && waiter.deadline.remaining() <= 0) throw new Overloaded();
     if (queue.length === 0 && fits(memory)) take(memory);
     else await waitForSlot(memory, waiter);
     const started = performance.now();

@@ -14,11 +14,27 @@ export type Tally = {
 };
 
 /**
- * Resolves once an attempt under the key has ended.
+ * Resolves once an attempt has started.
  *
+ * @param tryToStart - takes the room, or returns the first tally that has none; throws where the attempt is refused
  * @throws Overloaded at the deadline
  */
-export async function untilOneEnds({ waiting }: Tally, deadline: Deadline): Promise<void> {
+export async function startOnceThereIsRoom(tryToStart: () => Tally | undefined, deadline: Deadline): Promise<void> {
+  let full = tryToStart();
+  while (full) {
+    const waitedFor: Tally = full;
+    full = undefined;
+    try {
+      await untilWoken(waitedFor, deadline);
+      full = tryToStart();
+    } finally {
+      // It does not need the room, or there may be more.
+      if (full !== waitedFor) wakeNext(waitedFor);
+    }
+  }
+}
+
+async function untilWoken({ waiting }: Tally, deadline: Deadline): Promise<void> {
   let wake = () => {};
   const woken = () =>
     new Promise<void>((resolve) => {
@@ -32,7 +48,8 @@ export async function untilOneEnds({ waiting }: Tally, deadline: Deadline): Prom
   }
 }
 
-/** All of them: one may find that it has to wait for another key. */
-export function wakeWaiting({ waiting }: Tally): void {
-  for (const wake of waiting) wake();
+/** One at a time: hundreds that all judge again would take the event loop. */
+export function wakeNext({ waiting }: Tally): void {
+  const [wake] = waiting;
+  wake?.();
 }

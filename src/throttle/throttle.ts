@@ -1,7 +1,7 @@
 import type { Counter, ThrottleCounters } from '../database/throttle-counters.js';
 import type { Deadline } from '../errors/deadline.js';
 import { HttpError } from '../errors/http-error.js';
-import { type Tally, untilOneEnds, wakeWaiting } from './in-flight.js';
+import { startOnceThereIsRoom, type Tally, wakeNext } from './in-flight.js';
 import { createKeyedHashes } from './keys.js';
 import { createKnownAddresses } from './known-addresses.js';
 import { type Budgets, isCounting, type Rule, restartsUntil, rulesOf, type Standing, standingUnder } from './rules.js';
@@ -117,11 +117,15 @@ export function createThrottle(
       async admit(found, deadline) {
         const known = found.counters.get(knownKey);
         const isKnown = knownAddresses.isKnown(knownKey, known, found.passwordChangedAt, now());
-        let verdict = judge(keys, found, isKnown, now());
-        for (; verdict.full; verdict = judge(keys, found, isKnown, now())) await untilOneEnds(verdict.full, deadline);
-        const { refusalOfOthers } = verdict;
-        for (const { tally } of keys) tally.inFlight += 1;
-        isInFlight = true;
+        let refusalOfOthers: TooManyFailures | undefined;
+        await startOnceThereIsRoom(() => {
+          const verdict = judge(keys, found, isKnown, now());
+          if (verdict.full) return verdict.full;
+          for (const { tally } of keys) tally.inFlight += 1;
+          isInFlight = true;
+          refusalOfOthers = verdict.refusalOfOthers;
+          return undefined;
+        }, deadline);
         return {
           async failed(deadline) {
             // The guess has been hashed: it is counted, though the time may be up.
@@ -145,7 +149,7 @@ export function createThrottle(
           tally.begun -= 1;
           if (tally.begun === 0) tallies.delete(key);
         }
-        for (const { tally } of keys) wakeWaiting(tally);
+        for (const { tally } of keys) wakeNext(tally);
       },
     };
   }

@@ -168,6 +168,7 @@ t.test('a new pepper and a new password of the database at once', async (t) => {
   service.kill('SIGHUP');
   await service.written('changed: the URL of the database, the pepper, the previous pepper');
   t.equal((await login(service.url)).status, 200);
+  await stop(t, service);
 });
 
 function resign(token: string, secret: string): string {

@@ -119,10 +119,9 @@ t.test('what each variable takes', async (t) => {
     host: '10.0.0.5',
     port: 0,
   });
-  const ports = { PORT: '8080', METRICS_PORT: '8080' };
-  t.equal(readConfig({ ...ports, METRICS_HOST: '10.0.0.5' }, serving).metrics?.port, 8080, 'of another address');
-  for (const more of [{}, { HOST: '::', METRICS_HOST: '::' }])
-    t.throws(() => readConfig({ ...ports, ...more }, serving), { message: /METRICS_PORT must differ from PORT/ });
+  t.throws(() => readConfig({ PORT: '8080', METRICS_PORT: '8080' }, serving), {
+    message: /METRICS_PORT must differ from PORT/,
+  });
 });
 
 t.test('a number in TRUST_PROXY counts proxies', async (t) => {

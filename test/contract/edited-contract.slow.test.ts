@@ -82,7 +82,7 @@ t.test('openapi.yaml alone changes what the running service does', async (t) => 
     ['/live.z/1/x?most=1&most=2', 'most'],
   ] as const) {
     const refused = await send(service.url, { path });
-    t.equal(refused.status, 400, `${field} is held to its schema, once it is coerced`);
+    t.equal(refused.status, 400, `${field} is held to its schema, once it is read`);
     t.match(JSON.parse(refused.body).errors, [{ field }]);
   }
   for (const path of ['/livezz/1/x', '/live.z//x', '/live.z/1/2/x', '/live.z/1/x/'])

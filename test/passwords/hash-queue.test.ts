@@ -104,7 +104,7 @@ t.test('who waits leaves at the deadline, and the slot goes to the next', async 
   t.same(hashQueue.load(), { running: 0, waiting: 0 });
 });
 
-t.test('whose deadline passes in a busy turn of the event loop is not hashed for', async (t) => {
+t.test('no hash for a waiter whose deadline has passed in a busy turn of the event loop', async (t) => {
   const hashQueue = createHashQueue({ slots: 1 });
   const started: string[] = [];
   const [a, b, c] = ['a', 'b', 'c'].map((name) => createTask(name, started));

@@ -9,6 +9,7 @@ export function createGatedPasswords(slots: number) {
   let isOpen = false;
   let begun = 0;
   let hungUp = 0;
+  let asked = 0;
   const run: typeof hashQueue.run = (task, waiter, memory) => {
     // The service's own hashes have none: they find out how long a hash takes, and upgrade digests.
     if (!waiter) return hashQueue.run(task, waiter, memory);
@@ -22,7 +23,10 @@ export function createGatedPasswords(slots: number) {
       if (!isOpen) await once(events, 'open');
       return task();
     };
-    return hashQueue.run(whenOpen, waiter, memory);
+    const hashed = hashQueue.run(whenOpen, waiter, memory);
+    asked += 1;
+    events.emit('asked');
+    return hashed;
   };
   return {
     passwords: createPasswords({ algorithm: 'bcrypt', cost: 4 }, { ...hashQueue, run }),
@@ -30,6 +34,10 @@ export function createGatedPasswords(slots: number) {
     begun: () => begun,
     async untilBegun(count: number): Promise<void> {
       while (begun < count) await once(events, 'begun');
+    },
+    /** Resolves when so many logins have a slot, or wait for one. */
+    async untilAsked(count: number): Promise<void> {
+      while (asked < count) await once(events, 'asked');
     },
     /** Resolves when so many clients whose logins wait or hash have hung up. */
     async untilHungUp(count: number): Promise<void> {

@@ -1,4 +1,4 @@
-import { mkdirSync, openSync, writeSync } from 'node:fs';
+import { mkdirSync, openSync, rmSync, writeSync } from 'node:fs';
 import { readdir, readFile } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -18,8 +18,16 @@ const files: { exchanges?: number; log?: number } = {};
 
 function append(kind: keyof typeof files, text: string): void {
   mkdirSync(RECORDS, { recursive: true });
-  files[kind] ??= openSync(`${RECORDS}${basename(process.argv[1] ?? '')}.${kind}`, 'w');
+  files[kind] ??= open(`${RECORDS}${basename(process.argv[1] ?? '')}.${kind}`);
   writeSync(files[kind], text);
+}
+
+/** A test that fails leaves no record: it would be taken for complete. */
+function open(file: string): number {
+  process.once('exit', (code) => {
+    if (code !== 0) rmSync(file, { force: true });
+  });
+  return openSync(file, 'w');
 }
 
 export function record(exchange: RecordedExchange): void {

@@ -2,7 +2,7 @@ import { setImmediate } from 'node:timers/promises';
 import t from 'tap';
 import { createDeadline } from '#built/errors/deadline.js';
 import { Overloaded } from '#built/errors/overloaded.js';
-import { type Tally, untilOneEnds, wakeWaiting } from '#built/throttle/in-flight.js';
+import { startOnceThereIsRoom, type Tally, wakeNext } from '#built/throttle/in-flight.js';
 
 const PATIENT = 60_000;
 
@@ -10,15 +10,19 @@ const PATIENT = 60_000;
 function createKeys() {
   const started: string[] = [];
   const newTally = (): Tally => ({ begun: 0, inFlight: 0, waiting: new Set() });
-  async function start(name: string, tallies: Tally[], milliseconds = PATIENT) {
-    const deadline = createDeadline(milliseconds);
-    const fullOne = () => tallies.find(({ inFlight }) => inFlight > 0);
-    for (let full = fullOne(); full; full = fullOne()) await untilOneEnds(full, deadline);
-    for (const tally of tallies) tally.inFlight += 1;
-    started.push(name);
+  async function start(name: string, tallies: Tally[], milliseconds = PATIENT, isRefused = () => false) {
+    const tryToStart = () => {
+      if (isRefused()) throw new Error('refused');
+      const full = tallies.find(({ inFlight }) => inFlight > 0);
+      if (full) return full;
+      for (const tally of tallies) tally.inFlight += 1;
+      started.push(name);
+      return undefined;
+    };
+    await startOnceThereIsRoom(tryToStart, createDeadline(milliseconds));
     return () => {
       for (const tally of tallies) tally.inFlight -= 1;
-      for (const tally of tallies) wakeWaiting(tally);
+      for (const tally of tallies) wakeNext(tally);
     };
   }
   return { started, newTally, start };
@@ -61,8 +65,39 @@ t.test('an attempt that waits leaves at its deadline, and is not started any mor
   const impatient = start('impatient', [key], 1);
   const patient = start('patient', [key]);
   t.ok((await impatient.catch((error) => error)) instanceof Overloaded);
-  t.equal(key.waiting.size, 1);
   end();
   await patient;
   t.same(started, ['a', 'patient']);
+});
+
+t.test('an attempt that is refused while it waits leaves its turn to the next', async (t) => {
+  const { started, newTally, start } = createKeys();
+  const key = newTally();
+  const end = await start('a', [key]);
+  let isRefused = false;
+  const refused = start('refused', [key], PATIENT, () => isRefused);
+  const next = start('next', [key]);
+  isRefused = true;
+  end();
+  await t.rejects(refused, { message: 'refused' });
+  await next;
+  t.same(started, ['a', 'next']);
+});
+
+t.test('each attempt that ends wakes one', async (t) => {
+  const { newTally, start } = createKeys();
+  const key = newTally();
+  let end = await start('first', [key]);
+  let judged = 0;
+  const count = () => {
+    judged += 1;
+    return false;
+  };
+  const waiting = Array.from({ length: 100 }, (_, index) => start(String(index), [key], PATIENT, count));
+  judged = 0;
+  for (const next of waiting) {
+    end();
+    end = await next;
+  }
+  t.ok(judged <= 2 * waiting.length, `${judged} times`);
 });

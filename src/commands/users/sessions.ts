@@ -39,11 +39,14 @@ export async function revokeSessions(
   await withUsers(env, async ({ users, sessions, passwords }) => {
     if (key === undefined) {
       let ended = 0;
-      for await (const page of readPages(users)) {
-        const [first, last] = [page.at(0), page.at(-1)];
-        if (first && last) ended += await sessions.endAllBetween(first.id, last.id);
+      try {
+        for await (const page of readPages(users)) {
+          const [first, last] = [page.at(0), page.at(-1)];
+          if (first && last) ended += await sessions.endAllBetween(first.id, last.id);
+        }
+      } finally {
+        if (ended > 0) audit('sessions_ended', { users: ended });
       }
-      audit('sessions_ended', { users: ended });
       if (output.json) return await printJson({ users: ended });
       return void (await print(`ended the sessions of all users: ${ended}\n`));
     }

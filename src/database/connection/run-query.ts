@@ -57,14 +57,17 @@ export function createRunQuery(
 
   return (name, query, deadline = createDeadline(timeout)) =>
     observe(name, async () => {
-      const { url, client, file } = connection();
       try {
-        file?.check();
-        return await runUntil(deadline, () => query(client));
+        return await runUntil(deadline, () => {
+          // A retry may find another one: see connectTo.
+          const { client, file } = connection();
+          file?.check();
+          return query(client);
+        });
       } catch (error) {
         onFailure?.();
         if (error instanceof DatabaseReplaced) onReplaced?.(error);
-        throw new DatabaseUnavailable(url, error);
+        throw new DatabaseUnavailable(connection().url, error);
       }
     });
 }

@@ -16,6 +16,9 @@ const contract = 'GET /openapi.json HTTP/1.1\r\nHost: x\r\n\r\n';
 const livez = 'GET /livez HTTP/1.1\r\nHost: x\r\n\r\n';
 const connectRequest = 'CONNECT x:1 HTTP/1.1\r\nHost: x:1\r\n\r\n';
 
+/** Those of the attack, and the requests that the service lets each have unanswered. */
+const [CONNECTIONS, UNANSWERED] = [20, 16];
+
 t.setTimeout(240_000);
 
 function startHere(t: Test): Promise<Running> {
@@ -77,9 +80,15 @@ t.test('replies that are never read, to requests that are sent together', async 
       await wait(500 + 1_000 * Math.random());
     }
   }
-  for (const count of [16, 1_000]) {
+  // What all connections may have unanswered at once. Of this time, since machines differ.
+  const before = await processorTimeOf(service);
+  for (let request = 0; request < CONNECTIONS * UNANSWERED; request += 1) {
+    await send(service.url, { path: '/openapi.json' });
+  }
+  const enough = 3 * ((await processorTimeOf(service)) - before);
+  for (const count of [UNANSWERED, 1_000]) {
     let over = false;
-    const clients = Array.from({ length: 20 }, () => neverRead(contract.repeat(count), () => over));
+    const clients = Array.from({ length: CONNECTIONS }, () => neverRead(contract.repeat(count), () => over));
     const [waits, memories]: [number[], number[]] = [[], []];
     for (const started = performance.now(); performance.now() - started < 15_000; await wait(50)) {
       const before = await processorTimeOf(service);
@@ -91,7 +100,10 @@ t.test('replies that are never read, to requests that are sent together', async 
     await Promise.all(clients);
     const [longest, most] = [Math.max(...waits), Math.max(...memories)];
     // By the service's own time: other processes may take the cores.
-    t.ok(longest < 1_000, `${count} at once: ${waits.length} answers of /livez, after at most ${longest} ms of work`);
+    t.ok(
+      longest < enough,
+      `${count} at once: ${waits.length} answers of /livez, after at most ${longest} of ${enough} ms of work`,
+    );
     t.ok(most < 300, `${most.toFixed(0)} MB`);
   }
 });

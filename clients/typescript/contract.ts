@@ -384,7 +384,7 @@ export interface components {
                 "application/json": components["schemas"]["Error"];
             };
         };
-        /** @description Another user has the email (`email_taken`), or the id (`id_taken`). Or an id as large as an id can be was given before (`no_id_left`). */
+        /** @description Another user has the email (`email_taken`), or the id (`id_taken`). Or no id is left (`no_id_left`). */
         UserTaken: {
             headers: {
                 [name: string]: unknown;

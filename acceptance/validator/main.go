@@ -14,6 +14,8 @@ import (
 	"net/url"
 	"os"
 	"regexp"
+	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"unicode/utf8"
@@ -182,7 +184,7 @@ func (judge judge) judge(given exchange) (string, []string) {
 	case 400, 415:
 		allowed, _ := judge.queries.ValidateHttpRequestSync(request)
 		// What no document can refuse.
-		unsaid := request.Header.Get("Content-Encoding") != "" || !isUnicode(given.Request.Body) || isAmbiguous(request.URL.Query())
+		unsaid := request.Header.Get("Content-Encoding") != "" || !isUnicode(given.Request.Body) || isAmbiguous(request.URL)
 		findings = append(findings, unless(!allowed || unsaid, "refused, but the document allows it")...)
 	}
 	return operation, findings
@@ -201,13 +203,23 @@ func isFile(request *http.Request) bool {
 }
 
 // No document can refuse a parameter that is given twice, and the validator takes 1 for true.
-func isAmbiguous(query url.Values) bool {
-	for _, values := range query {
-		if len(values) > 1 || values[0] == "1" {
+func isAmbiguous(address *url.URL) bool {
+	for _, values := range address.Query() {
+		if len(values) > 1 || values[0] == "1" || isMisread(values[0]) {
 			return true
 		}
 	}
-	return false
+	return slices.ContainsFunc(strings.Split(address.Path, "/"), isMisread)
+}
+
+// The validator reads numbers and booleans as Go does, not only as JSON spells them.
+func isMisread(text string) bool {
+	if _, err := strconv.ParseFloat(text, 64); err == nil {
+		number, err := strconv.Atoi(text)
+		return err != nil || strconv.Itoa(number) != text
+	}
+	_, err := strconv.ParseBool(text)
+	return err == nil && text != "true" && text != "false"
 }
 
 var surrogate = regexp.MustCompile(`(?i)\\ud[89a-f]`)

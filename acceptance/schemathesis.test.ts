@@ -12,7 +12,7 @@ import { installPythonTool, noPython } from './python-tool.js';
 const fileAt = (path: string) => fileURLToPath(new URL(path, import.meta.url));
 const ADMIN_TOKEN = randomBytes(32).toString('base64url');
 
-const { SEEDS = '1', MAX_EXAMPLES = '260' } = process.env;
+const { SEEDS = '1', MAX_EXAMPLES = '280' } = process.env;
 /** The tokens that requests carry: acceptance/schemathesis.hooks.py has them. The longest run is first. */
 const TOKENS = ['each', 'none', 'user', 'admin'] as const;
 /** Cases of a run that has tokens for all operations, and of one that has not. */

@@ -1,16 +1,11 @@
-import { randomUUID } from 'node:crypto';
 import { PrismaPg } from '@prisma/adapter-pg';
 import t from 'tap';
-import { createDatabase, execute, SECRET } from '../test/support/service.js';
+import { createDatabaseRole } from '../test/support/database-role.js';
+import { SECRET } from '../test/support/service.js';
 import { CHEAP, getToken, keepLoggingIn, login, replaceFile, startWithUser } from '../test/support/steady-logins.js';
 
 t.test('a new password of the database’s role under steady logins', async (t) => {
-  const admin = new URL(await createDatabase(t, 'postgresql'));
-  const role = `role_${randomUUID().replaceAll('-', '')}`;
-  const asAdmin = (sql: string) => execute({ provider: 'postgresql', href: admin.href }, sql);
-  await asAdmin(`CREATE ROLE ${role} LOGIN PASSWORD 'old'`);
-  await asAdmin(`ALTER DATABASE ${admin.pathname.slice(1)} OWNER TO ${role}`);
-  const urlWith = (password: string) => Object.assign(new URL(admin), { username: role, password }).href;
+  const { admin, role, asAdmin, urlWith } = await createDatabaseRole(t);
   const cwd = t.testdir({ url: urlWith('old') });
   const env = { ...CHEAP, JWT_SECRET: SECRET, DATABASE_URL_FILE: 'url' };
   const service = await startWithUser(t, { cwd, env });

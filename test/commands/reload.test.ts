@@ -1,13 +1,14 @@
-import { createHmac, randomUUID } from 'node:crypto';
+import { createHmac } from 'node:crypto';
 import { readFile, rm, writeFile } from 'node:fs/promises';
 import { setImmediate } from 'node:timers/promises';
 import t from 'tap';
 import { reloadAt } from '#built/commands/reload.js';
 import { command } from '../support/command.js';
+import { createDatabaseRole } from '../support/database-role.js';
 import { run, start, stop } from '../support/executable.js';
 import { bearer, jwkSet, privateJwks } from '../support/keys.js';
 import { send } from '../support/send.js';
-import { createDatabase, execute, SECRET } from '../support/service.js';
+import { SECRET } from '../support/service.js';
 import {
   CHEAP,
   getToken,
@@ -144,12 +145,7 @@ t.test('a new pepper', async (t) => {
 });
 
 t.test('a new pepper and a new password of the database at once', async (t) => {
-  const admin = new URL(await createDatabase(t, 'postgresql'));
-  const role = `role_${randomUUID().replaceAll('-', '')}`;
-  const asAdmin = (sql: string) => execute({ provider: 'postgresql', href: admin.href }, sql);
-  await asAdmin(`CREATE ROLE ${role} LOGIN PASSWORD 'old'`);
-  await asAdmin(`ALTER DATABASE ${admin.pathname.slice(1)} OWNER TO ${role}`);
-  const urlWith = (password: string) => Object.assign(new URL(admin), { username: role, password }).href;
+  const { role, asAdmin, urlWith } = await createDatabaseRole(t);
   const cwd = t.testdir({ url: urlWith('old'), pepper: 'salt and pepper', previous: '' });
   const files = { DATABASE_URL_FILE: 'url', BCRYPT_PEPPER_FILE: 'pepper', BCRYPT_PEPPER_PREVIOUS_FILE: 'previous' };
   const service = await startWithUser(t, { cwd, env: { ...PATIENT, ...files, JWT_SECRET: SECRET } });

@@ -4,13 +4,13 @@ import { Overloaded } from '../errors/overloaded.js';
 
 /** What this process knows of a key before the database does. */
 export type Tally = {
-  /** Attempts that have begun and not ended, and those of them that verify a password. */
+  /** Attempts that have begun and not ended, and those of them that verify a password and need room here. */
   begun: number;
   inFlight: number;
   /** As the last failure left it; undefined after a success. */
   counter?: Counter | undefined;
-  /** Wake the attempts that wait for room, in their order. */
-  waiting: Set<() => void>;
+  /** Attempts that wait for room, in their order. Each returns false if it has to wait on. */
+  waiting: Set<() => boolean>;
 };
 
 /**
@@ -21,35 +21,35 @@ export type Tally = {
  */
 export async function startOnceThereIsRoom(tryToStart: () => Tally | undefined, deadline: Deadline): Promise<void> {
   let full = tryToStart();
-  while (full) {
-    const waitedFor: Tally = full;
-    full = undefined;
-    try {
-      await untilWoken(waitedFor, deadline);
-      full = tryToStart();
-    } finally {
-      // It does not need the room, or there may be more.
-      if (full !== waitedFor) wakeNext(waitedFor);
-    }
-  }
-}
-
-async function untilWoken({ waiting }: Tally, deadline: Deadline): Promise<void> {
-  let wake = () => {};
-  const woken = () =>
-    new Promise<void>((resolve) => {
-      wake = resolve;
-      waiting.add(wake);
+  if (!full) return;
+  let proceed = () => true;
+  const started = () =>
+    new Promise<void>((resolve, reject) => {
+      proceed = () => {
+        const waitedFor = full;
+        try {
+          full = tryToStart();
+        } catch (error) {
+          full = undefined;
+          reject(error);
+        }
+        // It keeps its place: those who came later do not overtake it.
+        if (full === waitedFor) return false;
+        waitedFor?.waiting.delete(proceed);
+        full?.waiting.add(proceed);
+        if (!full) resolve();
+        return true;
+      };
+      full?.waiting.add(proceed);
     });
   try {
-    await within(deadline, woken, () => new Overloaded());
+    await within(deadline, started, () => new Overloaded());
   } finally {
-    waiting.delete(wake);
+    full?.waiting.delete(proceed);
   }
 }
 
-/** One at a time: hundreds that all judge again would take the event loop. */
-export function wakeNext({ waiting }: Tally): void {
-  const [wake] = waiting;
-  wake?.();
+/** Starts those who wait until one has to wait on. */
+export function startWaiting({ waiting }: Tally): void {
+  for (const proceed of waiting) if (!proceed()) return;
 }

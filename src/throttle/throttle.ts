@@ -1,7 +1,7 @@
 import type { Counter, ThrottleCounters } from '../database/throttle-counters.js';
 import type { Deadline } from '../errors/deadline.js';
 import { HttpError } from '../errors/http-error.js';
-import { startOnceThereIsRoom, type Tally, wakeNext } from './in-flight.js';
+import { startOnceThereIsRoom, startWaiting, type Tally } from './in-flight.js';
 import { createKeyedHashes } from './keys.js';
 import { createKnownAddresses } from './known-addresses.js';
 import { type Budgets, isCounting, type Rule, restartsUntil, rulesOf, type Standing, standingUnder } from './rules.js';
@@ -34,8 +34,9 @@ export type Attempt = {
   /** Of the counters that have to be read. */
   counterKeys: string[];
   /**
-   * Waits until the password may be verified. At most as many attempts are in flight as could all fail within the budgets, so
-   * parallel guesses on one instance can't exceed them. It judges by what was read, and by what has failed here since.
+   * Waits until the password may be verified. At most as many attempts are in flight as could all fail within the budgets that
+   * apply to them, so parallel guesses on one instance can't exceed these. It judges by what was read, and by what has failed
+   * here since.
    *
    * @throws TooManyFailures; Overloaded at the deadline
    */
@@ -110,7 +111,7 @@ export function createThrottle(
       const tally = enter(key);
       return { rule, key, tally, before: tally.counter };
     });
-    let isInFlight = false;
+    let roomTaken: CounterKey[] = [];
 
     return {
       counterKeys: [knownKey, ...keys.map(({ key }) => key)],
@@ -121,8 +122,9 @@ export function createThrottle(
         await startOnceThereIsRoom(() => {
           const verdict = judge(keys, found, isKnown, now());
           if (verdict.full) return verdict.full;
-          for (const { tally } of keys) tally.inFlight += 1;
-          isInFlight = true;
+          // A known address takes no room from others: while many of its users log in, they would wait for ever.
+          roomTaken = verdict.own;
+          for (const { tally } of roomTaken) tally.inFlight += 1;
           refusalOfOthers = verdict.refusalOfOthers;
           return undefined;
         }, deadline);
@@ -144,12 +146,12 @@ export function createThrottle(
         };
       },
       end() {
+        for (const { tally } of roomTaken) tally.inFlight -= 1;
         for (const { key, tally } of keys) {
-          if (isInFlight) tally.inFlight -= 1;
           tally.begun -= 1;
           if (tally.begun === 0) tallies.delete(key);
         }
-        for (const { tally } of keys) wakeNext(tally);
+        for (const { tally } of keys) startWaiting(tally);
       },
     };
   }
@@ -160,7 +162,8 @@ export function createThrottle(
 /**
  * Judges an attempt.
  *
- * @returns the first tally without room, and the refusal of unknown addresses, undefined within all budgets
+ * @returns the keys under which it needs room, the first tally without, and the refusal of unknown addresses; these are
+ *   undefined where there is room, and within all budgets
  * @throws TooManyFailures where the attempt is refused
  */
 function judge(keys: CounterKey[], found: Found, isKnown: boolean, now: number) {
@@ -168,7 +171,8 @@ function judge(keys: CounterKey[], found: Found, isKnown: boolean, now: number) 
   const own = standings.filter(({ rule }) => rule.forKnown || !isKnown);
   const refusalOfOthers = refusalBy(standings);
   if (refusalOfOthers && own.some(({ wait }) => wait > 0)) throw refusalOfOthers;
-  return { full: own.find(({ tally, maxInFlight }) => tally.inFlight >= maxInFlight)?.tally, refusalOfOthers };
+  const full = own.find(({ tally, maxInFlight }) => tally.inFlight >= maxInFlight)?.tally;
+  return { own, full, refusalOfOthers };
 }
 
 /** The counter as it was read, or as a failure here has left it since; undefined where no failure counts. */

@@ -2,7 +2,7 @@ import { setImmediate } from 'node:timers/promises';
 import t from 'tap';
 import { createDeadline } from '#built/errors/deadline.js';
 import { Overloaded } from '#built/errors/overloaded.js';
-import { startOnceThereIsRoom, type Tally, wakeNext } from '#built/throttle/in-flight.js';
+import { startOnceThereIsRoom, startWaiting, type Tally } from '#built/throttle/in-flight.js';
 
 const PATIENT = 60_000;
 
@@ -22,7 +22,7 @@ function createKeys() {
     await startOnceThereIsRoom(tryToStart, createDeadline(milliseconds));
     return () => {
       for (const tally of tallies) tally.inFlight -= 1;
-      for (const tally of tallies) wakeNext(tally);
+      for (const tally of tallies) startWaiting(tally);
     };
   }
   return { started, newTally, start };
@@ -36,7 +36,11 @@ t.test('attempts under one key start in their order', async (t) => {
   await setImmediate();
   t.same(started, ['a']);
   end();
-  for (const other of others) (await other)();
+  for (const other of others) {
+    const endOther = await other;
+    await setImmediate();
+    endOther();
+  }
   t.same(started, ['a', 'b', 'c', 'd']);
   t.equal(key.waiting.size, 0);
 });
@@ -84,7 +88,7 @@ t.test('an attempt that is refused while it waits leaves its turn to the next', 
   t.same(started, ['a', 'next']);
 });
 
-t.test('each attempt that ends wakes one', async (t) => {
+t.test('at each end, only those who start and the first who waits on are judged', async (t) => {
   const { newTally, start } = createKeys();
   const key = newTally();
   let end = await start('first', [key]);

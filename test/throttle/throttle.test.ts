@@ -237,6 +237,20 @@ t.test('an attempt that has waited is judged by what has failed since its counte
   t.match(guesses.slice(2), Array(2).fill({ status: 'rejected', reason: { status: 429 } }));
 });
 
+t.test('logins of known addresses take no room from the others behind an address', async (t) => {
+  const budgets = { emailAddress: 2, address: 1, email: 0 };
+  const throttle = createThrottle(throttleCounters, budgets, deriveKey(SECRET), Date.now);
+  await attempt(throttle, who(), find, succeed);
+  let finish = () => {};
+  const hashed = new Promise<string>((resolve) => {
+    finish = () => resolve('succeeded');
+  });
+  const known = attempt(throttle, who(), find, () => hashed);
+  t.equal(await attempt(throttle, { ...who(), email: 'new@bar.com' }, find, succeed), 'succeeded');
+  finish();
+  t.equal(await known, 'succeeded');
+});
+
 t.test('replies of the database that overtake each other', async (t) => {
   const replies = [
     { failures: 2, expiresAt: 1_000 },

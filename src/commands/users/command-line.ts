@@ -26,12 +26,13 @@ const USER_VERBS: [name: string, description: string, load: Load<[user: string, 
 
 const IMPORT_HELP = `
 Columns:
-  id               kept, so that tokens keep their user_id; if empty, the user gets a new one
-  email            matched without regard to case and surrounding space
-  password_digest  stored unchanged, but see --scrypt-parameters; also encrypted_password (Devise) or password (Django)
-  peppered         optional; whether bcrypt read BCRYPT_PEPPER too; if empty, it did if that is set
-  disabled_at      optional; a time disables the user
-  created_at       optional
+  id                  kept, so that tokens keep their user_id; if empty, the user gets a new one
+  email               matched without regard to case and surrounding space
+  password_digest     stored unchanged, but see --scrypt-parameters; also encrypted_password (Devise) or password (Django)
+  peppered            optional; whether bcrypt read BCRYPT_PEPPER too; if empty, it did if that is set
+  disabled_at         optional; a time disables the user
+  created_at          optional
+  email_confirmed_at  optional; a time confirms the email; a new email without it is not confirmed
 
 Tab-separated is the text of MySQL's INTO OUTFILE and PostgreSQL's COPY: backslashes escape, \\N is
 an empty cell. An empty cell changes nothing that is stored; null in JSON clears it, but no digest.

@@ -14,7 +14,8 @@ export async function exportUsers(env: NodeJS.ProcessEnv): Promise<void> {
   });
 }
 
-function lineOf({ id, email, passwordDigest, peppered, passwordChangedAt, disabledAt, createdAt }: UserRecord): string {
+function lineOf(user: UserRecord): string {
+  const { id, email, passwordDigest, peppered, passwordChangedAt, disabledAt, emailConfirmedAt, createdAt } = user;
   const columns = {
     id,
     email,
@@ -22,6 +23,7 @@ function lineOf({ id, email, passwordDigest, peppered, passwordChangedAt, disabl
     peppered,
     password_changed_at: passwordChangedAt,
     disabled_at: disabledAt,
+    email_confirmed_at: emailConfirmedAt,
     created_at: createdAt,
   };
   return `${JSON.stringify(columns)}\n`;

@@ -6,6 +6,8 @@ import { MAX_ID, NO_DIGEST, type StoredDigest } from '../users.js';
 export type ImportedUser = {
   id: number | undefined;
   email: string;
+  /** Milliseconds since the epoch; null where the email is not confirmed. */
+  emailConfirmedAt: number | null | undefined;
   passwordDigest: string | undefined;
   /** Null where the digest has the pepper that is configured, if any. */
   peppered: boolean | null | undefined;
@@ -27,6 +29,7 @@ export type Entry = Readonly<
   StoredDigest & {
     id: number;
     email: string;
+    emailConfirmedAt: number | null;
     disabledAt: number | null;
     createdAt: number;
     /** A new one ends the user's sessions. */
@@ -144,9 +147,11 @@ function entryAfter(
   entry: Entry | undefined,
   { firstNewId, now }: { firstNewId: number; now: number },
 ): Entry {
+  const confirmedAt = entry?.email === row.email ? entry.emailConfirmedAt : null;
   const next = {
     id: row.id ?? entry?.id ?? NEW,
     email: row.email,
+    emailConfirmedAt: row.emailConfirmedAt === undefined ? confirmedAt : row.emailConfirmedAt,
     ...digestAfter(row, entry),
     disabledAt: row.disabledAt === undefined ? (entry?.disabledAt ?? null) : row.disabledAt,
     createdAt: row.createdAt ?? entry?.createdAt ?? now,

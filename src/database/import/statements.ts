@@ -22,7 +22,7 @@ export type BatchSql = {
 };
 
 const COLUMNS = raw(
-  'id, email, password_digest, peppered, pepper, disabled_at, created_at, updated_at, sessions_epoch',
+  'id, email, email_confirmed_at, password_digest, peppered, pepper, disabled_at, created_at, updated_at, sessions_epoch',
 );
 
 /** The statements that differ in how a database reads JSON. */
@@ -33,10 +33,9 @@ function statementsOver(rowsIn: (json: string) => Sql, valuesIn: (json: string) 
       UNION SELECT ${COLUMNS} FROM users WHERE email IN (SELECT value FROM ${valuesIn(emails)})`,
     insert: (rows: string) => sql`INSERT INTO users (${COLUMNS}) ${rowsIn(rows)}`,
     rekey: ({ oldId, id, email }: { oldId: number; id: number; email: string }) =>
-      sql`UPDATE users SET id = ${id}, email = ${email}, version = version + 1,
-        email_confirmed_at = CASE WHEN email = ${email} THEN email_confirmed_at END WHERE id = ${oldId}`,
+      sql`UPDATE users SET id = ${id}, email = ${email}, version = version + 1 WHERE id = ${oldId}`,
     update: (rows: string) => sql`
-      UPDATE users SET password_digest = rows.password_digest, peppered = rows.peppered, pepper = rows.pepper,
+      UPDATE users SET email_confirmed_at = rows.email_confirmed_at, password_digest = rows.password_digest, peppered = rows.peppered, pepper = rows.pepper,
         disabled_at = rows.disabled_at, created_at = rows.created_at, updated_at = rows.updated_at,
         sessions_epoch = rows.sessions_epoch, version = users.version + 1
       FROM (${rowsIn(rows)}) AS rows WHERE users.id = rows.id`,
@@ -54,9 +53,9 @@ export const BATCH_SQL: { [Name in Provider]: BatchSql } = {
     lastId: sql`SELECT max(coalesce((SELECT max(id) FROM users), 0),
       coalesce((SELECT seq FROM main.sqlite_sequence WHERE name = 'users'), 0)) AS id`,
     ...statementsOver(
-      (json) => sql`SELECT value->>0 AS id, value->>1 AS email, value->>2 AS password_digest,
-        value->>3 AS peppered, value->>4 AS pepper, value->>5 AS disabled_at, value->>6 AS created_at,
-        value->>7 AS updated_at, value->>8 AS sessions_epoch
+      (json) => sql`SELECT value->>0 AS id, value->>1 AS email, value->>2 AS email_confirmed_at,
+        value->>3 AS password_digest, value->>4 AS peppered, value->>5 AS pepper, value->>6 AS disabled_at,
+        value->>7 AS created_at, value->>8 AS updated_at, value->>9 AS sessions_epoch
         FROM json_each(${json})`,
       (json) => sql`json_each(${json})`,
     ),
@@ -72,9 +71,10 @@ export const BATCH_SQL: { [Name in Provider]: BatchSql } = {
         END IF;
       END $$`),
     ...statementsOver(
-      (json) => sql`SELECT (value->>0)::int AS id, value->>1 AS email, value->>2 AS password_digest,
-        (value->>3)::boolean AS peppered, value->>4 AS pepper, (value->>5)::timestamp AS disabled_at,
-        (value->>6)::timestamp AS created_at, (value->>7)::timestamp AS updated_at, value->>8 AS sessions_epoch
+      (json) => sql`SELECT (value->>0)::int AS id, value->>1 AS email, (value->>2)::timestamp AS email_confirmed_at,
+        value->>3 AS password_digest, (value->>4)::boolean AS peppered, value->>5 AS pepper,
+        (value->>6)::timestamp AS disabled_at, (value->>7)::timestamp AS created_at,
+        (value->>8)::timestamp AS updated_at, value->>9 AS sessions_epoch
         FROM json_array_elements(${json}::json)`,
       (json) => sql`json_array_elements_text(${json}::json)`,
     ),

@@ -22,6 +22,7 @@ export type UserImport = {
 type FoundRow = {
   id: number;
   email: string;
+  email_confirmed_at: Date | string | null;
   password_digest: string;
   peppered: boolean | number | null;
   pepper: string | null;
@@ -93,20 +94,25 @@ function entryOf(row: FoundRow): Entry {
   return {
     id: Number(row.id),
     email: row.email,
+    emailConfirmedAt: timeOf(row.email_confirmed_at),
     passwordDigest: row.password_digest,
     peppered: row.peppered === null ? null : Boolean(row.peppered),
     pepper: row.pepper,
-    disabledAt: row.disabled_at === null ? null : new Date(row.disabled_at).getTime(),
+    disabledAt: timeOf(row.disabled_at),
     createdAt: new Date(row.created_at).getTime(),
     sessionsEpoch: row.sessions_epoch,
   };
 }
 
+function timeOf(time: Date | string | null): number | null {
+  return time === null ? null : new Date(time).getTime();
+}
+
 function toJson(entries: Entry[], now: number): string {
-  const rows = entries.map(({ id, email, passwordDigest, peppered, pepper, disabledAt, createdAt, sessionsEpoch }) => {
-    const disabled = disabledAt === null ? null : formatTimestamp(disabledAt);
-    const times = [disabled, formatTimestamp(createdAt), formatTimestamp(now)];
-    return [id, email, passwordDigest, peppered, pepper, ...times, sessionsEpoch];
+  const format = (at: number | null) => (at === null ? null : formatTimestamp(at));
+  const rows = entries.map(({ id, email, emailConfirmedAt, passwordDigest, peppered, pepper, ...entry }) => {
+    const times = [entry.disabledAt, entry.createdAt, now].map(format);
+    return [id, email, format(emailConfirmedAt), passwordDigest, peppered, pepper, ...times, entry.sessionsEpoch];
   });
   return JSON.stringify(rows);
 }

@@ -154,6 +154,7 @@ for (const provider of PROVIDERS) {
       { email: 'a@b', password: '!unusable' },
       { email: 'a@b', password: PLAIN },
       { email: 'a@b', password_digest: BCRYPT, disabled_at: 'yesterday' },
+      { email: 'a@b', password_digest: BCRYPT, email_confirmed_at: true },
       { email: 'a@b', password_digest: BCRYPT, created_at: '2021-02-29 00:00:00' },
       { id: 7, email: 'new@bar.com', password_digest: BCRYPT },
       { id: 11, email: 'foo@bar.com', password_digest: BCRYPT },
@@ -177,6 +178,7 @@ for (const provider of PROVIDERS) {
         'password is an unusable password; see --allow-no-password',
         'password has an unknown format, or exceeds its limits',
         'disabled_at must be a time, such as 2026-01-31T12:00:00Z',
+        'email_confirmed_at must be a time, such as 2026-01-31T12:00:00Z',
         'created_at must be a time, such as 2026-01-31T12:00:00Z',
         'id 7 belongs to a user with another email',
         'email belongs to the user with id 7',
@@ -387,12 +389,28 @@ t.test('export, and import into the other database', async (t) => {
     [postgresql, sqlite],
   ] as const) {
     await from.imports(
-      jsonLines([{ id: 3, email: 'ä@bar.com', password: DJANGO, disabled_at: '2020-01-01T00:00:00Z' }]),
+      jsonLines([
+        {
+          id: 3,
+          email: 'ä@bar.com',
+          password: DJANGO,
+          disabled_at: '2020-01-01T00:00:00Z',
+          email_confirmed_at: '2019-01-01T00:00:00Z',
+        },
+      ]),
     );
     const DATABASE_URL = urlOf(from.config);
     const { stdout } = await run(['users', 'export'], { cwd: process.cwd(), env: { DATABASE_URL } });
     const lines = parseLines(stdout);
-    t.match(lines, [{ id: 3, email: 'ä@bar.com', password_digest: DJANGO, disabled_at: '2020-01-01T00:00:00.000Z' }]);
+    t.match(lines, [
+      {
+        id: 3,
+        email: 'ä@bar.com',
+        password_digest: DJANGO,
+        disabled_at: '2020-01-01T00:00:00.000Z',
+        email_confirmed_at: '2019-01-01T00:00:00.000Z',
+      },
+    ]);
     t.match(await to.imports(stdout), { rejected: 0 });
     t.same(await to.stored(), await from.stored());
   }

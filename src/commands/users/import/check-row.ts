@@ -53,23 +53,32 @@ export function createRowCheck(
     if (Number.isNaN(disabledAt)) return reject(`disabled_at ${NOT_A_TIME}`);
     const createdAt = readTime(values.created_at) ?? undefined;
     if (Number.isNaN(createdAt)) return reject(`created_at ${NOT_A_TIME}`);
+    const emailConfirmedAt = readTime(values.email_confirmed_at);
+    if (Number.isNaN(emailConfirmedAt)) return reject(`email_confirmed_at ${NOT_A_TIME}`);
 
-    return { line, id, email: normalizeEmail(email), passwordDigest, peppered, disabledAt, createdAt };
+    const times = { emailConfirmedAt, disabledAt, createdAt };
+    return { line, id, email: normalizeEmail(email), passwordDigest, peppered, ...times };
   };
 }
 
 /** A row to store, by the columns of a file. */
-export function columnsOfRow({ id, email, passwordDigest, peppered, disabledAt, createdAt }: Row) {
+export function columnsOfRow({ id, email, emailConfirmedAt, passwordDigest, peppered, disabledAt, createdAt }: Row) {
   const time = (at: number | null | undefined) => (typeof at === 'number' ? new Date(at) : at);
-  const times = { disabled_at: time(disabledAt), created_at: time(createdAt) };
+  const times = {
+    email_confirmed_at: time(emailConfirmedAt),
+    disabled_at: time(disabledAt),
+    created_at: time(createdAt),
+  };
   return { id, email, password_digest: passwordDigest, peppered, ...times };
 }
+
+const OTHER_COLUMNS = ['id', 'email', 'email_confirmed_at', 'peppered', 'disabled_at', 'created_at'];
 
 /** The values that an import reads, but no digest of an unknown format: it may be a password. Other columns may be secret too. */
 function columnsOf(values: SourceRecord['values'], passwords: Passwords): { [column: string]: unknown } {
   const isKnown = (digest: unknown) => typeof digest === 'string' && passwords.formOf(digest) !== undefined;
   const digests = DIGEST_COLUMNS.filter((name) => isKnown(values[name])).map((name) => [name, values[name]]);
-  const others = ['id', 'email', 'peppered', 'disabled_at', 'created_at'].filter((name) => isShort(values[name]));
+  const others = OTHER_COLUMNS.filter((name) => isShort(values[name]));
   return Object.fromEntries([...others.map((name) => [name, values[name]]), ...digests]);
 }
 

@@ -23,7 +23,8 @@ for (const provider of PROVIDERS) {
     };
     const csv = (digest: string, peppered: string, disabledAt: string) =>
       `email,password_digest,peppered,disabled_at,created_at\na@x,${digest},${peppered},${disabledAt},\n`;
-    const whole = { id: 1, password_digest: BCRYPT, peppered: true, disabled_at: TIME, created_at: TIME };
+    const times = { disabled_at: TIME, created_at: TIME, email_confirmed_at: TIME };
+    const whole = { id: 1, password_digest: BCRYPT, peppered: true, ...times };
 
     await imports(JSON.stringify({ ...whole, email: 'a@x' }));
     t.match(await imports(csv(BCRYPT, '', '')), { unchanged: 1 });
@@ -43,5 +44,13 @@ for (const provider of PROVIDERS) {
       updated: 1,
     });
     t.match(await stored(), { ...whole, disabled_at: null, peppered: null });
+
+    const moved = { id: 1, email: 'b@x', password_digest: BCRYPT };
+    await imports(JSON.stringify(moved));
+    t.match(await stored(), { ...moved, email_confirmed_at: null }, 'a new email is not confirmed');
+    await imports(JSON.stringify({ ...moved, email_confirmed_at: TIME }));
+    t.match(await stored(), { ...moved, email_confirmed_at: TIME });
+    await imports(JSON.stringify({ ...moved, email_confirmed_at: null }));
+    t.match(await stored(), { ...moved, email_confirmed_at: null });
   });
 }

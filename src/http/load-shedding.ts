@@ -55,16 +55,23 @@ function refuse(refusal: Error, done: (refusal: Error) => void): void {
   setTimeout(done, DELAY.least + Math.random() * (DELAY.most - DELAY.least), refusal);
 }
 
-/** Runs one task in a turn of the event loop, in their order: connections, probes and finished hashes get their turns too. */
+/** Turns of the event loop from one login to the next. A turn accepts one connection, however many wait. */
+const TURNS_APART = 4;
+
+/** Runs tasks in their order, some turns of the event loop apart: connections, probes and finished hashes get theirs too. */
 function createTurns(): (task: () => void) => void {
   const tasks: (() => void)[] = [];
-  function runNext(): void {
-    tasks[0]?.();
-    tasks.shift();
-    if (tasks.length > 0) setImmediate(runNext);
+  let turn = 0;
+  function takeTurn(): void {
+    turn = (turn + 1) % TURNS_APART;
+    if (turn === 0) {
+      tasks[0]?.();
+      tasks.shift();
+    }
+    if (tasks.length > 0) setImmediate(takeTurn);
   }
   return (task) => {
     tasks.push(task);
-    if (tasks.length === 1) setImmediate(runNext);
+    if (tasks.length === 1) setImmediate(takeTurn);
   };
 }

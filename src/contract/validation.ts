@@ -27,9 +27,9 @@ export function compileSchema(schema: Schema): Validate {
 }
 
 /**
- * Makes a function that gives the fields of a path, a query or a form, which are text, the types of their schemas. Only JSON's
- * spelling counts, which clients send (RFC 6570). JavaScript's own conversion takes `0x1` and ` 1.0` for 1, past the rules that a
- * proxy has for paths. Other text stays text, and validation refuses it.
+ * Makes a function that gives the fields of a path, a query or a form, which are text, the types of their schemas: as
+ * clients write JSON's numbers. `1.0` is an integer in JSON Schema, and what Python makes of a float. JavaScript's own conversion
+ * takes `0x1` and ` 1` for 1, past the rules that a proxy has for paths. Other text stays text, and validation refuses it.
  *
  * @throws Error where a schema has another type
  */
@@ -56,7 +56,7 @@ function readText(text: unknown, type: unknown): unknown {
 
 /** A schema without a type is an enumeration of texts. */
 const TEXT_TYPES = new Set<unknown>(['string', 'integer', 'boolean', undefined]);
-const INTEGER = /^-?(?:0|[1-9]\d*)$/;
+const INTEGER = /^-?(?:0|[1-9]\d*)(?:\.0+)?$/;
 
 /** @throws Error where a schema is not valid JSON Schema */
 export function checkSchemas(schemas: Schema[]): void {

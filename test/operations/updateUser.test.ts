@@ -30,8 +30,9 @@ for (const provider of PROVIDERS) {
       t.equal((await admin('DELETE', '/4711/lockout', 404)).code, 'user_not_found');
       for (const path of ['/0', '/2147483648', '/one', '/1.5', '/-1'])
         t.match((await admin('GET', path, 400)).errors, [{ field: 'id' }], path);
-      for (const spelling of ['0x1', '1e0', '0b1', '+1', '01', '1.0', '%201', '1%20', '%00'])
+      for (const spelling of ['0x1', '1e0', '0b1', '+1', '01', '1.', '1.01', '%201', '%201.0', '1%20', '%00'])
         t.match((await admin('DELETE', `/${spelling}`, 400)).errors, [{ field: 'id', code: 'wrong_type' }], spelling);
+      t.equal((await admin('GET', '/1.0', 200)).id, 1, 'an integer in JSON Schema');
       for (const limit of ['0x10', '1e1', '+7', '07', '', '1&limit=2'])
         t.match((await admin('GET', `?limit=${limit}`, 400)).errors, [{ field: 'limit', code: 'wrong_type' }], limit);
       for (const disabled of ['1', 'TRUE', ''])

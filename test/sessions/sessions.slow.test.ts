@@ -244,6 +244,7 @@ async function startWorld(t: Test, provider: Provider, env: NodeJS.ProcessEnv) {
             email: 'foo@bar.com',
             passwordDigest,
             peppered: undefined,
+            emailConfirmedAt: undefined,
             disabledAt: undefined,
             createdAt: undefined,
           },
@@ -299,6 +300,7 @@ for (const provider of PROVIDERS) {
       email,
       passwordDigest: digests[0]?.passwordDigest,
       peppered: undefined,
+      emailConfirmedAt: undefined,
       disabledAt: undefined,
       createdAt: undefined,
     });

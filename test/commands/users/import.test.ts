@@ -25,6 +25,7 @@ const ROW: ImportedUser = {
   email: 'a@b',
   passwordDigest: BCRYPT,
   peppered: undefined,
+  emailConfirmedAt: undefined,
   disabledAt: undefined,
   createdAt: undefined,
 };

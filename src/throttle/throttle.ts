@@ -151,7 +151,7 @@ export function createThrottle(
           tally.begun -= 1;
           if (tally.begun === 0) tallies.delete(key);
         }
-        for (const { tally } of keys) startWaiting(tally);
+        for (const { tally } of roomTaken) startWaiting(tally);
       },
     };
   }

@@ -35,9 +35,9 @@ function statementsOver(rowsIn: (json: string) => Sql, valuesIn: (json: string) 
     rekey: ({ oldId, id, email }: { oldId: number; id: number; email: string }) =>
       sql`UPDATE users SET id = ${id}, email = ${email}, version = version + 1 WHERE id = ${oldId}`,
     update: (rows: string) => sql`
-      UPDATE users SET email_confirmed_at = rows.email_confirmed_at, password_digest = rows.password_digest, peppered = rows.peppered, pepper = rows.pepper,
-        disabled_at = rows.disabled_at, created_at = rows.created_at, updated_at = rows.updated_at,
-        sessions_epoch = rows.sessions_epoch, version = users.version + 1
+      UPDATE users SET email_confirmed_at = rows.email_confirmed_at, password_digest = rows.password_digest,
+        peppered = rows.peppered, pepper = rows.pepper, disabled_at = rows.disabled_at, created_at = rows.created_at,
+        updated_at = rows.updated_at, sessions_epoch = rows.sessions_epoch, version = users.version + 1
       FROM (${rowsIn(rows)}) AS rows WHERE users.id = rows.id`,
   };
 }

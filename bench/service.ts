@@ -11,6 +11,9 @@ export const MAIN = fileURLToPath(new URL('../dist/main.js', import.meta.url));
 /** One thread for each core, as later Node.js has them by itself. */
 export const POOL = { UV_THREADPOOL_SIZE: String(availableParallelism()) };
 
+/** As the image and the systemd unit set them. */
+const SMALL_MEMORY = { NODE_OPTIONS: '--max-semi-space-size=4', MALLOC_ARENA_MAX: '1' };
+
 export type Service = {
   url: string;
   /** Resident memory in MB. */
@@ -65,7 +68,7 @@ export async function startService(
   const log = await open(path, 'w');
   const [command = '', ...commandArgs] = [...prefix, process.execPath, ...args];
   const child = spawn(command, commandArgs, {
-    env: { PATH: process.env.PATH, PORT: '0', ...POOL, ...env },
+    env: { PATH: process.env.PATH, PORT: '0', ...POOL, ...SMALL_MEMORY, ...env },
     stdio: ['ignore', log.fd, 'inherit'],
   });
   const exited = once(child, 'exit');

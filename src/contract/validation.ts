@@ -9,12 +9,12 @@ type Validate = (value: unknown) => FieldError[];
 /** Of a field that is missing. */
 export const IS_REQUIRED = { message: 'is required', code: 'required' };
 
-/**
- * Compiles a schema of the contract. Validation collects all errors, since requests are short. The build has checked the
- * schema itself; checking it here would take longer than the whole start.
- */
+/** The build has checked the schemas themselves; checking them here would take longer than the whole start. */
+const compiler = createAjv({ meta: false, validateSchema: false });
+
+/** Compiles a schema of the contract. Validation collects all errors, since requests are short. */
 export function compileSchema(schema: Schema): Validate {
-  const validate = createAjv({ meta: false, validateSchema: false }).compile(schema);
+  const validate = compiler.compile(schema);
   return (value) => {
     if (validate(value)) return [];
     const byField = new Map<string, FieldError>();

@@ -15,7 +15,7 @@ import { checkReply } from './check-reply.js';
 import { record, recordedLog } from './record.js';
 import { type Reply, type Request, send } from './send.js';
 import { storedDigest } from './stored-digest.js';
-import { startTemporaryPostgresql } from './temporary-postgresql.js';
+import { startTemporaryPostgresql, WITHOUT_FSYNC } from './temporary-postgresql.js';
 
 export const SECRET = 'a secret that only the tests know, and no service';
 
@@ -48,19 +48,19 @@ export type Service = {
  */
 export async function createDatabase(t: Test, provider: Provider, encoding?: string): Promise<string> {
   if (provider === 'sqlite') return `file:${t.testdir()}/sessions.db`;
-  server ??= startServer();
-  const { url } = await server;
+  const url = process.env.TEST_POSTGRESQL ?? (await (server ??= startServer())).url;
   const name = `test_${randomUUID().replaceAll('-', '')}`;
   const clauses = encoding ? `ENCODING '${encoding}' TEMPLATE template0 LC_COLLATE 'C' LC_CTYPE 'C'` : '';
   await execute({ provider, href: url }, `CREATE DATABASE ${name} ${clauses}`);
+  t.teardown(() => execute({ provider, href: url }, `DROP DATABASE ${name} WITH (FORCE)`));
   return new URL(name, url).href;
 }
 
-/** One PostgreSQL for all tests of a file. */
+/** One PostgreSQL for all tests of a file that runs without with-postgresql.ts. */
 let server: ReturnType<typeof startServer> | undefined;
 
 async function startServer() {
-  const postgresql = await startTemporaryPostgresql();
+  const postgresql = await startTemporaryPostgresql(WITHOUT_FSYNC);
   root.teardown(() => postgresql.stop());
   return postgresql;
 }
@@ -96,6 +96,8 @@ export type ServiceOptions = Pick<AppOptions, 'requestTimeout' | 'keepAliveTimeo
     beforeHandler?: () => Promise<void>;
   };
 
+const contract = loadContract();
+
 /** Starts the service on a real socket and a real database. */
 export async function startService(
   t: Test,
@@ -105,7 +107,6 @@ export async function startService(
   const DATABASE_URL = databaseUrl ?? (await createDatabase(t, provider));
   const config = readConfig({ JWT_SECRET: SECRET, ...env, DATABASE_URL }, { issuesTokens: true });
   await migrate(config.databaseUrl);
-  const contract = loadContract();
   const log = await createLog(logTo ? 'info' : 'silent', logTo);
   const unobserved = { metrics: undefined, tracing: undefined };
   const services = await openServices({ ...config, ...unobserved, contract, log, ...options });

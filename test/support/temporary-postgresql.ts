@@ -18,6 +18,9 @@ export type TemporaryPostgresql = {
   stop(): Promise<void>;
 };
 
+/** An fsync guards against the end of the machine, which is also that of the tests. */
+export const WITHOUT_FSYNC = ['-c', 'fsync=off'];
+
 /** Starts an empty PostgreSQL of its own, from an npm package. */
 export async function startTemporaryPostgresql(flags: string[] = []): Promise<TemporaryPostgresql> {
   const databaseDir = join(tmpdir(), `sessions-api-${randomUUID()}`);
@@ -30,6 +33,7 @@ export async function startTemporaryPostgresql(flags: string[] = []): Promise<Te
     password,
     persistent: true,
     createPostgresUser: process.getuid?.() === 0,
+    initdbFlags: ['--no-sync'],
     postgresFlags: flags,
     onLog() {},
     onError() {},

@@ -4,7 +4,7 @@ import type { FieldError } from '../errors/http-error.js';
 import type { Schema } from './contract.js';
 
 /** Returns the errors of a value, at most one a field. */
-type Validate = (value: unknown) => FieldError[];
+export type Validate = (value: unknown) => FieldError[];
 
 /** Of a field that is missing. */
 export const IS_REQUIRED = { message: 'is required', code: 'required' };

@@ -1,9 +1,10 @@
 import { METHODS } from 'node:http';
+import fastJsonStringify from 'fast-json-stringify';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import fp from 'fastify-plugin';
-import { type Contract, type Operation, operationsByPath } from '../contract/contract.js';
+import { type Contract, type Operation, operationsByPath, type Schema } from '../contract/contract.js';
 import type { Client } from '../contract/handler.js';
-import { compileSchema, createTextReader } from '../contract/validation.js';
+import { compileSchema, createTextReader, type Validate } from '../contract/validation.js';
 import { HttpError, type LogFields } from '../errors/http-error.js';
 import { methodsOf } from './operation.js';
 
@@ -38,6 +39,9 @@ export const routesPlugin = fp<RoutesOptions>(
       app.addHttpMethod(method, { overrideExisting: true });
     }
 
+    const compile = oncePerSchema(compileSchema);
+    const compileSerializer = oncePerSchema((schema) => fastJsonStringify(schema));
+
     for (const [path, operations] of operationsByPath(contract)) {
       // A parameter must not be empty, which the router would allow. A line break is for its schema to refuse.
       const url = path.replaceAll(/\{([^}]+)\}/g, ':$1(^[^]+$)');
@@ -51,7 +55,9 @@ export const routesPlugin = fp<RoutesOptions>(
           config: { operation, operationsAtPath: operations },
           ...(operation.maxContentLength && { bodyLimit: operation.maxContentLength }),
           schema: routeSchema(operation),
-          validatorCompiler: ({ schema, httpPart, contentType }) => createValidator(schema, httpPart, contentType),
+          validatorCompiler: ({ schema, httpPart, contentType }) =>
+            createValidator(schema, compile(schema), httpPart === 'body' && contentType === 'application/json'),
+          serializerCompiler: ({ schema }) => compileSerializer(schema),
           handler: createRouteHandler(operation, handler, services),
         });
       }
@@ -83,10 +89,19 @@ export const routesPlugin = fp<RoutesOptions>(
   },
 );
 
+/** Operations share most of their schemas: all errors have one. To compile each use of one would take half of the start. */
+function oncePerSchema<Compiled>(compile: (schema: Schema) => Compiled): (schema: object) => Compiled {
+  const compiledByText = new Map<string, Compiled>();
+  return (schema) => {
+    const text = JSON.stringify(schema);
+    const compiled = compiledByText.get(text) ?? compile({ ...schema });
+    compiledByText.set(text, compiled);
+    return compiled;
+  };
+}
+
 /** Only JSON has types: the values of path, query and forms are text. */
-function createValidator(schema: object, httpPart: string | undefined, contentType: string | undefined) {
-  const isJson = httpPart === 'body' && contentType === 'application/json';
-  const validate = compileSchema({ ...schema });
+function createValidator(schema: object, validate: Validate, isJson: boolean) {
   const read = isJson ? (received: unknown) => received : createTextReader({ ...schema });
   return (received: unknown) => {
     const value = read(received);

@@ -1,3 +1,4 @@
+import { setTimeout as wait } from 'node:timers/promises';
 import t from 'tap';
 import { PROVIDERS } from '#built/database/connection/database-url.js';
 import { adminRequest, countStatuses, PASSWORD, startApplication } from '../support/application.js';
@@ -93,7 +94,7 @@ for (const provider of PROVIDERS) {
     t.test('when it has expired', async (t) => {
       const { id } = await newUser();
       const { token, expires_at } = await admin('POST', `/${id}/password-resets`, 201, { expires_in: 1 });
-      while (Date.now() < Date.parse(expires_at)) await request({ path: '/livez' });
+      while (Date.now() < Date.parse(expires_at)) await wait(20);
       await refused(token);
       for (const expires_in of [0, 604_801, 1.5, '1'])
         t.match((await admin('POST', `/${id}/password-resets`, 400, { expires_in })).errors, [{ field: 'expires_in' }]);

@@ -4,12 +4,10 @@ import { readConfig } from '#built/config/config.js';
 import { PROVIDERS } from '#built/database/connection/database-url.js';
 import { claimsOf } from '../support/keys.js';
 import { FORM, JSON_TYPE, type Request } from '../support/send.js';
-import { createDatabase, execute, SECRET, startService, UNTHROTTLED } from '../support/service.js';
+import { createDatabase, execute, SECRET, startService } from '../support/service.js';
 
 const NOW = 1_575_397_455_999;
 const UUID = /^[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}$/;
-/** As many connections as wait for Node.js to accept them: Linux may reset more. */
-const AT_ONCE = 500;
 const login = { method: 'POST', path: '/api/v1/sessions' };
 const correct: Request = { ...login, headers: FORM, body: 'email=foo%40bar.com&password=foobar' };
 const incorrect: Request = { ...login, headers: FORM, body: 'email=nonexist%40mail.com&password=toets' };
@@ -122,21 +120,6 @@ for (const provider of PROVIDERS) {
         t.match((await service.request({ ...incorrect, headers })).headers['x-request-id'], returned);
       }
     });
-  });
-}
-
-for (const provider of PROVIDERS) {
-  t.test(`answers ${AT_ONCE} logins at once on ${provider}`, async (t) => {
-    const env = { ...UNTHROTTLED, HASH_WAIT_MAX_MS: '60000', PASSWORD_HASHING: 'bcrypt', BCRYPT_COST: '4' };
-    // The clients are on the service's own event loop, and hold it up: no timeout may end a request.
-    const timeouts = { loginTimeout: 600_000, requestTimeout: 600_000 };
-    const service = await startService(t, provider, { env, ...timeouts });
-    await service.addUser('foo@bar.com', 'foobar');
-    const replies = await Promise.all(
-      Array.from({ length: AT_ONCE }, (_, index) => service.request(index % 2 ? correct : incorrect)),
-    );
-    t.equal(replies.filter(({ status }) => status === 200).length, AT_ONCE / 2);
-    t.equal(replies.filter(({ status }) => status === 401).length, AT_ONCE / 2);
   });
 }
 

@@ -48,7 +48,7 @@ export type Service = {
  */
 export async function createDatabase(t: Test, provider: Provider, encoding?: string): Promise<string> {
   if (provider === 'sqlite') return `file:${t.testdir()}/sessions.db`;
-  const url = process.env.TEST_POSTGRESQL ?? (await (server ??= startServer())).url;
+  const url = process.env.TEST_POSTGRESQL ?? (await serverOfFile()).url;
   const name = `test_${randomUUID().replaceAll('-', '')}`;
   const clauses = encoding ? `ENCODING '${encoding}' TEMPLATE template0 LC_COLLATE 'C' LC_CTYPE 'C'` : '';
   await execute({ provider, href: url }, `CREATE DATABASE ${name} ${clauses}`);
@@ -56,8 +56,13 @@ export async function createDatabase(t: Test, provider: Provider, encoding?: str
   return new URL(name, url).href;
 }
 
-/** One PostgreSQL for all tests of a file that runs without with-postgresql.ts. */
 let server: ReturnType<typeof startServer> | undefined;
+
+/** For a file that runs without with-postgresql.ts. */
+function serverOfFile() {
+  server ??= startServer();
+  return server;
+}
 
 async function startServer() {
   const postgresql = await startTemporaryPostgresql(WITHOUT_FSYNC);

@@ -197,7 +197,9 @@ for (const provider of PROVIDERS) {
     const untilWaiting = async () => {
       // SQLite shows no one who waits, but another database's migration, begun later, would end first.
       if (provider === 'sqlite') return run(['migrate'], { cwd, env: { DATABASE_URL: 'file:other.db' } });
-      while (!ended && (await query('SELECT 1 FROM pg_locks WHERE NOT granted')).length === 0);
+      const waiting = `SELECT 1 FROM pg_locks WHERE NOT granted
+        AND database = (SELECT oid FROM pg_database WHERE datname = current_database())`;
+      while (!ended && (await query(waiting)).length === 0);
     };
     const unlock = await lock();
     const instance = run(['migrate'], { cwd, env: { DATABASE_URL } }).finally(() => {

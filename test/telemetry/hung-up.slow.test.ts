@@ -91,7 +91,8 @@ t.test('a client that hangs up before its body is read leaves a line too', async
     body: '{}',
   };
   const client = await begin(url, request);
-  const waiting = `SELECT FROM pg_locks WHERE NOT granted AND relation = 'sessions'::regclass`;
+  const waiting = `SELECT FROM pg_locks WHERE NOT granted AND relation = 'sessions'::regclass
+    AND database = (SELECT oid FROM pg_database WHERE datname = current_database())`;
   while ((await database.query(waiting)).rowCount === 0);
   client.destroy();
   await once(client, 'close');

@@ -89,7 +89,7 @@ export const routesPlugin = fp<RoutesOptions>(
   },
 );
 
-/** Operations share most of their schemas: all errors have one. To compile each use of one would take half of the start. */
+/** Operations share most of their schemas, as that of errors. To compile one takes milliseconds. */
 function oncePerSchema<Compiled>(compile: (schema: Schema) => Compiled): (schema: object) => Compiled {
   const compiledByText = new Map<string, Compiled>();
   return (schema) => {

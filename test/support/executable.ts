@@ -21,13 +21,12 @@ export type Options = {
 };
 
 function spawnMain(args: string[], { cwd, env = {}, main = MAIN, user }: Options): ChildProcess {
-  // Nothing of the environment that the tests happen to run in, but what npm tells its children.
-  const { PATH, NODE_OPTIONS } = process.env;
-  const options = { cwd, env: { PATH, NODE_OPTIONS, PORT: '0', ...env } };
-  if (user === undefined) return spawn(process.execPath, [main, ...args], options);
-  // tap makes each Node.js write into its directory, which another user can't.
-  const node = ['--unset=NODE_OPTIONS', process.execPath];
-  return spawn('env', [...node, main, ...args], { ...options, uid: user, gid: user });
+  // Nothing of the environment that the tests happen to run in.
+  const { PATH, TAP_DISABLE_COVERAGE } = process.env;
+  const options = { cwd, env: { PATH, PORT: '0', ...env }, uid: user, gid: user };
+  // tap sets NODE_OPTIONS to load itself, which takes as long as a start, and to write into its directory, which another user can't.
+  const withoutTap = user !== undefined || (TAP_DISABLE_COVERAGE && env.NODE_OPTIONS === undefined);
+  return spawn('env', [...(withoutTap ? ['-u', 'NODE_OPTIONS'] : []), process.execPath, main, ...args], options);
 }
 
 /** Runs the executable to its end. */

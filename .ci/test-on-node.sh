@@ -37,4 +37,4 @@ npm rebuild better-sqlite3
 # Without what is the service's own logic, which the contract tests pass too.
 npm test -- --exclude='test/{config,contract,scripts,sessions,support,throttle}/**'
 # What depends on its sockets.
-npm run --silent tap -- test/{http/slow-clients,http/load-shedding,telemetry/hung-up}.slow.test.ts
+npm run --silent tap -- test/{http/{cors,socket,slow-clients,load-shedding},telemetry/hung-up}.slow.test.ts

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { PrismaBetterSqlite3 } from '@prisma/adapter-better-sqlite3';
 import { PrismaPg } from '@prisma/adapter-pg';
-import root, { type Test } from 'tap';
+import type { Test } from 'tap';
 import { type AppOptions, buildApp } from '#built/app.js';
 import { readConfig } from '#built/config/config.js';
 import { loadContract } from '#built/contract/contract.js';
@@ -15,7 +15,6 @@ import { checkReply } from './check-reply.js';
 import { record, recordedLog } from './record.js';
 import { type Reply, type Request, send } from './send.js';
 import { storedDigest } from './stored-digest.js';
-import { startTemporaryPostgresql, WITHOUT_FSYNC } from './temporary-postgresql.js';
 
 export const SECRET = 'a secret that only the tests know, and no service';
 
@@ -48,26 +47,13 @@ export type Service = {
  */
 export async function createDatabase(t: Test, provider: Provider, encoding?: string): Promise<string> {
   if (provider === 'sqlite') return `file:${t.testdir()}/sessions.db`;
-  const url = process.env.TEST_POSTGRESQL ?? (await serverOfFile()).url;
+  const url = process.env.TEST_POSTGRESQL;
+  if (!url) throw new Error('test/support/with-postgresql.ts has to run the tests, as `npm run tap` does');
   const name = `test_${randomUUID().replaceAll('-', '')}`;
   const clauses = encoding ? `ENCODING '${encoding}' TEMPLATE template0 LC_COLLATE 'C' LC_CTYPE 'C'` : '';
   await execute({ provider, href: url }, `CREATE DATABASE ${name} ${clauses}`);
   t.teardown(() => execute({ provider, href: url }, `DROP DATABASE ${name} WITH (FORCE)`));
   return new URL(name, url).href;
-}
-
-let server: ReturnType<typeof startServer> | undefined;
-
-/** For a file that runs without with-postgresql.ts. */
-function serverOfFile() {
-  server ??= startServer();
-  return server;
-}
-
-async function startServer() {
-  const postgresql = await startTemporaryPostgresql(WITHOUT_FSYNC);
-  root.teardown(() => postgresql.stop());
-  return postgresql;
 }
 
 function connectTo(url: DatabaseUrl) {

@@ -18,9 +18,6 @@ export type TemporaryPostgresql = {
   stop(): Promise<void>;
 };
 
-/** An fsync guards against the end of the machine, which is also that of the tests. */
-export const WITHOUT_FSYNC = ['-c', 'fsync=off'];
-
 /** Starts an empty PostgreSQL of its own, from an npm package. */
 export async function startTemporaryPostgresql(flags: string[] = []): Promise<TemporaryPostgresql> {
   const databaseDir = join(tmpdir(), `sessions-api-${randomUUID()}`);

@@ -126,7 +126,6 @@ t.test('speaks protobuf unless told otherwise', async (t) => {
   const cwd = t.testdir();
   const env = {
     OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: `${collector.url}/here`,
-    NODE_OPTIONS: '',
     NODE_V8_COVERAGE: `${cwd}/loaded`,
   };
   const service = await start(t, { cwd, env });
@@ -151,7 +150,6 @@ t.test('off, nothing of it is loaded, nothing sent, and a caller’s trace is in
   const env = {
     OTEL_EXPORTER_OTLP_ENDPOINT: collector.url,
     OTEL_SDK_DISABLED: 'true',
-    NODE_OPTIONS: '',
     NODE_V8_COVERAGE: `${cwd}/loaded`,
   };
   const service = await start(t, { cwd, env });

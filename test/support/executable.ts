@@ -24,9 +24,10 @@ function spawnMain(args: string[], { cwd, env = {}, main = MAIN, user }: Options
   // Nothing of the environment that the tests happen to run in.
   const { PATH, TAP_DISABLE_COVERAGE } = process.env;
   const options = { cwd, env: { PATH, PORT: '0', ...env }, uid: user, gid: user };
-  // tap sets NODE_OPTIONS to load itself, which takes as long as a start, and to write into its directory, which another user can't.
-  const withoutTap = user !== undefined || (TAP_DISABLE_COVERAGE && env.NODE_OPTIONS === undefined);
-  return spawn('env', [...(withoutTap ? ['-u', 'NODE_OPTIONS'] : []), process.execPath, main, ...args], options);
+  // tap adds itself to NODE_OPTIONS: to load it takes as long as a start, and another user can't write into its directory.
+  const isMeasured = user === undefined && !TAP_DISABLE_COVERAGE;
+  const withoutTap = isMeasured ? [] : [`NODE_OPTIONS=${env.NODE_OPTIONS ?? ''}`];
+  return spawn('env', [...withoutTap, process.execPath, main, ...args], options);
 }
 
 /** Runs the executable to its end. */
